@@ -1,0 +1,106 @@
+/**
+ * Loopback WebSocket server with two market-data feeds. Prints its port as one JSON line.
+ * `/slow`: about 5 messages a second at irregular gaps, like an exchange's ticker (Gemini market data).
+ * `/fast`: about 2,000 messages a second of 200-400 bytes, like a screener's pair updates (Dexscreener).
+ * Every message carries `sentAt`, the server's clock in epoch milliseconds.
+ */
+import process from "node:process";
+import { WebSocketServer } from "ws";
+import { epochNow } from "./clock.ts";
+
+interface Peer {
+  send(text: string): void;
+  on(event: "close" | "error", listener: () => void): void;
+}
+
+interface Request {
+  url?: string;
+}
+
+/** Seeded, so that every strategy gets the same messages at the same gaps. */
+function makeRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+function tickerMessage(sequence: number, random: () => number): string {
+  const sentAt = epochNow();
+  return JSON.stringify({
+    type: "update",
+    eventId: 36902233362 + sequence,
+    timestampms: Math.floor(sentAt),
+    socket_sequence: sequence,
+    events: [{
+      type: "trade",
+      tid: 36902233362 + sequence,
+      price: (61000 + random() * 500).toFixed(2),
+      amount: (random() * 0.5).toFixed(8),
+      makerSide: random() < 0.5 ? "bid" : "ask",
+    }],
+    sentAt,
+  });
+}
+
+function pairMessage(sequence: number, random: () => number): string {
+  const price = 0.01 + random();
+  const message = {
+    type: "pair",
+    chainId: "solana",
+    pairAddress: `pair-${(sequence % 400).toString().padStart(4, "0")}`,
+    baseToken: { symbol: `TKN${sequence % 400}` },
+    priceUsd: price.toFixed(8),
+    txns: { m5: { buys: Math.floor(random() * 90), sells: Math.floor(random() * 90) } },
+    volume: { m5: Math.round(random() * 1e6) / 100, h1: Math.round(random() * 1e7) / 100 },
+    priceChange: { m5: Math.round(random() * 1000 - 500) / 100 },
+    liquidity: random() < 0.5 ? undefined : { usd: Math.round(random() * 1e8) / 100, base: random() * 1e6 },
+    sequence,
+    sentAt: epochNow(),
+  };
+  return JSON.stringify(message);
+}
+
+function runSlow(peer: Peer): () => void {
+  const random = makeRandom(5);
+  let sequence = 0;
+  let timer: ReturnType<typeof setTimeout>;
+  const next = () => {
+    timer = setTimeout(() => {
+      peer.send(tickerMessage(sequence++, random));
+      next();
+    }, Math.min(700, 20 - 180 * Math.log(1 - random())));
+  };
+  next();
+  return () => clearTimeout(timer);
+}
+
+function runFast(peer: Peer): () => void {
+  const random = makeRandom(2000);
+  const perMillisecond = 2;
+  let sequence = 0;
+  let startedAt = performance.now();
+  const timer = setInterval(() => {
+    const elapsed = performance.now() - startedAt;
+    let due = Math.floor(elapsed * perMillisecond) - sequence;
+    if (due > 100) { // fell behind (the machine was busy): skip rather than burst
+      startedAt += (due - 2) / perMillisecond;
+      due = 2;
+    }
+    for (let i = 0; i < due; i++) peer.send(pairMessage(sequence++, random));
+  }, 1);
+  return () => clearInterval(timer);
+}
+
+const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
+server.on("connection", (peer: Peer, request: Request) => {
+  const stop = request.url === "/fast" ? runFast(peer) : runSlow(peer);
+  peer.on("close", stop);
+  peer.on("error", stop);
+});
+server.on("listening", () => {
+  const address = server.address() as { port: number };
+  console.log(JSON.stringify({ port: address.port }));
+});
+process.on("SIGTERM", () => process.exit(0));

@@ -1,0 +1,20 @@
+/**
+ * A WebSocket client for Deno and Bun whose bytes travel through libcurl, and that sleeps in the kernel while nothing
+ * arrives.
+ *
+ * ```ts
+ * import { CurlWebSocket } from "@curlws/curlws";
+ *
+ * const socket = new CurlWebSocket("wss://example.com/feed");
+ * for await (const data of socket) console.log(data);
+ * ```
+ *
+ * @module
+ */
+import "./runtimes/mod.ts";
+
+export { CurlWebSocket, type CurlWebSocketInit, type Sendable } from "./src/web/websocket.ts";
+export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
+export type { CurlWebSocketOptions } from "./src/options.ts";
+export type { TlsOptions } from "./src/curl/connector.ts";
+export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

@@ -1,0 +1,153 @@
+/**
+ * Every check of the repository, one after another: format, lint, types, documentation, packaging, and the tests on
+ * Deno and on Bun. It goes on after a failure, and its last line is the tally of steps and tests.
+ *
+ *   --only deno|bun    the tests on that runtime alone
+ *   --filter <text>    the tests whose names contain the text, without the other checks
+ */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { type Counts, countTests } from "./junit.ts";
+import { findTool, ROOT, run, type Tool } from "./tools.ts";
+
+const STEP_TIMEOUT = 5 * 60_000;
+const SUITE_TIMEOUT = 10 * 60_000;
+
+interface Check {
+  name: string;
+  tool: Tool;
+  args: string[];
+}
+
+interface Suite extends Check {
+  runtime: "deno" | "bun";
+  report: string;
+}
+
+const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "tests", "bench", "scripts"];
+
+const CHECKS: Check[] = [
+  { name: "format", tool: "deno", args: ["fmt", "--check"] },
+  { name: "lint", tool: "deno", args: ["lint"] },
+  { name: "types", tool: "deno", args: ["check", ...TYPE_CHECKED.filter((path) => existsSync(join(ROOT, path)))] },
+  { name: "types of src without any runtime", tool: "tsc", args: ["-p", "tsconfig.src.json"] },
+  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts"] },
+  { name: "packaging", tool: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
+];
+
+/** The test files that both runtimes run, relative to the root; the conformance tests have their own command. */
+function testFiles(): string[] {
+  const tests = join(ROOT, "tests");
+  if (!existsSync(tests)) return [];
+  return readdirSync(tests, { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith("_test.ts") && !path.startsWith("conformance/"))
+    .sort()
+    .map((path) => `./tests/${path}`);
+}
+
+function suites(files: string[], reports: string, filter: string | undefined): Suite[] {
+  const denoReport = join(reports, "deno.xml");
+  const denoFilter = filter === undefined ? [] : [`--filter=${filter}`];
+  const bunReport = join(reports, "bun.xml");
+  // Bun takes a regular expression where Deno takes plain text.
+  const bunFilter = filter === undefined ? [] : ["-t", filter.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")];
+  return [
+    {
+      name: "tests on Deno",
+      runtime: "deno",
+      tool: "deno",
+      args: ["test", "-A", "--no-check", `--junit-path=${denoReport}`, ...denoFilter, ...files],
+      report: denoReport,
+    },
+    {
+      name: "tests on Bun",
+      runtime: "bun",
+      tool: "bun",
+      args: ["test", "--reporter=junit", `--reporter-outfile=${bunReport}`, ...bunFilter, ...files],
+      report: bunReport,
+    },
+  ];
+}
+
+function describe({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed` + (skipped > 0 ? `, ${skipped} skipped` : "");
+}
+
+function announce(ok: boolean, name: string, started: number, detail: string, output: string): void {
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${ok ? "ok    " : "FAILED"} ${name}${detail && `: ${detail}`} (${seconds} s)`);
+  if (!ok) console.log(output.trimEnd().replace(/^/gm, "       "));
+}
+
+async function runTool(tool: Tool, args: string[], timeout: number): Promise<{ ok: boolean; output: string }> {
+  const path = findTool(tool);
+  if (path === undefined) return { ok: false, output: `${tool} is neither in node_modules nor on the PATH` };
+  return await run(path, args, timeout);
+}
+
+async function runCheck(check: Check): Promise<Counts> {
+  const started = performance.now();
+  const { ok, output } = await runTool(check.tool, check.args, STEP_TIMEOUT);
+  announce(ok, check.name, started, "", output);
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+}
+
+/** Runs a suite and counts its tests. One that fails outside any test, or runs none, counts as one failure itself. */
+async function runSuite(suite: Suite, files: string[]): Promise<Counts> {
+  const started = performance.now();
+  if (files.length === 0) {
+    announce(false, suite.name, started, "", "there are no test files");
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  const { ok, output } = await runTool(suite.tool, suite.args, SUITE_TIMEOUT);
+  const counts = existsSync(suite.report)
+    ? countTests(readFileSync(suite.report, "utf8"))
+    : { passed: 0, failed: 0, skipped: 0 };
+  const ran = counts.passed + counts.failed > 0;
+  const detail = ran ? describe(counts) : "no test ran";
+  if (counts.failed === 0 && (!ok || !ran)) counts.failed = 1;
+  announce(counts.failed === 0, suite.name, started, detail, output);
+  return counts;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    args: process.argv.slice(2),
+    options: { only: { type: "string" }, filter: { type: "string" } },
+  });
+  const { only, filter } = values;
+  if (only !== undefined && only !== "deno" && only !== "bun") throw new Error("--only takes deno or bun");
+
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const add = (counts: Counts) => {
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+  };
+
+  if (only === undefined && filter === undefined) {
+    for (const check of CHECKS) add(await runCheck(check));
+  }
+  const files = testFiles();
+  const reports = mkdtempSync(join(tmpdir(), "curlws-test-"));
+  try {
+    for (const suite of suites(files, reports, filter)) {
+      if (only === undefined || only === suite.runtime) add(await runSuite(suite, files));
+    }
+  } finally {
+    rmSync(reports, { recursive: true, force: true });
+  }
+  console.log(describe(total));
+  return total.failed === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

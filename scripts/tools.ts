@@ -1,0 +1,103 @@
+/** Finding the executables of the development tools, and running them. Works on Deno, Bun and Node. */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** The root of the repository. */
+export const ROOT: string = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** A development tool that {@linkcode findTool} knows. */
+export type Tool = "deno" | "bun" | "tsc";
+
+/** How a command ended. */
+export interface Outcome {
+  /** True when the command ended by itself with exit code 0. */
+  ok: boolean;
+  /** Standard output and standard error, in the order they arrived. */
+  output: string;
+}
+
+const PIPE_GRACE = 2000;
+const MODULES = join(ROOT, "node_modules");
+const SUFFIX = process.platform === "win32" ? ".exe" : "";
+
+/** The packages that carry a tool's executable for one platform: their scope, and where in them it is. */
+const PLATFORM_PACKAGES: Record<Tool, { scope: string; executable: string }> = {
+  deno: { scope: "@deno", executable: "deno" },
+  bun: { scope: "@oven", executable: "bin/bun" },
+  tsc: { scope: "@typescript", executable: "lib/tsc" },
+};
+
+/**
+ * The path of a tool: the runtime this script is running on, else the one in node_modules, else the one on the PATH.
+ * Undefined when there is none that starts.
+ */
+export function findTool(tool: Tool): string | undefined {
+  return candidates(tool).find((path) => {
+    const result = spawnSync(path, ["--version"], { stdio: "ignore" });
+    return result.error === undefined && result.status === 0;
+  });
+}
+
+function candidates(tool: Tool): string[] {
+  const versions: Record<string, string | undefined> = process.versions;
+  const current = tool !== "tsc" && versions[tool] !== undefined ? [process.execPath] : [];
+  const { scope, executable } = PLATFORM_PACKAGES[tool];
+  // The executable itself comes before the .bin entry, which may be a script that needs Node.
+  const packaged = [join(MODULES, scope), ...denoStore(scope)].flatMap((path) =>
+    list(path).map((name) => join(path, name, executable + SUFFIX)).filter((path) => existsSync(path))
+  );
+  return [...current, ...packaged, join(MODULES, ".bin", tool + SUFFIX), tool];
+}
+
+/** Where `deno install` puts the packages of a scope that are not direct dependencies. */
+function denoStore(scope: string): string[] {
+  const store = join(MODULES, ".deno");
+  return list(store).filter((name) => name.startsWith(`${scope}+`)).map((name) =>
+    join(store, name, "node_modules", scope)
+  );
+}
+
+function list(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory).sort() : [];
+}
+
+/** Runs a command at the root of the repository, collecting its output; kills it after `timeout` milliseconds. */
+export function run(command: string, args: string[], timeout: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+    const child = spawn(command, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    let expired = false;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (text: string) => {
+        output += text;
+      });
+    }
+    const timer = setTimeout(() => {
+      expired = true;
+      child.kill("SIGKILL");
+    }, timeout);
+    child.on("error", (error: Error) => {
+      clearTimeout(timer);
+      resolve({ ok: false, output: `${output}cannot run ${command}: ${error.message}\n` });
+    });
+    child.on("exit", () => {
+      clearTimeout(timer);
+      // A process that the command left behind may hold the pipes open; do not wait for it.
+      const grace = setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, PIPE_GRACE);
+      child.on("close", () => clearTimeout(grace));
+    });
+    child.on("close", (code: number | null, signal: string | null) => {
+      if (expired) output += `killed after ${timeout} ms\n`;
+      else if (signal !== null) output += `ended by ${signal}\n`;
+      resolve({ ok: code === 0 && !expired, output });
+    });
+  });
+}

@@ -1,0 +1,365 @@
+/** The pump: the only place where a transport meets a protocol session. */
+import { type CompleteOptions } from "./options.ts";
+import { Connector } from "./curl/connector.ts";
+import { READABLE, WRITABLE } from "./curl/constants.ts";
+import { allocate, runtime, type Timer } from "./curl/ffi.ts";
+import { loadCurl } from "./curl/library.ts";
+import { Reactor, type Source } from "./curl/reactor.ts";
+import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
+import { CurlWebSocketError } from "./errors.ts";
+import * as P from "./protocol/constants.ts";
+import { acceptFor, type Agreement, buildRequest, makeKey, ResponseReader } from "./protocol/handshake.ts";
+import { MaskingKeys } from "./protocol/mask.ts";
+import { Session } from "./protocol/session.ts";
+import { SendQueue } from "./send_queue.ts";
+
+/** How a connection ended. */
+export interface CloseResult {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+  /** Why it failed, if it did. */
+  readonly error: CurlWebSocketError | null;
+}
+
+/** What a connection tells; each in a task of its own, or in the reactor's turn. */
+export interface ConnectionHandler {
+  onOpen(agreement: Agreement): void;
+  /** Answers whether another message may follow before the event loop's next turn. */
+  onMessage(data: string | Uint8Array<ArrayBuffer>): boolean;
+  onPong(payload: Uint8Array<ArrayBuffer>): boolean;
+  /** The closing handshake has begun. */
+  onClosing(): void;
+  /** Always the last. */
+  onClosed(result: CloseResult): void;
+}
+
+/** How much one connection may read in a turn before the others have theirs. */
+const TURN_BYTES = 2 * 1024 * 1024;
+/** How long a connection that failed is still drained, ms, so that the peer gets our close frame and no reset. */
+const LINGER = 1_000;
+
+/** One a thread: what is read is parsed before anything else is read. */
+let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+const keys = new MaskingKeys();
+
+export class Connection implements Source {
+  readonly #url: URL;
+  readonly #options: CompleteOptions;
+  readonly #handler: ConnectionHandler;
+  readonly #reactor: Reactor;
+  readonly #queue: SendQueue = new SendQueue();
+  readonly #session: Session;
+  #connector: Connector | null = null;
+  #transport: Transport | null = null;
+  /** Reads the handshake's answer; null before and after. */
+  #response: ResponseReader | null = null;
+  /** Bytes that were read and not yet parsed: a handler said stop. */
+  #held: Uint8Array | null = null;
+  #timer: Timer | null = null;
+  #refed = true;
+  #paused = false;
+  #flushing = false;
+  #closeSent = false;
+  #closeReceived: { code: number; reason: string } | null = null;
+  /** Set when the peer broke the protocol: what will be told when our close frame is out. */
+  #failure: CurlWebSocketError | null = null;
+  #closed = false;
+  #stopListening: () => void = () => {};
+
+  constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
+    this.#url = url;
+    this.#options = options;
+    this.#handler = handler;
+    const curl = loadCurl(options.library);
+    this.#reactor = Reactor.of(curl);
+    this.#session = new Session(options.maxMessageSize, {
+      onMessage: (data) => this.#closeSent || this.#failure !== null || (handler.onMessage(data) && !this.#stopped),
+      onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
+      onPong: (payload) => handler.onPong(payload) && !this.#stopped,
+      onClose: (code, reason) => this.#onCloseFrame(code, reason),
+    });
+    // On the next task, so that the constructor's caller has added its listeners.
+    this.#start(protocols).catch((cause) => {
+      const error = cause instanceof CurlWebSocketError
+        ? cause
+        : new CurlWebSocketError("ERR_LIBCURL", `connecting failed: ${cause}`, { cause });
+      this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+    });
+  }
+
+  get bufferedAmount(): number {
+    return this.#queue.bufferedAmount;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  get #stopped(): boolean {
+    return this.#paused || this.#closed;
+  }
+
+  async #start(protocols: readonly string[]): Promise<void> {
+    const { signal, connectTimeout, tls } = this.#options;
+    const onAbort = () => {
+      const message = `connecting was aborted: ${signal!.reason}`;
+      this.#finish(
+        P.CLOSE_ABNORMAL,
+        "",
+        false,
+        new CurlWebSocketError("ERR_ABORTED", message, { cause: signal!.reason }),
+      );
+    };
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
+    const key = makeKey();
+    const accept = await acceptFor(key);
+    if (this.#closed) return;
+    this.#limit(connectTimeout, () => {
+      const message = `connecting to ${this.#url.host} took longer than connectTimeout, ${connectTimeout} ms`;
+      this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message));
+    });
+    const url = new URL(this.#url.href.replace(/^ws/, "http"));
+    this.#connector = new Connector(loadCurl(this.#options.library), this.#reactor, { url, tls }, {
+      onConnected: (transport) => this.#onConnected(transport, key, accept, protocols),
+      onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
+    });
+    this.#connector.setRef(this.#refed);
+  }
+
+  #onConnected(transport: Transport, key: string, accept: string, protocols: readonly string[]): void {
+    this.#connector = null;
+    this.#transport = transport;
+    this.#response = new ResponseReader(accept, protocols);
+    this.#reactor.attach(this);
+    this.#reactor.setRef(this, this.#refed);
+    this.#queue.pushRaw(buildRequest(this.#url, key, protocols, this.#options.headers));
+    const { handshakeTimeout } = this.#options;
+    this.#limit(handshakeTimeout, () => {
+      const message = `${this.#url.host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
+      const error = this.#response?.end() ?? new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message);
+      this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+    });
+    this.#flush();
+  }
+
+  /** Queues a data frame; the payload is copied. */
+  send(opcode: number, payload: Uint8Array): void {
+    this.#queue.push(opcode, payload, keys.next(), true);
+    this.#flushSoon();
+  }
+
+  ping(payload: Uint8Array): void {
+    this.#control(P.OPCODE_PING, payload);
+  }
+
+  /** Begins the closing handshake, after all that is queued. */
+  close(code: number, reason: Uint8Array): void {
+    this.#sendClose(code, reason);
+    this.resume();
+    this.#awaitPeer();
+  }
+
+  /** Ends at once, without a closing handshake. */
+  abort(error: CurlWebSocketError | null): void {
+    this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+  }
+
+  /** Stops reading, after the message being handled: TCP makes the sender wait. */
+  pause(): void {
+    if (this.#paused || this.#closeSent || this.#closed) return;
+    this.#paused = true;
+    this.#watch();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    // TLS bytes may wait inside libcurl, where no poll sees them: read first.
+    if (this.#transport !== null) this.#reactor.again(this, this.#transport.fd, READABLE);
+    this.#watch();
+  }
+
+  setRef(refed: boolean): void {
+    this.#refed = refed;
+    this.#connector?.setRef(refed);
+    this.#reactor.setRef(this, refed);
+    this.#timer?.[refed ? "ref" : "unref"]();
+  }
+
+  onReactorError(error: CurlWebSocketError): void {
+    this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+  }
+
+  onReady(_fd: number, events: number): boolean {
+    if (events & WRITABLE) this.#flush();
+    if (this.#closed || this.#paused || !(events & READABLE)) return false;
+    try {
+      return this.#read();
+    } catch (error) {
+      if (error instanceof P.ProtocolViolation) this.#violated(error);
+      else this.#finish(P.CLOSE_ABNORMAL, "", false, error as CurlWebSocketError);
+      return false;
+    }
+  }
+
+  /** One turn of reading. Answers whether there may be more at once. */
+  #read(): boolean {
+    const transport = this.#transport!;
+    if (this.#held !== null) {
+      const held = this.#held;
+      this.#held = null;
+      if (!this.#take(held)) return !this.#stopped;
+    }
+    const buffer = readBuffer ??= allocate(READ_SIZE);
+    const secure = this.#url.protocol === "wss:";
+    for (let total = 0; total < TURN_BYTES;) {
+      const count = transport.recv(buffer);
+      if (count === WOULD_BLOCK) return false;
+      if (count === END) {
+        this.#onEnd();
+        return false;
+      }
+      total += count;
+      if (!this.#take(buffer.subarray(0, count))) return !this.#stopped;
+      // A plain socket that gave less than asked for is drained; libcurl may hold more of TLS.
+      if (!secure && count < buffer.length) return false;
+    }
+    return true;
+  }
+
+  /** Parses bytes that were read. Answers false, and keeps the rest, where the event loop is to have its turn first. */
+  #take(bytes: Uint8Array): boolean {
+    if (this.#failure !== null || this.#closed) return !this.#closed;
+    if (this.#response !== null) {
+      const answer = this.#response.push(bytes);
+      if (answer === null) return true;
+      this.#response = null;
+      this.#clearTimer();
+      this.#stopListening();
+      if (answer.rest.length > 0) this.#held = answer.rest.slice();
+      this.#handler.onOpen(answer.agreement);
+      return false;
+    }
+    const at = this.#session.receive(bytes, 0);
+    if (at === bytes.length) return !this.#stopped;
+    this.#held = bytes.slice(at);
+    return false;
+  }
+
+  #onEnd(): void {
+    if (this.#failure !== null) return this.#finish(P.CLOSE_ABNORMAL, "", false, this.#failure);
+    if (this.#closeReceived !== null) {
+      const { code, reason } = this.#closeReceived;
+      return this.#finish(code, reason, true, null);
+    }
+    const message = this.#response === null
+      ? "the server closed the connection without a close frame"
+      : `${this.#url.host} closed the connection without answering the handshake`;
+    const error = this.#response?.end() ?? new CurlWebSocketError("ERR_CONNECTION_LOST", message);
+    this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+  }
+
+  #onCloseFrame(code: number, reason: string): void {
+    this.#closeReceived = { code, reason };
+    this.#handler.onClosing();
+    // RFC 6455 section 5.5.1: the answer typically echoes the code.
+    this.#sendClose(code === P.CLOSE_NO_STATUS ? 0 : code, new Uint8Array(0));
+    this.#awaitPeer();
+  }
+
+  #violated(violation: P.ProtocolViolation): void {
+    this.#failure = new CurlWebSocketError("ERR_PROTOCOL", `${violation.message}; closed with ${violation.closeCode}`, {
+      cause: violation,
+    });
+    this.#handler.onClosing();
+    this.#sendClose(violation.closeCode, new TextEncoder().encode(violation.violation));
+    this.#limit(Math.min(this.#options.closeTimeout || LINGER, LINGER), () => this.#onEnd());
+  }
+
+  #control(opcode: number, payload: Uint8Array): void {
+    if (this.#closeSent || this.#closed) return;
+    this.#queue.push(opcode, payload, keys.next(), false);
+    this.#flushSoon();
+  }
+
+  #sendClose(code: number, reason: Uint8Array): void {
+    if (this.#closeSent) return;
+    const payload = new Uint8Array(code === 0 ? 0 : 2 + reason.length);
+    if (code !== 0) {
+      payload[0] = code >> 8;
+      payload[1] = code & 0xff;
+      payload.set(reason, 2);
+    }
+    this.#control(P.OPCODE_CLOSE, payload);
+    this.#closeSent = true;
+  }
+
+  /** Bounds the wait for the peer's close frame, and for its end of TCP. */
+  #awaitPeer(): void {
+    this.#limit(this.#options.closeTimeout, () => {
+      if (this.#closeReceived !== null) this.#onEnd();
+      else this.#finish(P.CLOSE_ABNORMAL, "", false, null);
+    });
+  }
+
+  /** Sends all that this task queues with one call. */
+  #flushSoon(): void {
+    if (this.#flushing || this.#transport === null) return;
+    this.#flushing = true;
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const transport = this.#transport;
+    if (transport === null || this.#closed) return;
+    try {
+      const sent = this.#queue.flush((bytes) => transport.send(bytes));
+      // A peer that still takes what was queued before the close frame is given more time.
+      if (sent > 0 && this.#closeSent && this.#failure === null) this.#awaitPeer();
+    } catch (error) {
+      if (this.#closeReceived !== null || this.#failure !== null) return this.#onEnd();
+      return this.#finish(P.CLOSE_ABNORMAL, "", false, error as CurlWebSocketError);
+    }
+    this.#watch();
+  }
+
+  #watch(): void {
+    if (this.#transport === null || this.#closed) return;
+    const events = (this.#paused ? 0 : READABLE) | (this.#queue.empty ? 0 : WRITABLE);
+    this.#reactor.watch(this.#transport.fd, this, events);
+  }
+
+  #limit(milliseconds: number, onTime: () => void): void {
+    this.#clearTimer();
+    if (milliseconds === 0 || this.#closed) return;
+    this.#timer = runtime().setTimer(onTime, milliseconds);
+    if (!this.#refed) this.#timer.unref();
+  }
+
+  #clearTimer(): void {
+    this.#timer?.clear();
+    this.#timer = null;
+  }
+
+  /** The one way out: frees everything, and tells the handler in a task of its own. */
+  #finish(code: number, reason: string, wasClean: boolean, error: CurlWebSocketError | null): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#clearTimer();
+    this.#stopListening();
+    this.#held = null;
+    this.#connector?.close();
+    if (this.#transport !== null) {
+      this.#reactor.watch(this.#transport.fd, this, 0);
+      this.#reactor.detach(this);
+      this.#transport.close();
+    }
+    runtime().defer(() => this.#handler.onClosed({ code, reason, wasClean, error }));
+  }
+}

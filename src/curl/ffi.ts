@@ -1,0 +1,115 @@
+/**
+ * What a runtime must provide: primitives only. Everything about libcurl itself is shared code that is written against
+ * this file, so that `runtimes/deno.ts` and `runtimes/bun.ts` stay small and alike.
+ */
+
+/** An address in C memory. Opaque: an object on Deno, a number on Bun. */
+export type Pointer = { readonly pointer: unique symbol } | null;
+
+/** The C types that the symbol table uses. `buffer` is a `Uint8Array` passed by address, `i64` a C `long`. */
+export type CType = "void" | "i32" | "u32" | "i64" | "usize" | "pointer" | "buffer";
+
+/** One C function; `name` is its C name where the table's key differs. */
+export interface CFunction {
+  readonly name?: string;
+  readonly parameters: readonly CType[];
+  readonly result: CType;
+}
+
+/** A table of C functions by the name under which we call them. */
+export type SymbolTable = Readonly<Record<string, CFunction>>;
+
+/** What a call takes. */
+export type CArgument = number | bigint | Pointer | Uint8Array;
+
+/** The opened functions of a table; what each takes and gives stands in the table. */
+export type Symbols<Table extends SymbolTable> = {
+  readonly [Name in keyof Table]: (...args: CArgument[]) => Table[Name]["result"] extends "pointer" ? Pointer : number;
+};
+
+/** A timer that can let the process end while it runs. */
+export interface Timer {
+  clear(): void;
+  ref(): void;
+  unref(): void;
+}
+
+/** `curl_multi_poll` on another thread, one call at a time. */
+export interface Poller {
+  /**
+   * Polls `count` `curl_waitfd`s at `fds`. Both memories must outlive the call and not be JavaScript's: a terminated
+   * Worker frees its heap while C may still write there.
+   */
+  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number): Promise<number>;
+  /** A call that is out keeps the process alive (the default). */
+  ref(): void;
+  /** A call that is out lets the process end. */
+  unref(): void;
+}
+
+/** One JavaScript runtime. */
+export interface Runtime {
+  readonly name: "deno" | "bun";
+  readonly os: "linux" | "darwin" | "windows" | "other";
+  readonly arch: "x64" | "arm64" | "other";
+  /** An environment variable, or undefined where it is unset or may not be read. Never prompts. */
+  env(name: string): string | undefined;
+  /** Opens a library; throws what the runtime throws when it cannot. */
+  open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table>;
+  /** Whether an error of {@linkcode open} means that the user has not allowed FFI. */
+  isPermissionError(error: unknown): boolean;
+  /** C memory as bytes, not a copy. The caller knows how long it lives. */
+  view(pointer: Pointer, length: number): Uint8Array;
+  /** The pointer that is stored at an offset in C memory. */
+  pointerAt(pointer: Pointer, offset: number): Pointer;
+  /** The address of a buffer that was allocated by {@linkcode allocate}. */
+  pointerTo(buffer: Uint8Array): Pointer;
+  /** A pointer as a number, to store it in a structure. */
+  address(pointer: Pointer): bigint;
+  /** The text of a NUL-terminated C string, empty for NULL. */
+  cString(pointer: Pointer): string;
+  /** A C function pointer that calls `fn` on this thread; it lives as long as the thread. */
+  callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer;
+  /** The off-thread poll of one opened libcurl. */
+  createPoller(libraryPath: string): Poller;
+  /** Runs `fn` after the event loop has had a turn. */
+  defer(fn: () => void): void;
+  setTimer(fn: () => void, milliseconds: number): Timer;
+}
+
+/** Whether a pointer is NULL, on either runtime. */
+export function isNull(pointer: Pointer): boolean {
+  return pointer === null || (pointer as unknown) === 0;
+}
+
+/**
+ * Bytes whose address stays the same as long as they are referenced. `new Uint8Array(n)` will not do: V8 keeps up to 64
+ * bytes inside its moving heap, and JavaScriptCore copies small arrays when `.buffer` is first read.
+ */
+export function allocate(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
+const encoder = new TextEncoder();
+
+/** A NUL-terminated copy of a string. Throws a `TypeError` where the string has a NUL inside. */
+export function toCString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) throw new TypeError(`a C string cannot hold NUL: ${JSON.stringify(text)}`);
+  const bytes = encoder.encode(text);
+  const buffer = allocate(bytes.length + 1);
+  buffer.set(bytes);
+  return buffer;
+}
+
+let current: Runtime | undefined;
+
+/** The runtime that the program runs on. */
+export function runtime(): Runtime {
+  if (current === undefined) throw new TypeError("curlws runs on Deno and Bun: import it by its mod.ts");
+  return current;
+}
+
+/** Called once by `runtimes/mod.ts`. */
+export function setRuntime(value: Runtime): void {
+  current = value;
+}

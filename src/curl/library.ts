@@ -1,0 +1,182 @@
+/** Finds, opens and describes libcurl, on first use. */
+import { CurlWebSocketError } from "../errors.ts";
+import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
+import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "./ffi.ts";
+import { CURL_SYMBOLS, VARIADIC_PADDING, variadicSymbols } from "./symbols.ts";
+
+/** The loaded library, as `libcurl()` describes it. */
+export interface LibcurlInfo {
+  /** The name or path that was opened. */
+  readonly path: string;
+  /** libcurl's version, for example `"8.14.1"`. */
+  readonly version: string;
+  /** The TLS backend and its version, or null where libcurl has none. */
+  readonly tls: string | null;
+  /** The features that `curl_version_info` tells, by curl's names. */
+  readonly features: readonly string[];
+  /** What this libcurl cannot do that `CurlWebSocket` could use. */
+  readonly missing: readonly string[];
+}
+
+/** libcurl's functions as we call them. */
+export interface Curl extends Symbols<typeof CURL_SYMBOLS> {
+  readonly info: LibcurlInfo;
+  /** `curl_version_info`'s number: 0xMMmmpp. */
+  readonly versionNumber: number;
+  setLong(easy: Pointer, option: number, value: number): number;
+  setBuffer(easy: Pointer, option: number, value: Uint8Array): number;
+  setCallback(multi: Pointer, option: number, callback: Pointer): number;
+  getInfo(easy: Pointer, info: number, into: Uint8Array): number;
+  message(code: number): string;
+}
+
+/** `curl_multi_wakeup` came with 7.68. */
+export const OLDEST_VERSION = 0x074400;
+
+const FEATURES: readonly (readonly [bit: number, name: string])[] = [
+  [0, "IPv6"],
+  [2, "SSL"],
+  [3, "libz"],
+  [4, "NTLM"],
+  [7, "AsynchDNS"],
+  [8, "SPNEGO"],
+  [10, "IDN"],
+  [16, "HTTP2"],
+  [19, "UnixSockets"],
+  [20, "PSL"],
+  [21, "HTTPS-proxy"],
+  [23, "brotli"],
+  [24, "alt-svc"],
+  [25, "HTTP3"],
+  [26, "zstd"],
+  [30, "threadsafe"],
+];
+
+/** The names and places to try, in this order, where neither the caller nor the environment names a library. */
+export function candidates({ os, arch }: Pick<Runtime, "os" | "arch">): string[] {
+  switch (os) {
+    case "linux": {
+      const triple = arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+      return ["libcurl.so.4", "libcurl-gnutls.so.4", `/usr/lib/${triple}/libcurl.so.4`, "/usr/lib/libcurl.so.4"];
+    }
+    case "darwin":
+      return ["libcurl.4.dylib", "/usr/lib/libcurl.4.dylib", "/opt/homebrew/opt/curl/lib/libcurl.4.dylib"]
+        .concat("/usr/local/opt/curl/lib/libcurl.4.dylib");
+    case "windows":
+      return ["libcurl.dll", arch === "arm64" ? "libcurl-arm64.dll" : "libcurl-x64.dll", "libcurl-4.dll"];
+    default:
+      return ["libcurl.so.4", "libcurl.so"];
+  }
+}
+
+/** How to install libcurl, for the user's platform. */
+export function installHint(os: Runtime["os"]): string {
+  switch (os) {
+    case "linux":
+      return "install it (Debian, Ubuntu: apt install libcurl4; Fedora: dnf install libcurl; Alpine: apk add libcurl)";
+    case "darwin":
+      return "install it (brew install curl)";
+    case "windows":
+      return "put the libcurl-x64.dll of https://curl.se/windows/ into a folder on PATH";
+    default:
+      return "install libcurl >= 7.68";
+  }
+}
+
+const opened = new Map<string, Curl>();
+
+/**
+ * Opens libcurl, once a thread and path: `path`, else what `CURLWS_LIBCURL` names, else the platform's names and places.
+ *
+ * @throws {CurlWebSocketError} `ERR_LIBCURL_NOT_FOUND`, `ERR_LIBCURL_TOO_OLD`, `ERR_FFI_PERMISSION`
+ */
+export function loadCurl(path?: string): Curl {
+  const env = path === undefined ? runtime().env("CURLWS_LIBCURL") : undefined;
+  const named = path ?? (env === "" ? undefined : env);
+  const key = named ?? "";
+  const known = opened.get(key);
+  if (known !== undefined) return known;
+  const names = named === undefined ? candidates(runtime()) : [named];
+  const failures: string[] = [];
+  for (const name of names) {
+    try {
+      const curl = open(name);
+      opened.set(key, curl);
+      return curl;
+    } catch (error) {
+      if (error instanceof CurlWebSocketError) throw error;
+      if (runtime().isPermissionError(error)) {
+        throw new CurlWebSocketError(
+          "ERR_FFI_PERMISSION",
+          `opening ${name} is not allowed: run the program with --allow-ffi (or deno run -A)`,
+          { cause: error },
+        );
+      }
+      failures.push(`  ${name}: ${firstLine(error)}`);
+    }
+  }
+  const source = path !== undefined ? " (the library option)" : named !== undefined ? " (CURLWS_LIBCURL)" : "";
+  throw new CurlWebSocketError(
+    "ERR_LIBCURL_NOT_FOUND",
+    `libcurl was not found${source}; ${
+      installHint(runtime().os)
+    } or name it with CURLWS_LIBCURL or the library option; tried\n${failures.join("\n")}`,
+  );
+}
+
+/** Describes the libcurl that `CurlWebSocket` uses, loading it if need be; throws what {@linkcode loadCurl} throws. */
+export function libcurl(path?: string): LibcurlInfo {
+  return loadCurl(path).info;
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split("\n", 1)[0]!;
+}
+
+function open(path: string): Curl {
+  const { os, arch } = runtime();
+  const padded = os === "darwin" && arch === "arm64";
+  const symbols = runtime().open(path, CURL_SYMBOLS);
+  const { info, versionNumber } = describe(path, symbols);
+  if (versionNumber < OLDEST_VERSION) {
+    throw new CurlWebSocketError(
+      "ERR_LIBCURL_TOO_OLD",
+      `${path} is libcurl ${info.version}, and 7.68.0 or newer is needed; ${installHint(os)}`,
+    );
+  }
+  const variadic = runtime().open(path, variadicSymbols(padded));
+  // Thread-safe from 7.84; before, only Workers that first use it in the same instant could collide.
+  const code = symbols.curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (code !== CURLE_OK) throw new CurlWebSocketError("ERR_LIBCURL", `curl_global_init of ${path} failed with ${code}`);
+  const padding = Array.from({ length: padded ? VARIADIC_PADDING : 0 }, () => 0);
+  return {
+    ...symbols,
+    info,
+    versionNumber,
+    setLong: (easy, option, value) => variadic.setopt_long(easy, option, ...padding, value),
+    setBuffer: (easy, option, value) => variadic.setopt_pointer(easy, option, ...padding, value),
+    setCallback: (multi, option, callback) => variadic.multi_setopt_pointer(multi, option, ...padding, callback),
+    getInfo: (easy, what, into) => variadic.getinfo(easy, what, ...padding, into),
+    message: (code) => runtime().cString(symbols.curl_easy_strerror(code)),
+  };
+}
+
+/** Reads `curl_version_info_data`, whose first fields are the same in every version we take. */
+function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): { info: LibcurlInfo; versionNumber: number } {
+  const CURLVERSION_FIRST = 0, VERSION = 8, VERSION_NUM = 16, FEATURE_BITS = 32, SSL_VERSION = 40;
+  const data = symbols.curl_version_info(CURLVERSION_FIRST);
+  if (isNull(data)) throw new TypeError(`curl_version_info of ${path} gave NULL`);
+  const bytes = runtime().view(data, 48);
+  const fields = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const bits = fields.getInt32(FEATURE_BITS, true);
+  const features = FEATURES.filter(([bit]) => bits & (1 << bit)).map(([, name]) => name);
+  const tls = runtime().cString(runtime().pointerAt(data, SSL_VERSION));
+  const info: LibcurlInfo = {
+    path,
+    version: runtime().cString(runtime().pointerAt(data, VERSION)),
+    tls: tls === "" ? null : tls,
+    features,
+    missing: ["SSL", "IPv6", "AsynchDNS"].filter((name) => !features.includes(name)),
+  };
+  return { info, versionNumber: fields.getUint32(VERSION_NUM, true) };
+}

@@ -1,0 +1,200 @@
+/** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
+import { CurlWebSocketError } from "../errors.ts";
+import { type Pointer, type Poller, runtime } from "./ffi.ts";
+import type { Curl } from "./library.ts";
+import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
+
+/** What the reactor serves: a connection, from its first packet to its last. */
+export interface Source {
+  /** The socket `fd` is ready. Answers whether it has more to do at once and wants another turn before any wait. */
+  onReady(fd: number, events: number): boolean;
+  /** The reactor cannot go on. */
+  onReactorError(error: CurlWebSocketError): void;
+}
+
+/** Up to so many sockets are passed to `curl_multi_poll` as they are; more go into a kernel queue. */
+const FEW_SOCKETS = 8;
+/** The poll's time-out, ms: not a period, a far deadline. A day. */
+const FAR = 86_400_000;
+/** How long one turn may keep the event loop, ms; what is left comes after the loop's own turn. */
+const TURN_TIME = 8;
+
+const reactors = new Map<Curl, Reactor>();
+
+/** Which ready set to use; `"auto"` picks by the number of sockets, the others are for tests. */
+export type ReadySetKind = "auto" | "array" | "queue";
+
+export class Reactor {
+  /** This thread's reactor for a library. */
+  static of(curl: Curl): Reactor {
+    let reactor = reactors.get(curl);
+    if (reactor === undefined) reactors.set(curl, reactor = new Reactor(curl));
+    return reactor;
+  }
+
+  readonly #curl: Curl;
+  readonly #poller: Poller;
+  /** Has no easy handles: only polled and woken. */
+  readonly #multi: Pointer;
+  readonly #watched: Map<number, { source: Source; events: number }> = new Map();
+  readonly #sources: Map<Source, { refed: boolean }> = new Map();
+  readonly #kind: ReadySetKind;
+  #refs = 0;
+  #set: ReadySet = new ArraySet();
+  #hot: { source: Source; fd: number; events: number }[] = [];
+  #closing: (() => void)[] = [];
+  #polling = false;
+  #woken = false;
+  #inTurn = false;
+  #deferred = false;
+  /** Polls that returned, since the start: what wakes this thread. */
+  wakeups = 0;
+
+  constructor(curl: Curl, kind: ReadySetKind = "auto") {
+    this.#curl = curl;
+    this.#kind = kind;
+    this.#multi = curl.curl_multi_init();
+    this.#poller = runtime().createPoller(curl.info.path);
+    this.#poller.unref();
+    if (kind === "queue") this.#useQueue();
+  }
+
+  /** Registers a source, before it watches a socket. The process lives while a source that is `ref`ed is attached. */
+  attach(source: Source): void {
+    this.#sources.set(source, { refed: false });
+    this.setRef(source, true);
+    this.#arm();
+  }
+
+  /** Forgets a source. Its sockets must no longer be watched. */
+  detach(source: Source): void {
+    this.setRef(source, false);
+    this.#sources.delete(source);
+    this.#hot = this.#hot.filter((hot) => hot.source !== source);
+    if (this.#sources.size === 0) this.#wake();
+  }
+
+  setRef(source: Source, refed: boolean): void {
+    const entry = this.#sources.get(source);
+    if (entry === undefined || entry.refed === refed) return;
+    entry.refed = refed;
+    this.#refs += refed ? 1 : -1;
+    if (this.#refs === (refed ? 1 : 0)) this.#poller[refed ? "ref" : "unref"]();
+  }
+
+  /** Waits for `events` of a socket; 0 waits for nothing. */
+  watch(fd: number, source: Source, events: number): void {
+    const entry = this.#watched.get(fd);
+    if (events === 0) {
+      if (entry === undefined) return;
+      this.#watched.delete(fd);
+      this.#set.delete(fd);
+    } else {
+      if (entry?.source === source && entry.events === events) return;
+      this.#watched.set(fd, { source, events });
+      if (this.#watched.size > FEW_SOCKETS && this.#kind === "auto" && !this.#set.live) this.#useQueue();
+      else this.#set.set(fd, events);
+    }
+    if (!this.#set.live) this.#wake();
+    this.#arm();
+  }
+
+  /** Gives a source another turn after the event loop has had its own. */
+  again(source: Source, fd: number, events: number): void {
+    if (this.#hot.some((hot) => hot.source === source)) return;
+    this.#hot.push({ source, fd, events });
+    this.#arm();
+  }
+
+  /**
+   * Runs `close`, which closes a socket, as soon as no poll that is out can hold its number: at once, or after that
+   * poll was woken and has returned.
+   */
+  whenUnpolled(close: () => void): void {
+    if (!this.#polling) return close();
+    this.#closing.push(close);
+    this.#wake();
+  }
+
+  #useQueue(): void {
+    const queue = createQueueSet();
+    if (queue === null) {
+      return;
+    }
+    for (const [fd, { events }] of this.#watched) queue.set(fd, events);
+    this.#wake();
+    this.#set = queue;
+  }
+
+  #wake(): void {
+    if (!this.#polling || this.#woken) return;
+    this.#woken = true;
+    this.#curl.curl_multi_wakeup(this.#multi);
+  }
+
+  /** Goes on: to the next turn where a source is hot, else to sleep. */
+  #arm(): void {
+    if (this.#polling || this.#inTurn || this.#deferred) return;
+    if (this.#hot.length > 0) {
+      this.#deferred = true;
+      runtime().defer(() => {
+        this.#deferred = false;
+        this.#hotTurn();
+      });
+    } else if (this.#sources.size > 0) {
+      this.#polling = true;
+      this.#polled = this.#set;
+      const { fds, count } = this.#set.prepare();
+      this.#poller.poll(this.#multi, fds, count, FAR).then(this.#onPolled, this.#onError);
+    }
+  }
+
+  #polled: ReadySet = this.#set;
+
+  readonly #onPolled = (): void => {
+    this.wakeups++;
+    this.#polling = this.#woken = false;
+    const closing = this.#closing;
+    this.#closing = [];
+    for (const close of closing) close();
+    this.#turn([]);
+  };
+
+  readonly #onError = (cause: unknown): void => {
+    this.#polling = false;
+    const error = new CurlWebSocketError("ERR_LIBCURL", `waiting in curl_multi_poll failed: ${cause}`, { cause });
+    for (const source of [...this.#sources.keys()]) source.onReactorError(error);
+  };
+
+  #hotTurn(): void {
+    const hot = this.#hot;
+    this.#hot = [];
+    const { fds, count } = this.#set.prepare();
+    this.#polled = this.#set;
+    this.#curl.curl_multi_poll(this.#multi, fds, count, 0, null);
+    this.#turn(hot);
+  }
+
+  /** One turn: the ready sockets first, then those that were hot. */
+  #turn(hot: { source: Source; fd: number; events: number }[]): void {
+    this.#inTurn = true;
+    const turns: { source: Source; fd: number; events: number }[] = [];
+    this.#polled.collect((fd, events) => {
+      const entry = this.#watched.get(fd);
+      if (entry !== undefined) turns.push({ source: entry.source, fd, events });
+    });
+    const ready = new Set(turns.map(({ source }) => source));
+    for (const turn of hot) if (!ready.has(turn.source)) turns.push(turn);
+    const end = performance.now() + TURN_TIME;
+    for (const [i, turn] of turns.entries()) {
+      if (!this.#sources.has(turn.source)) continue;
+      if (turn.source.onReady(turn.fd, turn.events)) this.#hot.push(turn);
+      if (performance.now() > end) {
+        this.#hot.unshift(...turns.slice(i + 1));
+        break;
+      }
+    }
+    this.#inTurn = false;
+    this.#arm();
+  }
+}

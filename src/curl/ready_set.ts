@@ -1,0 +1,156 @@
+/** The sockets a reactor waits for, in the form that `curl_multi_poll` takes: `curl_waitfd`s. */
+import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "./constants.ts";
+import { type Pointer, runtime, type Symbols, type SymbolTable } from "./ffi.ts";
+import { allocateNative, type NativeMemory, openLibc } from "./libc.ts";
+
+/** Sockets with the readiness each waits for; `events` is `READABLE | WRITABLE`, never 0. */
+export interface ReadySet {
+  /** Whether a change takes effect on a poll that is already out; if not, that poll must be woken. */
+  readonly live: boolean;
+  /** Adds a socket, or changes what it waits for. */
+  set(fd: number, events: number): void;
+  delete(fd: number): void;
+  /** Lays out the `curl_waitfd`s of the next poll; they may not change until it has returned. */
+  prepare(): { fds: Pointer; count: number };
+  /** Calls `ready` for each socket that is ready, after a poll has returned. */
+  collect(ready: (fd: number, events: number) => void): void;
+}
+
+/** An array of `curl_waitfd`, one a socket: the least work while sockets are few, and right everywhere. */
+export class ArraySet implements ReadySet {
+  readonly live = false;
+  readonly #events: Map<number, number> = new Map<number, number>();
+  /** `struct curl_waitfd {curl_socket_t fd; short events; short revents}`: a Windows SOCKET has 64 bits. */
+  readonly #wide: boolean = runtime().os === "windows";
+  readonly #size: number = this.#wide ? 16 : 8;
+  #memory: NativeMemory = allocateNative(this.#size * 16);
+  #count = 0;
+
+  set(fd: number, events: number): void {
+    this.#events.set(fd, events);
+  }
+
+  delete(fd: number): void {
+    this.#events.delete(fd);
+  }
+
+  prepare(): { fds: Pointer; count: number } {
+    const needed = this.#events.size * this.#size;
+    // The outgrown memory is left to C: it doubles, so all of it together is less than what is in use.
+    if (needed > this.#memory.view.byteLength) this.#memory = allocateNative(needed * 2);
+    const { view, pointer } = this.#memory;
+    const short = this.#wide ? 8 : 4;
+    let at = 0;
+    for (const [fd, events] of this.#events) {
+      if (this.#wide) view.setBigInt64(at, BigInt(fd), true);
+      else view.setInt32(at, fd, true);
+      const wanted = (events & READABLE ? CURL_WAIT_POLLIN : 0) | (events & WRITABLE ? CURL_WAIT_POLLOUT : 0);
+      view.setInt16(at + short, wanted, true);
+      view.setInt16(at + short + 2, 0, true);
+      at += this.#size;
+    }
+    this.#count = this.#events.size;
+    return { fds: pointer, count: this.#count };
+  }
+
+  collect(ready: (fd: number, events: number) => void): void {
+    const { view } = this.#memory;
+    const short = this.#wide ? 8 : 4;
+    const found: [number, number][] = [];
+    for (let i = 0; i < this.#count; i++) {
+      const at = i * this.#size;
+      const revents = view.getInt16(at + short + 2, true);
+      if (revents === 0) continue;
+      const events = (revents & CURL_WAIT_POLLIN ? READABLE : 0) | (revents & CURL_WAIT_POLLOUT ? WRITABLE : 0);
+      found.push([this.#wide ? Number(view.getBigInt64(at, true)) : view.getInt32(at, true), events]);
+    }
+    this.#count = 0;
+    for (const [fd, events] of found) ready(fd, events);
+  }
+}
+
+/** A kernel queue, epoll or kqueue: one descriptor stands for all sockets, and a wake-up costs O(ready). */
+abstract class QueueSet implements ReadySet {
+  readonly live = true;
+  readonly #waitfd: NativeMemory = allocateNative(16);
+  protected readonly queue: number;
+
+  constructor(queue: number, name: string) {
+    if (queue < 0) throw new Error(`${name} failed: the process may be out of file descriptors`);
+    this.queue = queue;
+  }
+
+  abstract set(fd: number, events: number): void;
+  abstract delete(fd: number): void;
+  abstract collect(ready: (fd: number, events: number) => void): void;
+
+  prepare(): { fds: Pointer; count: number } {
+    this.#waitfd.view.setInt32(0, this.queue, true);
+    this.#waitfd.view.setInt16(4, CURL_WAIT_POLLIN, true);
+    this.#waitfd.view.setInt16(6, 0, true);
+    return { fds: this.#waitfd.pointer, count: 1 };
+  }
+}
+
+const EPOLL = {
+  // int epoll_create1(int flags)
+  epoll_create1: { parameters: ["i32"], result: "i32" },
+  // int epoll_ctl(int epfd, int op, int fd, struct epoll_event *)
+  epoll_ctl: { parameters: ["i32", "i32", "i32", "pointer"], result: "i32" },
+  // int epoll_wait(int epfd, struct epoll_event *, int maxevents, int timeout)
+  epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
+} as const satisfies SymbolTable;
+
+const EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
+const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16;
+const MAX_READY = 1024;
+
+/** epoll(7), level-triggered. */
+export class EpollSet extends QueueSet {
+  readonly #libc: Symbols<typeof EPOLL>;
+  readonly #members: Set<number> = new Set<number>();
+  /** `struct epoll_event` is packed on x86-64 alone. */
+  readonly #size: number = runtime().arch === "x64" ? 12 : 16;
+  readonly #event: NativeMemory = allocateNative(16);
+  readonly #ready: NativeMemory = allocateNative(16 * MAX_READY);
+
+  constructor() {
+    const libc = openLibc(EPOLL);
+    super(libc.epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+    this.#libc = libc;
+  }
+
+  set(fd: number, events: number): void {
+    const { view, pointer } = this.#event;
+    view.setUint32(0, (events & READABLE ? EPOLLIN : 0) | (events & WRITABLE ? EPOLLOUT : 0), true);
+    view.setInt32(this.#size - 8, fd, true);
+    const op = this.#members.has(fd) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    // A number that was closed and opened again left the queue by itself: then it is not ours to modify but to add.
+    if (this.#libc.epoll_ctl(this.queue, op, fd, pointer) !== 0 && op === EPOLL_CTL_MOD) {
+      this.#libc.epoll_ctl(this.queue, EPOLL_CTL_ADD, fd, pointer);
+    }
+    this.#members.add(fd);
+  }
+
+  delete(fd: number): void {
+    if (this.#members.delete(fd)) this.#libc.epoll_ctl(this.queue, EPOLL_CTL_DEL, fd, this.#event.pointer);
+  }
+
+  collect(ready: (fd: number, events: number) => void): void {
+    const { view, pointer } = this.#ready;
+    const count = this.#libc.epoll_wait(this.queue, pointer, MAX_READY, 0);
+    const found: [number, number][] = [];
+    for (let i = 0; i < count; i++) {
+      const bits = view.getUint32(i * this.#size, true);
+      const both = bits & (EPOLLERR | EPOLLHUP) ? READABLE | WRITABLE : 0;
+      const events = (bits & EPOLLIN ? READABLE : 0) | (bits & EPOLLOUT ? WRITABLE : 0) | both;
+      found.push([view.getInt32(i * this.#size + this.#size - 8, true), events]);
+    }
+    for (const [fd, events] of found) ready(fd, events);
+  }
+}
+
+/** A queue of the platform's, or null where `curl_waitfd`s alone serve. */
+export function createQueueSet(): ReadySet | null {
+  return runtime().os === "linux" ? new EpollSet() : null;
+}

@@ -1,0 +1,69 @@
+/** A connection that stands: raw bytes in and out, decrypted by libcurl. */
+import { CurlWebSocketError } from "../errors.ts";
+import * as C from "./constants.ts";
+import { allocate, type Pointer } from "./ffi.ts";
+import type { Curl } from "./library.ts";
+
+/** What {@linkcode Transport.recv} answers where there are no bytes. */
+export const WOULD_BLOCK = -1;
+/** The other side has closed. */
+export const END = 0;
+
+/** libcurl reads at most `CURLOPT_BUFFERSIZE` at once: 512 KiB halves the CPU of a flood against the default's 16 KiB. */
+export const READ_SIZE = 512 * 1024;
+
+export class Transport {
+  readonly fd: number;
+  readonly #curl: Curl;
+  readonly #easy: Pointer;
+  readonly #errorBuffer: Uint8Array;
+  readonly #free: () => void;
+  readonly #countBytes: Uint8Array<ArrayBuffer> = allocate(8);
+  readonly #count: Uint32Array = new Uint32Array(this.#countBytes.buffer);
+  #open = true;
+
+  constructor(curl: Curl, easy: Pointer, fd: number, errorBuffer: Uint8Array, free: () => void) {
+    this.#curl = curl;
+    this.#easy = easy;
+    this.fd = fd;
+    this.#errorBuffer = errorBuffer;
+    this.#free = free;
+    curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
+  }
+
+  /** Reads into `buffer`; answers how many bytes, {@linkcode WOULD_BLOCK} or {@linkcode END}. */
+  recv(buffer: Uint8Array): number {
+    if (!this.#open) return END;
+    const code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
+    if (code === C.CURLE_OK) return this.#count[0]!;
+    if (code === C.CURLE_AGAIN) return WOULD_BLOCK;
+    if (code === C.CURLE_GOT_NOTHING) return END;
+    throw this.#error("receiving", code);
+  }
+
+  /**
+   * Sends some of `bytes`; answers how many were taken. After 0 the next call must bring the same bytes at the same
+   * address: TLS may have encrypted some of them already.
+   */
+  send(bytes: Uint8Array): number {
+    if (!this.#open) return 0;
+    const code = this.#curl.curl_easy_send(this.#easy, bytes, bytes.length, this.#countBytes);
+    if (code === C.CURLE_OK) return this.#count[0]!;
+    if (code === C.CURLE_AGAIN) return 0;
+    throw this.#error("sending", code);
+  }
+
+  /** Closes the socket and frees the handles. The reactor must no longer watch it. Idempotent. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#free();
+  }
+
+  #error(what: string, curlCode: number): CurlWebSocketError {
+    const end = this.#errorBuffer.indexOf(0);
+    const curlMessage = new TextDecoder().decode(this.#errorBuffer.subarray(0, end)) || this.#curl.message(curlCode);
+    const message = `the connection was lost while ${what}: ${curlMessage} (curl ${curlCode})`;
+    return new CurlWebSocketError("ERR_CONNECTION_LOST", message, { curlCode, curlMessage });
+  }
+}

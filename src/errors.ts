@@ -1,0 +1,61 @@
+/** The errors of the transport and of the peer. Misuse by the caller is a `DOMException` or `TypeError`, as WHATWG says. */
+
+/** A stable name for what went wrong; docs/errors.md has the cause and the cure of each. */
+export type ErrorCode =
+  | "ERR_LIBCURL_NOT_FOUND"
+  | "ERR_LIBCURL_TOO_OLD"
+  | "ERR_LIBCURL"
+  | "ERR_FFI_PERMISSION"
+  | "ERR_CONNECT_REFUSED"
+  | "ERR_CONNECT_TIMEOUT"
+  | "ERR_DNS"
+  | "ERR_TLS"
+  | "ERR_HANDSHAKE_INVALID"
+  | "ERR_HANDSHAKE_REDIRECT"
+  | "ERR_HANDSHAKE_STATUS"
+  | "ERR_HANDSHAKE_TIMEOUT"
+  | "ERR_PROTOCOL"
+  | "ERR_CONNECTION_LOST"
+  | "ERR_ABORTED";
+
+/** What an error may carry beside its message. */
+export interface CurlWebSocketErrorInit extends ErrorOptions {
+  /** The `CURLcode` libcurl answered. */
+  curlCode?: number;
+  /** libcurl's own words. */
+  curlMessage?: string;
+  /** The HTTP status of a refused handshake. */
+  status?: number;
+  /** The response's header fields, in order, as received. */
+  headers?: readonly (readonly [name: string, value: string])[];
+  /** The first 64 KiB of the response's body. */
+  body?: Uint8Array;
+}
+
+/** A connection that could not be made, or broke; `error` events carry it as their `error`. */
+export class CurlWebSocketError extends Error {
+  override readonly name: string = "CurlWebSocketError";
+  /** Stable; the message is for people and may change. */
+  readonly code: ErrorCode;
+  /** The `CURLcode` libcurl answered, if it was libcurl that failed. */
+  readonly curlCode: number | undefined;
+  /** libcurl's own words, if it was libcurl that failed. */
+  readonly curlMessage: string | undefined;
+  /** The HTTP status of a refused handshake. */
+  readonly status: number | undefined;
+  /** The header fields of a refused handshake, in order, as received. */
+  readonly headers: readonly (readonly [name: string, value: string])[] | undefined;
+  /** The first 64 KiB of a refused handshake's body. */
+  readonly body: Uint8Array | undefined;
+
+  /** Makes an error; programs receive them, and seldom make one. */
+  constructor(code: ErrorCode, message: string, init: CurlWebSocketErrorInit = {}) {
+    super(message, init.cause === undefined ? undefined : { cause: init.cause });
+    this.code = code;
+    this.curlCode = init.curlCode;
+    this.curlMessage = init.curlMessage;
+    this.status = init.status;
+    this.headers = init.headers;
+    this.body = init.body;
+  }
+}

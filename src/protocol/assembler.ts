@@ -1,0 +1,108 @@
+/** Data frames to messages: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
+import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
+
+/** `ignoreBOM`: a byte order mark is part of the message. */
+const WHOLE = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
+export class Assembler {
+  readonly #maxMessageSize: number;
+  #opcode = 0;
+  #size = 0;
+  #chunks: Uint8Array<ArrayBuffer>[] = [];
+  /** The tail of `#chunks`, and how much of it is filled. */
+  #tail: Uint8Array<ArrayBuffer> | null = null;
+  #filled = 0;
+  #text = "";
+  #decoder: TextDecoder | null = null;
+
+  constructor(maxMessageSize: number) {
+    this.#maxMessageSize = maxMessageSize;
+  }
+
+  /** A data frame begins. Its length counts against the limit before any of it is taken. */
+  begin(opcode: number, length: number): void {
+    if (opcode === OPCODE_CONTINUATION) {
+      if (this.#opcode === 0) throw new ProtocolViolation("CONTINUATION_UNEXPECTED");
+    } else {
+      if (this.#opcode !== 0) throw new ProtocolViolation("CONTINUATION_EXPECTED");
+      this.#opcode = opcode;
+    }
+    this.#size += length;
+    if (this.#size > this.#maxMessageSize) {
+      throw new ProtocolViolation("MESSAGE_TOO_BIG", `${this.#size} bytes of at most ${this.#maxMessageSize}`);
+    }
+  }
+
+  /** The whole message, if its only frame is here complete: the way most go. */
+  whole(bytes: Uint8Array): string | Uint8Array<ArrayBuffer> {
+    const opcode = this.#opcode;
+    this.#opcode = this.#size = 0;
+    if (opcode !== OPCODE_TEXT) return bytes.slice() as Uint8Array<ArrayBuffer>;
+    try {
+      return WHOLE.decode(bytes);
+    } catch {
+      throw new ProtocolViolation("TEXT_NOT_UTF8");
+    }
+  }
+
+  /** Whether nothing of the message has come before the frame that {@linkcode begin} named. */
+  get empty(): boolean {
+    return this.#decoder === null && this.#chunks.length === 0;
+  }
+
+  /** Some of the payload. Text is decoded as it comes, so that the first bad byte fails it. */
+  push(bytes: Uint8Array): void {
+    if (this.#opcode === OPCODE_TEXT) {
+      this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+      this.#text += this.#decode(bytes, true);
+      return;
+    }
+    while (bytes.length > 0) {
+      if (this.#tail === null || this.#filled === this.#tail.length) {
+        // Memory follows the bytes that came, never a length that was only announced.
+        const size = Math.max(
+          bytes.length,
+          Math.min(this.#chunks.length === 0 ? 4096 : this.#tail!.length * 2, 1 << 22),
+        );
+        this.#tail = new Uint8Array(size);
+        this.#chunks.push(this.#tail);
+        this.#filled = 0;
+      }
+      const part = bytes.subarray(0, this.#tail.length - this.#filled);
+      this.#tail.set(part, this.#filled);
+      this.#filled += part.length;
+      bytes = bytes.subarray(part.length);
+    }
+  }
+
+  /** The message's last frame has ended. */
+  finish(): string | Uint8Array<ArrayBuffer> {
+    const text = this.#opcode === OPCODE_TEXT;
+    const message = text ? this.#text + (this.#decoder === null ? "" : this.#decode(undefined, false)) : this.#joined();
+    this.#opcode = this.#size = this.#filled = 0;
+    this.#text = "";
+    this.#decoder = this.#tail = null;
+    this.#chunks = [];
+    return message;
+  }
+
+  #decode(bytes: Uint8Array | undefined, stream: boolean): string {
+    try {
+      return this.#decoder!.decode(bytes as Uint8Array<ArrayBuffer> | undefined, { stream });
+    } catch {
+      throw new ProtocolViolation("TEXT_NOT_UTF8");
+    }
+  }
+
+  #joined(): Uint8Array<ArrayBuffer> {
+    const message = new Uint8Array(this.#size);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      const part = chunk === this.#tail ? chunk.subarray(0, this.#filled) : chunk;
+      message.set(part, at);
+      at += part.length;
+    }
+    return message;
+  }
+}

@@ -1,0 +1,54 @@
+/** Constants of RFC 6455, and the one table from violation to close code. */
+
+/** RFC 6455 section 5.2. */
+export const OPCODE_CONTINUATION = 0x0;
+export const OPCODE_TEXT = 0x1;
+export const OPCODE_BINARY = 0x2;
+export const OPCODE_CLOSE = 0x8;
+export const OPCODE_PING = 0x9;
+export const OPCODE_PONG = 0xa;
+
+/** RFC 6455 section 5.5: control frames carry at most so many bytes. */
+export const MAX_CONTROL_PAYLOAD = 125;
+
+/** RFC 6455 section 7.4.1. */
+export const CLOSE_NO_STATUS = 1005;
+export const CLOSE_ABNORMAL = 1006;
+
+/** What a peer can do wrong: the close code it gets, and what is said of it. */
+export const VIOLATIONS = {
+  RESERVED_BITS: [1002, "a frame has a reserved bit set that no extension defines (RFC 6455 section 5.2)"],
+  RESERVED_OPCODE: [1002, "a frame has a reserved opcode (RFC 6455 section 5.2)"],
+  MASKED: [1002, "a frame of the server is masked (RFC 6455 section 5.1)"],
+  LENGTH_NOT_MINIMAL: [1002, "a frame's length is not in its shortest form (RFC 6455 section 5.2)"],
+  LENGTH_TOO_LARGE: [1002, "a frame's 64-bit length has its first bit set (RFC 6455 section 5.2)"],
+  CONTROL_FRAGMENTED: [1002, "a control frame is fragmented (RFC 6455 section 5.5)"],
+  CONTROL_TOO_LONG: [1002, "a control frame is longer than 125 bytes (RFC 6455 section 5.5)"],
+  CONTINUATION_UNEXPECTED: [1002, "a continuation frame continues no message (RFC 6455 section 5.4)"],
+  CONTINUATION_EXPECTED: [1002, "a new message begins inside a fragmented one (RFC 6455 section 5.4)"],
+  CLOSE_PAYLOAD: [1002, "a close frame's payload has one byte (RFC 6455 section 5.5.1)"],
+  CLOSE_CODE: [1002, "a close frame has a code that may not be sent (RFC 6455 section 7.4)"],
+  CLOSE_REASON: [1007, "a close frame's reason is not UTF-8 (RFC 6455 section 8.1)"],
+  TEXT_NOT_UTF8: [1007, "a text message is not UTF-8 (RFC 6455 section 8.1)"],
+  MESSAGE_TOO_BIG: [1009, "a message is larger than maxMessageSize"],
+} as const satisfies Record<string, readonly [closeCode: number, message: string]>;
+
+/** A peer broke the protocol. */
+export class ProtocolViolation extends Error {
+  override readonly name: string = "ProtocolViolation";
+  readonly violation: keyof typeof VIOLATIONS;
+  readonly closeCode: number;
+
+  constructor(violation: keyof typeof VIOLATIONS, detail?: string) {
+    const [closeCode, message] = VIOLATIONS[violation];
+    super(detail === undefined ? message : `${message}: ${detail}`);
+    this.violation = violation;
+    this.closeCode = closeCode;
+  }
+}
+
+/** Whether an endpoint may send a close code (RFC 6455 section 7.4, and the IANA registry up to 1014). */
+export function isSendableCloseCode(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== CLOSE_NO_STATUS && code !== CLOSE_ABNORMAL) ||
+    (code >= 3000 && code <= 4999);
+}

@@ -1,0 +1,93 @@
+/** Frame headers, RFC 6455 section 5.2, from bytes cut anywhere. */
+import { MAX_CONTROL_PAYLOAD, OPCODE_CLOSE, OPCODE_PONG, ProtocolViolation } from "./constants.ts";
+
+/** The longest header of a server's frame: two bytes and a 64-bit length. */
+const MAX_HEADER = 10;
+
+/** Reads one header at a time; the caller takes the payload's bytes and counts `remaining` down. */
+export class FrameParser {
+  fin = false;
+  /** "Per-Message Compressed", RFC 7692 section 6. */
+  rsv1 = false;
+  opcode = 0;
+  /** The length of the frame's payload. */
+  length = 0;
+  /** How much of the payload is still to come. */
+  remaining = 0;
+  /** Whether a header has been read whose payload is not yet taken. */
+  inFrame = false;
+
+  readonly #allowRsv1: boolean;
+  /** A header that a chunk ended inside. */
+  readonly #partial: Uint8Array = new Uint8Array(MAX_HEADER);
+  #held = 0;
+
+  constructor(allowRsv1 = false) {
+    this.#allowRsv1 = allowRsv1;
+  }
+
+  /**
+   * Reads a header from `input` at `at`, before `end`. Answers the offset behind it; `inFrame` tells whether it was whole.
+   *
+   * @throws {ProtocolViolation} at the first byte that is wrong
+   */
+  readHeader(input: Uint8Array, at: number, end: number): number {
+    if (this.#held === 0) {
+      const size = this.#parse(input, at, end);
+      if (size > 0) return at + size;
+    }
+    while (at < end) {
+      this.#partial[this.#held++] = input[at++]!;
+      if (this.#parse(this.#partial, 0, this.#held) > 0) {
+        this.#held = 0;
+        return at;
+      }
+    }
+    return at;
+  }
+
+  /** Answers the header's size, or 0 where bytes are missing. */
+  #parse(input: Uint8Array, at: number, end: number): number {
+    const available = end - at;
+    if (available < 1) return 0;
+    const first = input[at]!;
+    const opcode = first & 0x0f;
+    if (first & 0x30 || (first & 0x40 && (!this.#allowRsv1 || opcode === 0 || opcode >= OPCODE_CLOSE))) {
+      throw new ProtocolViolation("RESERVED_BITS", `first byte 0x${first.toString(16)}`);
+    }
+    if ((opcode > 2 && opcode < OPCODE_CLOSE) || opcode > OPCODE_PONG) {
+      throw new ProtocolViolation("RESERVED_OPCODE", `0x${opcode.toString(16)}`);
+    }
+    const control = opcode >= OPCODE_CLOSE;
+    if (control && first < 0x80) throw new ProtocolViolation("CONTROL_FRAGMENTED");
+    if (available < 2) return 0;
+    const second = input[at + 1]!;
+    if (second & 0x80) throw new ProtocolViolation("MASKED");
+    let length = second, size = 2;
+    if (control && length > MAX_CONTROL_PAYLOAD) throw new ProtocolViolation("CONTROL_TOO_LONG");
+    if (length === 126) {
+      if (available < 4) return 0;
+      length = input[at + 2]! << 8 | input[at + 3]!;
+      size = 4;
+      if (length < 126) throw new ProtocolViolation("LENGTH_NOT_MINIMAL", String(length));
+    } else if (length === 127) {
+      if (available < 10) return 0;
+      const high = uint32(input, at + 2), low = uint32(input, at + 6);
+      if (high >= 0x8000_0000) throw new ProtocolViolation("LENGTH_TOO_LARGE");
+      // Beyond 2^53 the number is not exact, and any limit has been passed long before.
+      length = high * 0x1_0000_0000 + low;
+      size = 10;
+      if (length < 0x1_0000) throw new ProtocolViolation("LENGTH_NOT_MINIMAL", String(length));
+    }
+    this.fin = first >= 0x80;
+    this.rsv1 = (first & 0x40) !== 0;
+    this.opcode = opcode;
+    this.length = this.remaining = length;
+    this.inFrame = true;
+    return size;
+  }
+}
+
+function uint32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0;
+}

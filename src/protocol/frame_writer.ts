@@ -1,0 +1,30 @@
+/** A client's frames, RFC 6455 section 5.2: always masked, never fragmented. */
+import { mask } from "./mask.ts";
+
+/** The size of a client's frame. */
+export function frameSize(payloadLength: number): number {
+  return payloadLength + (payloadLength < 126 ? 6 : payloadLength < 0x1_0000 ? 8 : 14);
+}
+
+/** Writes one frame at `at`; answers the offset behind it. The payload is copied, not changed. */
+export function writeFrame(into: Uint8Array, at: number, opcode: number, payload: Uint8Array, key: number): number {
+  const { length } = payload;
+  into[at++] = 0x80 | opcode;
+  if (length < 126) {
+    into[at++] = 0x80 | length;
+  } else if (length < 0x1_0000) {
+    into[at++] = 0x80 | 126;
+    into[at++] = length >>> 8;
+    into[at++] = length & 0xff;
+  } else {
+    into[at++] = 0x80 | 127;
+    const fields = new DataView(into.buffer, into.byteOffset + at, 8);
+    fields.setUint32(0, Math.floor(length / 0x1_0000_0000));
+    fields.setUint32(4, length >>> 0);
+    at += 8;
+  }
+  for (let shift = 0; shift < 32; shift += 8) into[at++] = key >>> shift & 0xff;
+  into.set(payload, at);
+  mask(into, at, at + length, key);
+  return at + length;
+}

@@ -1,0 +1,300 @@
+/** The opening handshake, RFC 6455 section 4: our request, and a strict check of the answer. Pure. */
+import { CurlWebSocketError } from "../errors.ts";
+
+const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/** The answer's header may have so many bytes. */
+export const MAX_HEADER_SIZE = 64 * 1024;
+/** So much of a refusal's body is kept. */
+export const MAX_BODY_SIZE = 64 * 1024;
+
+/** RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** Whether a string is a token, as subprotocols and header names must be. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
+
+/** A new `Sec-WebSocket-Key`: 16 random bytes. */
+export function makeKey(random: Uint8Array = crypto.getRandomValues(new Uint8Array(16))): string {
+  return base64(random);
+}
+
+/** The `Sec-WebSocket-Accept` that belongs to a key. */
+export async function acceptFor(key: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(key + GUID));
+  return base64(new Uint8Array(digest));
+}
+
+/** The fields that are ours: a caller may place them and say their case, and give another value of some. */
+const FIXED: Readonly<Record<string, RegExp>> = {
+  "upgrade": /^websocket$/i,
+  "connection": /(^|,)\s*upgrade\s*(,|$)/i,
+  "sec-websocket-version": /^13$/,
+};
+const OURS_ALONE = ["sec-websocket-key", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
+
+/**
+ * Checks the caller's header fields.
+ *
+ * @throws {TypeError} for a name or value that may not go out
+ */
+export function checkHeaders(headers: HeaderList): void {
+  for (const [name, value] of headers) {
+    if (!isToken(name)) throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
+    // deno-lint-ignore no-control-regex -- these are what must not go out
+    if (/[\0-\x08\x0a-\x1f\x7f]/.test(value) || /[^\0-\xff]/.test(value)) {
+      const shown = JSON.stringify(value);
+      throw new TypeError(
+        `headers: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
+      );
+    }
+    const lower = name.toLowerCase();
+    if (OURS_ALONE.includes(lower)) {
+      const instead = lower === "sec-websocket-protocol" ? "; use the protocols argument" : "";
+      throw new TypeError(`headers: ${name} is made by CurlWebSocket${instead}`);
+    }
+    if (FIXED[lower]?.test(value) === false) {
+      throw new TypeError(`headers: ${name}: ${value} would make no WebSocket handshake`);
+    }
+  }
+}
+
+/** The request, byte for byte: our fields first, but where the caller gives one of them, it stands as and where given. */
+export function buildRequest(url: URL, key: string, protocols: readonly string[], headers: HeaderList): Uint8Array {
+  const given = new Set(headers.map(([name]) => name.toLowerCase()));
+  const own: [string, string][] = [
+    ["Host", url.host],
+    ["Upgrade", "websocket"],
+    ["Connection", "Upgrade"],
+    ["Sec-WebSocket-Key", key],
+    ["Sec-WebSocket-Version", "13"],
+  ];
+  if (protocols.length > 0) own.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
+  if (url.username !== "" || url.password !== "") {
+    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    own.push(["Authorization", `Basic ${base64(new TextEncoder().encode(credentials))}`]);
+  }
+  const fields = [...own.filter(([name]) => !given.has(name.toLowerCase())), ...headers];
+  const text = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${
+    fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  }\r\n`;
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+/** What the server agreed to. */
+export interface Agreement {
+  readonly protocol: string;
+  readonly extensions: string;
+  readonly headers: HeaderList;
+}
+
+const invalid = (message: string, status?: number, headers?: HeaderList) =>
+  new CurlWebSocketError("ERR_HANDSHAKE_INVALID", message, { status, headers });
+
+/** Reads the answer, from bytes cut anywhere. */
+export class ResponseReader {
+  readonly #accept: string;
+  readonly #protocols: readonly string[];
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
+
+  constructor(accept: string, protocols: readonly string[]) {
+    this.#accept = accept;
+    this.#protocols = protocols;
+  }
+
+  /**
+   * Takes bytes. Answers null while more are needed, else the agreement and the bytes behind the header, which belong to
+   * the first frame.
+   *
+   * @throws {CurlWebSocketError} where the server refuses, or answers what no WebSocket server may
+   */
+  push(chunk: Uint8Array): { agreement: Agreement; rest: Uint8Array } | null {
+    if (this.#refusal !== null) {
+      if (this.#refusal.body.push(chunk)) throw this.#refused();
+      return null;
+    }
+    const bytes = new Uint8Array(this.#bytes.length + chunk.length);
+    bytes.set(this.#bytes);
+    bytes.set(chunk, this.#bytes.length);
+    this.#bytes = bytes;
+    for (;;) {
+      const end = headerEnd(this.#bytes);
+      if (end < 0 ? this.#bytes.length > MAX_HEADER_SIZE : end > MAX_HEADER_SIZE) {
+        throw invalid(`the server's response header is larger than ${MAX_HEADER_SIZE} bytes`);
+      }
+      if (end < 0) {
+        checkStart(this.#bytes);
+        return null;
+      }
+      const { status, reason, headers } = parseHeader(this.#bytes.subarray(0, end));
+      const rest = this.#bytes.subarray(end);
+      // RFC 9110 section 15.2: interim responses may come before the answer.
+      if (status >= 100 && status < 200 && status !== 101) {
+        this.#bytes = rest.slice();
+        continue;
+      }
+      if (status === 101) return { agreement: this.#check(headers), rest };
+      this.#refusal = { status, reason, headers, body: new BodyReader(headers) };
+      if (this.#refusal.body.push(rest)) throw this.#refused();
+      return null;
+    }
+  }
+
+  /** The server has closed, or time is up. The error that says what came until then. */
+  end(): CurlWebSocketError | null {
+    return this.#refusal === null ? null : this.#refused();
+  }
+
+  #refused(): CurlWebSocketError {
+    const { status, reason, headers, body } = this.#refusal!;
+    const init = { status, headers, body: body.bytes };
+    const location = headers.find(([name]) => name.toLowerCase() === "location")?.[1];
+    if (status >= 300 && status < 400 && location !== undefined) {
+      const message =
+        `the server redirects to ${location} (${status}), which a WebSocket does not follow; connect there`;
+      return new CurlWebSocketError("ERR_HANDSHAKE_REDIRECT", message, init);
+    }
+    const text = new TextDecoder().decode(body.bytes.subarray(0, 200)).replace(/\s+/g, " ").trim();
+    const hint = status === 401
+      ? "; it wants credentials (an Authorization header)"
+      : status === 403
+      ? "; it may want another Origin, User-Agent or Cookie header"
+      : status === 404
+      ? "; check the URL's path"
+      : status === 200
+      ? "; this URL serves pages, not WebSockets"
+      : "";
+    const message = `the server refused the WebSocket: ${status}${reason && ` ${reason}`}${hint}${
+      text && `; it says: ${text}`
+    }`;
+    return new CurlWebSocketError("ERR_HANDSHAKE_STATUS", message, init);
+  }
+
+  /** RFC 6455 section 4.1, the numbered checks of the server's response. */
+  #check(headers: HeaderList): Agreement {
+    const values = (name: string) =>
+      headers.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
+    const fail = (message: string) => invalid(message, 101, headers);
+    const upgrade = values("upgrade"), connection = values("connection");
+    if (upgrade.length !== 1 || upgrade[0]!.toLowerCase() !== "websocket") {
+      throw fail(`the response's Upgrade must be websocket, and is ${upgrade.join(", ") || "absent"}`);
+    }
+    if (!connection.join(",").split(",").some((token) => token.trim().toLowerCase() === "upgrade")) {
+      throw fail(`the response's Connection must be Upgrade, and is ${connection.join(", ") || "absent"}`);
+    }
+    const accept = values("sec-websocket-accept");
+    if (accept.length !== 1 || accept[0] !== this.#accept) {
+      throw fail(
+        `the response's Sec-WebSocket-Accept must be ${this.#accept}, and is ${accept.join(", ") || "absent"}; ` +
+          "the server, or something between, does not speak WebSocket",
+      );
+    }
+    const extensions = values("sec-websocket-extensions").filter((value) => value !== "");
+    if (extensions.length > 0) {
+      throw fail(`the server chose an extension that was not offered: ${extensions.join(", ")}`);
+    }
+    const protocol = values("sec-websocket-protocol");
+    if (protocol.length > 1) throw fail(`the server chose more than one subprotocol: ${protocol.join(", ")}`);
+    if (protocol.length === 1 && !this.#protocols.includes(protocol[0]!)) {
+      throw fail(
+        `the server chose the subprotocol ${protocol[0]}, and offered were ${this.#protocols.join(", ") || "none"}`,
+      );
+    }
+    if (protocol.length === 0 && this.#protocols.length > 0) {
+      throw fail(`the server chose none of the subprotocols offered: ${this.#protocols.join(", ")}`);
+    }
+    return { protocol: protocol[0] ?? "", extensions: "", headers };
+  }
+}
+
+function headerEnd(bytes: Uint8Array): number {
+  for (let i = bytes.indexOf(13); i >= 0 && i + 3 < bytes.length; i = bytes.indexOf(13, i + 1)) {
+    if (bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) return i + 4;
+  }
+  return -1;
+}
+
+/** What does not begin like HTTP is refused at once, not when time is up. */
+function checkStart(bytes: Uint8Array): void {
+  const start = latin1(bytes.subarray(0, 5));
+  if (!"HTTP/".startsWith(start)) {
+    throw invalid(`the server's answer is not HTTP: it begins with ${JSON.stringify(latin1(bytes.subarray(0, 40)))}`);
+  }
+}
+
+function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  return text;
+}
+
+function parseHeader(bytes: Uint8Array): { status: number; reason: string; headers: HeaderList } {
+  const lines = latin1(bytes).slice(0, -4).split("\r\n");
+  const status = /^HTTP\/1\.1 (\d{3})(?: (.*))?$/.exec(lines[0]!);
+  if (status === null) {
+    throw invalid(`the server's status line is not HTTP/1.1's: ${JSON.stringify(lines[0]!.slice(0, 80))}`);
+  }
+  const headers = lines.slice(1).map((line): [string, string] => {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon);
+    // deno-lint-ignore no-control-regex -- these make a field invalid
+    if (colon < 1 || !isToken(name) || /[\0\r\n]/.test(line)) {
+      throw invalid(`the server's response has a header field that is none: ${JSON.stringify(line.slice(0, 80))}`);
+    }
+    return [name, line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "")];
+  });
+  return { status: Number(status[1]), reason: status[2] ?? "", headers };
+}
+
+/** The body of a refusal, as far as we keep it; it may be chunked (RFC 9112 section 7.1). */
+class BodyReader {
+  #received: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  readonly #length: number;
+  readonly #chunked: boolean;
+
+  constructor(headers: HeaderList) {
+    const value = (name: string) => headers.find(([field]) => field.toLowerCase() === name)?.[1];
+    this.#chunked = /(^|,)\s*chunked\s*$/i.test(value("transfer-encoding") ?? "");
+    const length = value("content-length");
+    this.#length = length !== undefined && /^\d+$/.test(length) ? Number(length) : Infinity;
+  }
+
+  /** Takes bytes; answers whether the body is complete, or as long as we keep it. */
+  push(chunk: Uint8Array): boolean {
+    const room = MAX_BODY_SIZE * 2 - this.#received.length;
+    const joined = new Uint8Array(this.#received.length + Math.min(room, chunk.length));
+    joined.set(this.#received);
+    joined.set(chunk.subarray(0, room), this.#received.length);
+    this.#received = joined;
+    const { done, body } = this.#decode();
+    return done || body.length >= MAX_BODY_SIZE || joined.length >= MAX_BODY_SIZE * 2;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#decode().body.slice(0, MAX_BODY_SIZE) as Uint8Array<ArrayBuffer>;
+  }
+
+  #decode(): { done: boolean; body: Uint8Array } {
+    const bytes = this.#received;
+    if (!this.#chunked) return { done: bytes.length >= this.#length, body: bytes.subarray(0, this.#length) };
+    const body = new Uint8Array(bytes.length);
+    let at = 0, size = 0;
+    for (;;) {
+      const lineEnd = bytes.indexOf(10, at);
+      if (lineEnd < 0) return { done: false, body: body.subarray(0, size) };
+      const length = parseInt(latin1(bytes.subarray(at, lineEnd)), 16);
+      if (!(length > 0)) return { done: true, body: body.subarray(0, size) };
+      const part = bytes.subarray(lineEnd + 1, lineEnd + 1 + length);
+      body.set(part, size);
+      size += part.length;
+      at = lineEnd + 1 + length + 2;
+      if (at > bytes.length) return { done: false, body: body.subarray(0, size) };
+    }
+  }
+}

@@ -1,0 +1,92 @@
+/** One side of an open WebSocket: bytes in, events out (RFC 6455). Knows no socket, timer, runtime or libcurl. */
+import { Assembler } from "./assembler.ts";
+import * as P from "./constants.ts";
+import { FrameParser } from "./frame_parser.ts";
+
+/** What a session tells, in the order in which it came. A callback that answers false stops {@linkcode Session.receive}. */
+export interface SessionEvents {
+  onMessage(data: string | Uint8Array<ArrayBuffer>): boolean;
+  onPing(payload: Uint8Array<ArrayBuffer>): void;
+  onPong(payload: Uint8Array<ArrayBuffer>): boolean;
+  /** The peer's close frame; nothing follows it. */
+  onClose(code: number, reason: string): void;
+}
+
+const REASON = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+export class Session {
+  readonly #parser: FrameParser = new FrameParser();
+  readonly #assembler: Assembler;
+  readonly #events: SessionEvents;
+  readonly #control: Uint8Array = new Uint8Array(P.MAX_CONTROL_PAYLOAD);
+  #closed = false;
+
+  constructor(maxMessageSize: number, events: SessionEvents) {
+    this.#assembler = new Assembler(maxMessageSize);
+    this.#events = events;
+  }
+
+  /**
+   * Takes bytes from `at`; answers the offset up to which they were taken: short of the end where a callback said stop.
+   *
+   * @throws {P.ProtocolViolation} at the first thing the peer does wrong; the session is of no more use then
+   */
+  receive(input: Uint8Array, at: number): number {
+    const parser = this.#parser, assembler = this.#assembler, end = input.length;
+    while (at < end || (parser.inFrame && parser.remaining === 0)) {
+      // RFC 6455 section 1.4: what follows a close frame is discarded.
+      if (this.#closed) return end;
+      if (!parser.inFrame) {
+        at = parser.readHeader(input, at, end);
+        if (!parser.inFrame) break;
+        if (parser.opcode < P.OPCODE_CLOSE) assembler.begin(parser.opcode, parser.length);
+      }
+      const take = Math.min(parser.remaining, end - at);
+      const bytes = input.subarray(at, at + take);
+      const whole = take === parser.length;
+      at += take;
+      parser.remaining -= take;
+      if (parser.opcode >= P.OPCODE_CLOSE) {
+        this.#control.set(bytes, parser.length - parser.remaining - take);
+        if (parser.remaining > 0) break;
+        parser.inFrame = false;
+        if (!this.#onControl(parser.opcode, this.#control.slice(0, parser.length))) return at;
+        continue;
+      }
+      if (whole && parser.fin && assembler.empty) {
+        parser.inFrame = false;
+        if (!this.#events.onMessage(assembler.whole(bytes))) return at;
+        continue;
+      }
+      if (take > 0) assembler.push(bytes);
+      if (parser.remaining > 0) break;
+      parser.inFrame = false;
+      if (parser.fin && !this.#events.onMessage(assembler.finish())) return at;
+    }
+    return at;
+  }
+
+  #onControl(opcode: number, payload: Uint8Array<ArrayBuffer>): boolean {
+    if (opcode === P.OPCODE_PONG) return this.#events.onPong(payload);
+    if (opcode === P.OPCODE_PING) {
+      this.#events.onPing(payload);
+      return true;
+    }
+    this.#closed = true;
+    if (payload.length === 0) {
+      this.#events.onClose(P.CLOSE_NO_STATUS, "");
+      return true;
+    }
+    if (payload.length === 1) throw new P.ProtocolViolation("CLOSE_PAYLOAD");
+    const code = payload[0]! << 8 | payload[1]!;
+    if (!P.isSendableCloseCode(code)) throw new P.ProtocolViolation("CLOSE_CODE", String(code));
+    let reason: string;
+    try {
+      reason = REASON.decode(payload.subarray(2));
+    } catch {
+      throw new P.ProtocolViolation("CLOSE_REASON");
+    }
+    this.#events.onClose(code, reason);
+    return true;
+  }
+}

@@ -1,0 +1,139 @@
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { CurlWebSocket } from "../../mod.ts";
+import { certificates } from "../support/certificates.ts";
+import { failed, message, opened } from "../support/events.ts";
+import { closedPort, RawServer } from "../support/raw_server.ts";
+import { WsServer } from "../support/servers.ts";
+import { test } from "../support/testing.ts";
+
+test("a port that nobody listens on is ERR_CONNECT_REFUSED", async () => {
+  const { error, close } = await failed(new CurlWebSocket(`ws://127.0.0.1:${await closedPort()}/`));
+  assertEquals(error.code, "ERR_CONNECT_REFUSED");
+  assert(error.message.length > 0);
+  assertEquals([close.code, close.wasClean], [1006, false]);
+});
+
+test("a host that does not exist is ERR_DNS", async () => {
+  const { error } = await failed(new CurlWebSocket("ws://x.invalid/"));
+  assertEquals(error.code, "ERR_DNS");
+}, { timeout: 30_000 });
+
+test("a certificate of an unknown CA is ERR_TLS", async () => {
+  await using server = await WsServer.start({ tls: true });
+  const { error, close } = await failed(new CurlWebSocket(server.url("/echo", "localhost")));
+  assertEquals(error.code, "ERR_TLS");
+  assertEquals(close.code, 1006);
+});
+
+test("a certificate for another host is ERR_TLS", async () => {
+  await using server = await RawServer.start({ tls: true });
+  const socket = new CurlWebSocket(`wss://127.0.0.2:${server.port}/`, { tls: { ca: certificates().ca } });
+  const { error } = await failed(socket);
+  // Where 127.0.0.2 is no loopback address, nobody answers there.
+  assert(["ERR_TLS", "ERR_CONNECT_REFUSED"].includes(error.code), error.code);
+});
+
+test("verify: false takes any certificate", async () => {
+  await using server = await WsServer.start({ tls: true });
+  await using socket = new CurlWebSocket(server.url("/echo", "localhost"), { tls: { verify: false } });
+  await opened(socket);
+});
+
+test("wss to a server without TLS is ERR_TLS", async () => {
+  await using server = await RawServer.start();
+  const failure = failed(new CurlWebSocket(`wss://127.0.0.1:${server.port}/`));
+  const peer = await server.connection();
+  await peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+  const { error } = await failure;
+  assertEquals(error.code, "ERR_TLS");
+});
+
+test("connectTimeout", async () => {
+  await using server = await RawServer.start(); // takes TCP and leaves TLS unanswered
+  const { error } = await failed(new CurlWebSocket(`wss://127.0.0.1:${server.port}/`, { connectTimeout: 150 }));
+  assertEquals(error.code, "ERR_CONNECT_TIMEOUT");
+});
+
+test("handshakeTimeout without any response", async () => {
+  await using server = await RawServer.start();
+  const { error, close } = await failed(new CurlWebSocket(server.url(), { handshakeTimeout: 150 }));
+  assertEquals(error.code, "ERR_HANDSHAKE_TIMEOUT");
+  assertEquals(close.code, 1006);
+});
+
+test("handshakeTimeout in the middle of the response", async () => {
+  await using server = await RawServer.start();
+  const failure = failed(new CurlWebSocket(server.url(), { handshakeTimeout: 150 }));
+  const peer = await server.connection();
+  await peer.request();
+  await peer.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso");
+  assertEquals((await failure).error.code, "ERR_HANDSHAKE_TIMEOUT");
+});
+
+test("a server that hangs up in the handshake", async () => {
+  await using server = await RawServer.start();
+  const failure = failed(new CurlWebSocket(server.url()));
+  const peer = await server.connection();
+  await peer.request();
+  peer.end();
+  const { error, close } = await failure;
+  assertInstanceOf(error, Error);
+  assertEquals(close.code, 1006);
+});
+
+test("an AbortSignal ends the handshake", async () => {
+  await using server = await RawServer.start();
+  const controller = new AbortController();
+  const failure = failed(new CurlWebSocket(server.url(), { signal: controller.signal }));
+  const peer = await server.connection();
+  await peer.request();
+  const reason = new Error("enough");
+  controller.abort(reason);
+  const { error, close } = await failure;
+  assertEquals(error.code, "ERR_ABORTED");
+  assertEquals(error.cause, reason);
+  assertEquals([close.code, close.wasClean], [1006, false]);
+  assertEquals(await peer.frame(), undefined);
+});
+
+test("an AbortSignal leaves an open connection alone", async () => {
+  await using server = await WsServer.start();
+  const controller = new AbortController();
+  await using socket = new CurlWebSocket(server.url("/echo"), { signal: controller.signal });
+  await opened(socket);
+  controller.abort();
+  socket.send("still here");
+  assertEquals(await message(socket), "still here");
+});
+
+test("an aborted AbortSignal fails at once", async () => {
+  await using server = await RawServer.start();
+  const { error } = await failed(new CurlWebSocket(server.url(), { signal: AbortSignal.abort() }));
+  assertEquals(error.code, "ERR_ABORTED");
+});
+
+test("an unknown option is a TypeError that names it", () => {
+  const options = { conectTimeout: 1 } as object;
+  assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", options), TypeError, "conectTimeout");
+  const tls = { tls: { verfy: false } } as object;
+  assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", tls), TypeError, "verfy");
+});
+
+test("an option of a wrong kind is refused", () => {
+  for (const bad of [{ connectTimeout: -1 }, { maxMessageSize: NaN }, { headers: 5 }, { signal: {} }]) {
+    assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", bad as object), Error);
+  }
+});
+
+test("many sockets at once", async () => {
+  await using server = await WsServer.start();
+  const sockets = Array.from({ length: 50 }, () => new CurlWebSocket(server.url("/echo")));
+  await Promise.all(sockets.map(opened));
+  await Promise.all(sockets.map(async (socket, index) => {
+    const answer = new Promise<MessageEvent>((resolve) => socket.onmessage = resolve);
+    socket.send(`socket ${index}`);
+    assertEquals((await answer).data, `socket ${index}`);
+    await socket[Symbol.asyncDispose]();
+    assertEquals(socket.readyState, CurlWebSocket.CLOSED);
+  }));
+}, { timeout: 30_000 });

@@ -1,0 +1,208 @@
+/**
+ * A TCP (or TLS) server that a test scripts byte for byte:
+ *
+ *     await using server = await RawServer.start();
+ *     const socket = new CurlWebSocket(server.url());
+ *     const peer = await server.connection();
+ *     await peer.accept();
+ *     await peer.send(frame(Opcode.text, "hello"));
+ */
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { certificates } from "./certificates.ts";
+import { type Frame, Opcode, parseFrame } from "./frames.ts";
+
+/** What a test may change in the 101 response. */
+export interface AcceptOptions {
+  /** Added header lines, without line ends. */
+  headers?: string[];
+  /** Bytes that leave together with the response. */
+  then?: Uint8Array;
+  /** Sends byte by byte, each in its own packet. */
+  bytewise?: boolean;
+}
+
+/** One accepted connection. */
+export class RawConnection {
+  readonly #socket: Socket;
+  #buffer: Uint8Array = new Uint8Array();
+  #ended = false;
+  #wake: () => void = () => {};
+  /** Settles when the TCP connection is gone. */
+  readonly closed: Promise<void>;
+  /** Everything that the client sent. */
+  received: Uint8Array = new Uint8Array();
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on("error", () => {});
+    socket.on("data", (data: Uint8Array) => {
+      this.#buffer = Buffer.concat([this.#buffer, data]);
+      this.received = Buffer.concat([this.received, data]);
+      this.#wake();
+    });
+    socket.on("end", () => this.#end());
+    this.closed = new Promise((resolve) => {
+      socket.on("close", () => {
+        this.#end();
+        resolve();
+      });
+    });
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** Waits until `read` finds something in the bytes so far; undefined when the client ended first. */
+  async #until<T>(read: () => T | undefined): Promise<T | undefined> {
+    while (true) {
+      const found = read();
+      if (found !== undefined || this.#ended) return found;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  /** The text of the request, with the empty line that ends it. */
+  async request(): Promise<string> {
+    const request = await this.#until(() => {
+      const end = Buffer.from(this.#buffer).indexOf("\r\n\r\n");
+      if (end < 0) return undefined;
+      const text = new TextDecoder("latin1").decode(this.#buffer.subarray(0, end + 4));
+      this.#buffer = this.#buffer.subarray(end + 4);
+      return text;
+    });
+    if (request === undefined) throw new Error("the client ended the connection before its request was whole");
+    return request;
+  }
+
+  /** The next frame of the client; undefined when it ended the connection. */
+  async frame(): Promise<Frame | undefined> {
+    return await this.#until(() => {
+      const parsed = parseFrame(this.#buffer);
+      if (parsed) this.#buffer = this.#buffer.subarray(parsed.size);
+      return parsed?.frame;
+    });
+  }
+
+  /** The next close frame, past any other frames. */
+  async closeFrame(): Promise<Frame> {
+    while (true) {
+      const next = await this.frame();
+      if (!next) throw new Error("the client ended the connection without a close frame");
+      if (next.opcode === Opcode.close) return next;
+    }
+  }
+
+  /** Sends bytes in one write. A client that is gone is not an error. */
+  async send(data: string | Uint8Array): Promise<void> {
+    if (this.#socket.destroyed) return;
+    await new Promise<void>((resolve) => {
+      this.#socket.once("close", resolve);
+      this.#socket.write(data, () => {
+        this.#socket.off("close", resolve);
+        resolve();
+      });
+    });
+  }
+
+  /** Sends each byte in its own write, a turn of the event loop apart. */
+  async sendBytewise(data: string | Uint8Array): Promise<void> {
+    for (const byte of Buffer.from(data as string)) {
+      await this.send(Uint8Array.of(byte));
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  }
+
+  /** Reads the request and answers it with a valid 101; gives the request. */
+  async accept({ headers = [], then = new Uint8Array(), bytewise = false }: AcceptOptions = {}): Promise<string> {
+    const request = await this.request();
+    const response = [
+      "HTTP/1.1 101 Switching Protocols",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      `Sec-WebSocket-Accept: ${acceptFor(request)}`,
+      ...headers,
+      "",
+      "",
+    ];
+    const bytes = Buffer.concat([Buffer.from(response.join("\r\n")), then]);
+    await (bytewise ? this.sendBytewise(bytes) : this.send(bytes));
+    return request;
+  }
+
+  /** Ends our side of TCP after what was sent. */
+  end(): void {
+    this.#socket.end();
+  }
+
+  /** Drops TCP at once. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** The right Sec-WebSocket-Accept for a request. */
+export function acceptFor(request: string): string {
+  const key = /^sec-websocket-key:[ \t]*(\S+)/im.exec(request)?.[1] ?? "";
+  return createHash("sha1").update(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest("base64");
+}
+
+/** The listening server; `await using` drops its connections and ends it. */
+export class RawServer {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #waiting: RawConnection[] = [];
+  #wake: () => void = () => {};
+  readonly tls: boolean;
+
+  private constructor(tls: boolean) {
+    this.tls = tls;
+    const { key, cert } = tls ? certificates() : { key: "", cert: "" };
+    // The test ends each side itself.
+    this.#server = tls ? createTlsServer({ key, cert, allowHalfOpen: true }) : createServer({ allowHalfOpen: true });
+    this.#server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
+      this.#sockets.add(socket);
+      this.#waiting.push(new RawConnection(socket));
+      this.#wake();
+    });
+  }
+
+  static async start({ tls = false }: { tls?: boolean } = {}): Promise<RawServer> {
+    const server = new RawServer(tls);
+    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  url(path = "/", host = "127.0.0.1"): string {
+    return `${this.tls ? "wss" : "ws"}://${host}:${this.port}${path}`;
+  }
+
+  /** The next connection. */
+  async connection(): Promise<RawConnection> {
+    while (true) {
+      const connection = this.#waiting.shift();
+      if (connection) return connection;
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+/** A port of 127.0.0.1 that nothing listens on. */
+export async function closedPort(): Promise<number> {
+  await using server = await RawServer.start();
+  return server.port;
+}

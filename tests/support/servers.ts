@@ -1,0 +1,83 @@
+/**
+ * A server of the `ws` package in a child process, so that the peer is an independent implementation that never shares
+ * the event loop of the test. It runs under node where there is one (Bun replaces `ws` by its own), else in Deno.
+ *
+ * Paths: /echo, /subprotocol?choose=, /close?code=&reason=, /closed, /push?count=&size=, /ping?data=, /headers, /drop and
+ * /slow-reader (until `resume()`).
+ */
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { certificates } from "./certificates.ts";
+
+const script = fileURLToPath(new URL("./ws_server.mjs", import.meta.url));
+
+let chosen: [string, string[]] | undefined;
+
+/** The command that runs the server. */
+function command(): [string, string[]] {
+  if (chosen) return chosen;
+  if (spawnSync("node", ["--version"]).status === 0) return chosen = ["node", [script]];
+  const deno = "Deno" in globalThis ? process.execPath : "deno";
+  return chosen = [deno, ["run", "-A", script]];
+}
+
+/** One running server; `await using` ends it. */
+export class WsServer {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #lines: AsyncIterator<string>;
+  readonly port: number;
+  readonly tls: boolean;
+
+  private constructor(
+    child: ChildProcessWithoutNullStreams,
+    lines: AsyncIterator<string>,
+    port: number,
+    tls: boolean,
+  ) {
+    this.#child = child;
+    this.#lines = lines;
+    this.port = port;
+    this.tls = tls;
+  }
+
+  static async start({ tls = false }: { tls?: boolean } = {}): Promise<WsServer> {
+    const [file, args] = command();
+    const child = spawn(file, args, { stdio: "pipe" });
+    let errors = "";
+    child.stderr.on("data", (data: Uint8Array) => errors += new TextDecoder().decode(data));
+    const { key, cert } = tls ? certificates() : { key: "", cert: "" };
+    child.stdin.write(JSON.stringify(tls ? { tls: { key, cert } } : {}) + "\n");
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const { value, done } = await lines.next();
+    if (done || !value.startsWith("port ")) throw new Error(`the test server did not start: ${value ?? ""} ${errors}`);
+    return new WsServer(child, lines, Number(value.slice("port ".length)), tls);
+  }
+
+  /** The ws: or wss: URL of a path. */
+  url(path: string, host = "127.0.0.1"): string {
+    return `${this.tls ? "wss" : "ws"}://${host}:${this.port}${path}`;
+  }
+
+  /** Lets every connection of /slow-reader read. */
+  async resume(): Promise<void> {
+    const response = await fetch(`http://127.0.0.1:${this.port}/resume`, { headers: { connection: "close" } });
+    await response.text();
+  }
+
+  /** The close code and reason that a connection of /closed got. */
+  async closed(): Promise<{ code: number; reason: string }> {
+    const { value } = await this.#lines.next();
+    const match = /^closed (?<code>\d+) (?<reason>.*)$/.exec(String(value));
+    if (!match?.groups) throw new Error(`the test server said ${value}`);
+    return { code: Number(match.groups.code), reason: match.groups.reason ?? "" };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const exit = once(this.#child, "close");
+    this.#child.stdin.end();
+    await exit;
+  }
+}
