@@ -1,8 +1,9 @@
-// The bootstrap behind `npm test` and `npm start` (and the Deno and Bun tasks of the same names). It is the only file
-// in JavaScript: it has to run before anything that understands TypeScript is there. It installs the development
+// The bootstrap behind `npm test` and `npm start` (and the Deno and Bun tasks of the same names). It is in
+// JavaScript: it has to run before anything that understands TypeScript is there. It installs the development
 // dependencies where they are missing, then hands over to a TypeScript file on Deno.
 //
 //   node scripts/run.mjs test [-- options of scripts/test.ts]
+//   node scripts/run.mjs conformance [-- options of tests/conformance/autobahn.ts]
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -12,8 +13,11 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MODULES = join(ROOT, "node_modules");
-const ENTRIES = { test: "scripts/test.ts", start: "bench/demo.ts" };
+const ENTRIES = { test: "scripts/test.ts", start: "bench/demo.ts", conformance: "tests/conformance/autobahn.ts" };
 const WINDOWS = process.platform === "win32";
+
+// Ctrl-C is for the child, which ends in its own time.
+process.on("SIGINT", () => {});
 
 function run(command, args) {
   const result = spawnSync(command, args, { cwd: ROOT, stdio: "inherit", shell: WINDOWS && /^\w+$/.test(command) });

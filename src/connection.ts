@@ -59,6 +59,8 @@ export class Connection implements Source {
   #timer: Timer | null = null;
   #refed = true;
   #paused = false;
+  /** The handler wants the event loop to have its turn before the next message. */
+  #yielded = false;
   #flushing = false;
   #closeSent = false;
   #closeReceived: { code: number; reason: string } | null = null;
@@ -74,9 +76,9 @@ export class Connection implements Source {
     const curl = loadCurl(options.library);
     this.#reactor = Reactor.of(curl);
     this.#session = new Session(options.maxMessageSize, {
-      onMessage: (data) => this.#closeSent || this.#failure !== null || (handler.onMessage(data) && !this.#stopped),
+      onMessage: (data) => this.#closeSent || this.#failure !== null || this.#goOn(handler.onMessage(data)),
       onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
-      onPong: (payload) => handler.onPong(payload) && !this.#stopped,
+      onPong: (payload) => this.#goOn(handler.onPong(payload)),
       onClose: (code, reason) => this.#onCloseFrame(code, reason),
     });
     // On the next task, so that the constructor's caller has added its listeners.
@@ -98,6 +100,11 @@ export class Connection implements Source {
 
   get #stopped(): boolean {
     return this.#paused || this.#closed;
+  }
+
+  #goOn(answer: boolean): boolean {
+    this.#yielded = !answer;
+    return answer && !this.#stopped;
   }
 
   async #start(protocols: readonly string[]): Promise<void> {
@@ -147,6 +154,7 @@ export class Connection implements Source {
 
   /** Queues a data frame; the payload is copied. */
   send(opcode: number, payload: Uint8Array): void {
+    if (this.#closeSent || this.#closed) return;
     this.#queue.push(opcode, payload, keys.next(), true);
     this.#flushSoon();
   }
@@ -243,8 +251,9 @@ export class Connection implements Source {
       this.#handler.onOpen(answer.agreement);
       return false;
     }
+    this.#yielded = false;
     const at = this.#session.receive(bytes, 0);
-    if (at === bytes.length) return !this.#stopped;
+    if (at === bytes.length) return !this.#stopped && !this.#yielded;
     this.#held = bytes.slice(at);
     return false;
   }

@@ -34,6 +34,7 @@ export interface CurlWebSocketErrorInit extends ErrorOptions {
 
 /** A connection that could not be made, or broke; `error` events carry it as their `error`. */
 export class CurlWebSocketError extends Error {
+  /** Always `"CurlWebSocketError"`. */
   override readonly name: string = "CurlWebSocketError";
   /** Stable; the message is for people and may change. */
   readonly code: ErrorCode;

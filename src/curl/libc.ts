@@ -5,7 +5,7 @@ import { type Pointer, runtime, type Symbols, type SymbolTable } from "./ffi.ts"
 const MEMORY = {
   // void *calloc(size_t, size_t)
   calloc: { parameters: ["usize", "usize"], result: "pointer" },
-} as const satisfies SymbolTable;
+} as const;
 
 function names(): string[] {
   const { os, arch } = runtime();

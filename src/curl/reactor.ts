@@ -103,6 +103,7 @@ export class Reactor {
   again(source: Source, fd: number, events: number): void {
     if (this.#hot.some((hot) => hot.source === source)) return;
     this.#hot.push({ source, fd, events });
+    this.#wake();
     this.#arm();
   }
 

@@ -1,6 +1,6 @@
 /** The sockets a reactor waits for, in the form that `curl_multi_poll` takes: `curl_waitfd`s. */
 import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "./constants.ts";
-import { type Pointer, runtime, type Symbols, type SymbolTable } from "./ffi.ts";
+import { type Pointer, runtime, type Symbols } from "./ffi.ts";
 import { allocateNative, type NativeMemory, openLibc } from "./libc.ts";
 
 /** Sockets with the readiness each waits for; `events` is `READABLE | WRITABLE`, never 0. */
@@ -99,7 +99,7 @@ const EPOLL = {
   epoll_ctl: { parameters: ["i32", "i32", "i32", "pointer"], result: "i32" },
   // int epoll_wait(int epfd, struct epoll_event *, int maxevents, int timeout)
   epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
-} as const satisfies SymbolTable;
+} as const;
 
 const EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16;

@@ -1,6 +1,4 @@
 /** libcurl's functions, each with its C prototype. `long` is declared i64: it is 64 bits wherever an i64 differs. */
-import type { SymbolTable } from "./ffi.ts";
-
 /**
  * `curl_easy_setopt` and `curl_easy_getinfo` are variadic. On arm64 macOS variadic arguments go on the stack, so there
  * the fixed arguments are padded to fill x0..x7 (six more): the ninth argument then lands where the callee looks.
@@ -38,7 +36,7 @@ export const CURL_SYMBOLS = {
   curl_multi_wakeup: { parameters: ["pointer"], result: "i32" },
   // CURLMcode curl_multi_poll(CURLM *, struct curl_waitfd[], unsigned int, int timeout_ms, int *numfds)
   curl_multi_poll: { parameters: ["pointer", "pointer", "u32", "i32", "pointer"], result: "i32" },
-} as const satisfies SymbolTable;
+} as const;
 
 /** The variadic functions, in the two forms in which we call them. */
 export function variadicSymbols(padded: boolean): typeof VARIADIC_SYMBOLS {
@@ -62,4 +60,4 @@ const VARIADIC_SYMBOLS = {
   multi_setopt_pointer: { name: "curl_multi_setopt", parameters: ["pointer", "i32", "pointer"], result: "i32" },
   // CURLcode curl_easy_getinfo(CURL *, CURLINFO, void *)
   getinfo: { name: "curl_easy_getinfo", parameters: ["pointer", "i32", "buffer"], result: "i32" },
-} as const satisfies SymbolTable;
+} as const;

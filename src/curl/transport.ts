@@ -10,7 +10,7 @@ export const WOULD_BLOCK = -1;
 export const END = 0;
 
 /** libcurl reads at most `CURLOPT_BUFFERSIZE` at once: 512 KiB halves the CPU of a flood against the default's 16 KiB. */
-export const READ_SIZE = 512 * 1024;
+export const READ_SIZE: number = 512 * 1024;
 
 export class Transport {
   readonly fd: number;

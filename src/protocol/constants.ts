@@ -31,7 +31,7 @@ export const VIOLATIONS = {
   CLOSE_REASON: [1007, "a close frame's reason is not UTF-8 (RFC 6455 section 8.1)"],
   TEXT_NOT_UTF8: [1007, "a text message is not UTF-8 (RFC 6455 section 8.1)"],
   MESSAGE_TOO_BIG: [1009, "a message is larger than maxMessageSize"],
-} as const satisfies Record<string, readonly [closeCode: number, message: string]>;
+} as const;
 
 /** A peer broke the protocol. */
 export class ProtocolViolation extends Error {

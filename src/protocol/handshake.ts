@@ -3,9 +3,9 @@ import { CurlWebSocketError } from "../errors.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** The answer's header may have so many bytes. */
-export const MAX_HEADER_SIZE = 64 * 1024;
+export const MAX_HEADER_SIZE: number = 64 * 1024;
 /** So much of a refusal's body is kept. */
-export const MAX_BODY_SIZE = 64 * 1024;
+export const MAX_BODY_SIZE: number = 64 * 1024;
 
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -76,7 +76,7 @@ export function buildRequest(url: URL, key: string, protocols: readonly string[]
   ];
   if (protocols.length > 0) own.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
   if (url.username !== "" || url.password !== "") {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+    const credentials = `${percentDecode(url.username)}:${percentDecode(url.password)}`;
     own.push(["Authorization", `Basic ${base64(new TextEncoder().encode(credentials))}`]);
   }
   const fields = [...own.filter(([name]) => !given.has(name.toLowerCase())), ...headers];
@@ -84,6 +84,15 @@ export function buildRequest(url: URL, key: string, protocols: readonly string[]
     fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")
   }\r\n`;
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+/** A stray percent sign stands for itself. */
+function percentDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** What the server agreed to. */
@@ -243,7 +252,6 @@ function parseHeader(bytes: Uint8Array): { status: number; reason: string; heade
   const headers = lines.slice(1).map((line): [string, string] => {
     const colon = line.indexOf(":");
     const name = line.slice(0, colon);
-    // deno-lint-ignore no-control-regex -- these make a field invalid
     if (colon < 1 || !isToken(name) || /[\0\r\n]/.test(line)) {
       throw invalid(`the server's response has a header field that is none: ${JSON.stringify(line.slice(0, 80))}`);
     }

@@ -18,7 +18,7 @@ export class EventHandlers {
   set(type: string, handler: unknown): void {
     const entry = this.#handlers.get(type);
     if (typeof handler !== "function") {
-      if (entry !== undefined) this.#target.removeEventListener(type, entry.listener);
+      if (entry !== undefined) this.#target.removeEventListener(type, entry.listener as EventListener);
       this.#handlers.delete(type);
       return;
     }
@@ -31,6 +31,6 @@ export class EventHandlers {
       listener: (event: Event) => void added.handler.call(this.#target, event as never),
     };
     this.#handlers.set(type, added);
-    this.#target.addEventListener(type, added.listener);
+    this.#target.addEventListener(type, added.listener as EventListener);
   }
 }

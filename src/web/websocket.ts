@@ -87,6 +87,7 @@ export class CurlWebSocket extends EventTarget {
     third: CurlWebSocketOptions = {},
   ) {
     super();
+    if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
     const listed = typeof second === "string" || Array.isArray(second);
     const { protocols = [], ...options } = listed
       ? { ...third, protocols: second as string | readonly string[] }
@@ -194,6 +195,7 @@ export class CurlWebSocket extends EventTarget {
     this.#handlers.set("close", handler);
   }
 
+  /** As {@linkcode EventTarget}'s. */
   override addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,
@@ -203,6 +205,7 @@ export class CurlWebSocket extends EventTarget {
     super.addEventListener(type, listener, options);
   }
 
+  /** As {@linkcode EventTarget}'s. */
   override removeEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,

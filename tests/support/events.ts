@@ -28,7 +28,9 @@ export async function message(socket: CurlWebSocket): Promise<unknown> {
 /** The error of a socket that fails, and the close event after it. */
 export async function failed(socket: CurlWebSocket): Promise<{ error: CurlWebSocketError; close: CloseEvent }> {
   let error: CurlWebSocketError | undefined;
-  socket.addEventListener("error", (event) => error = (event as ErrorEvent).error);
+  socket.addEventListener("error", (event) => {
+    error = (event as ErrorEvent).error;
+  });
   const close = await closed(socket);
   if (!error) throw new Error(`closed with ${close.code} "${close.reason}" and no error event`);
   return { error, close };
