@@ -1,6 +1,7 @@
 // The `ws` server that servers.ts runs in a child process. One JSON line comes on standard input ({ tls?: { key, cert } }),
 // the port goes to standard output, and the process ends with its standard input. The path of a connection says what it
 // does; see servers.ts.
+import { createHash } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { createInterface } from "node:readline";
@@ -47,6 +48,29 @@ function serve(socket, request) {
       break;
     case "/headers":
       socket.send(JSON.stringify(request.rawHeaders));
+      break;
+    case "/fragments": // echoes in up to four fragments, cut at random
+      socket.on("message", (data, binary) => {
+        const cuts = Array.from({ length: Math.floor(Math.random() * 4) }, () => Math.floor(Math.random() * data.length));
+        let at = 0;
+        for (const cut of cuts.sort((a, b) => a - b)) {
+          socket.send(data.subarray(at, cut), { binary, fin: false });
+          at = cut;
+        }
+        socket.send(data.subarray(at), { binary, fin: true });
+      });
+      break;
+    case "/flow": { // 1,000 messages a second until it is closed
+      const timer = setInterval(() => socket.send("x".repeat(1000)), 1);
+      socket.on("close", () => clearInterval(timer));
+      break;
+    }
+    case "/slow-hash": // reads 1 MiB about every 5 ms, answers with the SHA-256 of each message
+      request.socket.on("data", () => {
+        request.socket.pause();
+        setTimeout(() => request.socket.resume(), 1);
+      });
+      socket.on("message", (data) => socket.send(createHash("sha256").update(data).digest("hex")));
       break;
     case "/drop":
       socket.on("message", () => socket.terminate());

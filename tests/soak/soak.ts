@@ -1,0 +1,188 @@
+/**
+ * Long checks, for one runtime: `deno run -A tests/soak/soak.ts NAME` or `bun tests/soak/soak.ts NAME`.
+ *
+ *   echo [--tls] [--messages N]  messages of mixed sizes, echoed in random fragments, each compared
+ *   churn                        2,000 connections opened and closed at any moment: descriptors and memory
+ *   idle                         10 s with 0, 1 and 200 open connections: CPU and context switches (Linux)
+ *   upload [--tls]               50 MB to a server that reads slowly: bufferedAmount and checksum
+ *   pause                        a 50 MB burst while reading is paused: memory
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { CurlWebSocket, type CurlWebSocketOptions } from "../../mod.ts";
+import { certificates } from "../support/certificates.ts";
+import { closed, message, opened } from "../support/events.ts";
+import { WsServer } from "../support/servers.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { tls: { type: "boolean", default: false }, messages: { type: "string", default: "200000" } },
+});
+const runtime = "Deno" in globalThis ? "deno" : "bun";
+await using server = await WsServer.start({ tls: values.tls });
+const options: CurlWebSocketOptions = values.tls ? { tls: { ca: certificates().ca } } : {};
+
+const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(() => resolve(), milliseconds));
+const descriptors = () => readdirSync("/proc/self/fd").length;
+const megabytes = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1024;
+function contextSwitches(): number {
+  let sum = 0;
+  for (const task of readdirSync("/proc/self/task")) {
+    try {
+      const status = readFileSync(`/proc/self/task/${task}/status`, "utf8");
+      sum += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
+    } catch { /* a thread that has just ended */ }
+  }
+  return sum;
+}
+
+async function open(path: string): Promise<CurlWebSocket> {
+  const socket = new CurlWebSocket(server.url(path), options);
+  socket.binaryType = "arraybuffer";
+  await opened(socket);
+  return socket;
+}
+
+async function close(socket: CurlWebSocket): Promise<void> {
+  const done = closed(socket);
+  socket.close();
+  await done;
+}
+
+function check(right: boolean, what: string): void {
+  if (!right) throw new Error(what);
+}
+
+async function echo(): Promise<void> {
+  const count = Number(values.messages);
+  const socket = await open("/fragments");
+  const noise = crypto.getRandomValues(new Uint8Array(65536));
+  const source = new Uint8Array(5 << 20);
+  for (let at = 0; at < source.length; at += noise.length) source.set(noise, at);
+  for (let i = 0; i < source.length; i += 997) source[i] = i & 0xff;
+  const letters = "añ€😀 the quick brown fox ".repeat(180_000);
+  const waiting: (string | Uint8Array)[] = [];
+  let received = 0, sent = 0, bytes = 0;
+  const size = () => {
+    const kind = Math.random();
+    if (kind < 0.9) return Math.floor(Math.random() * 2_000);
+    return Math.floor(kind < 0.9985 ? Math.random() * 150_000 : Math.random() * (4 << 20));
+  };
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  socket.onerror = (event) => reject((event as ErrorEvent).error);
+  const fill = () => {
+    while (sent < count && waiting.length < 200 && socket.bufferedAmount < 8 << 20) {
+      const length = size(), from = Math.floor(Math.random() * ((5 << 20) - length));
+      let text = letters.slice(from % 400_000, from % 400_000 + Math.floor(length / 2));
+      if (!text.isWellFormed()) text = text.toWellFormed();
+      const data = sent % 2 ? source.subarray(from, from + length) : text;
+      waiting.push(data);
+      socket.send(data);
+      sent++;
+      bytes += data.length;
+    }
+  };
+  socket.onmessage = ({ data }) => {
+    const expected = waiting.shift();
+    const same = typeof expected === "string"
+      ? data === expected
+      : expected !== undefined && data instanceof ArrayBuffer && equal(new Uint8Array(data), expected);
+    if (!same) return reject(new Error(`message ${received} came back different`));
+    if (++received === count) resolve();
+    else fill();
+  };
+  const started = performance.now();
+  fill();
+  await promise;
+  await close(socket);
+  const seconds = (performance.now() - started) / 1000;
+  console.log(
+    `${runtime} echo: ${received} messages, ${(bytes / 1e9).toFixed(2)} GB equal, in ${seconds.toFixed(0)} s`,
+  );
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+async function churn(): Promise<void> {
+  const memory: number[] = [];
+  let before = 0;
+  for (let round = 0; round < 11; round++) {
+    await Promise.all(Array.from({ length: 200 }, async (_, i) => {
+      const socket = new CurlWebSocket(server.url(i % 3 === 2 ? "/flow" : "/echo"), options);
+      const done = closed(socket);
+      if (i % 3 === 0) {
+        if (i % 2) socket.close();
+        else setTimeout(() => socket.close(), Math.random() * 20);
+      } else {
+        socket.onopen = () => {
+          socket.send("x".repeat(10_000));
+          setTimeout(() => i % 2 ? socket.terminate() : socket.close(), Math.random() * 30);
+        };
+      }
+      await done;
+    }));
+    await sleep(100);
+    // The first round warms up: thread pools, the epoll descriptor.
+    if (round === 0) before = descriptors();
+    memory.push(Math.round(megabytes()));
+  }
+  const after = descriptors();
+  console.log(`${runtime} churn: 2,000 connections, descriptors ${before} -> ${after}, MB a round ${memory.join(" ")}`);
+  check(after <= before + 2, "descriptors were leaked");
+}
+
+async function idle(): Promise<void> {
+  for (const count of [0, 1, 200]) {
+    const sockets = await Promise.all(Array.from({ length: count }, () => open("/echo")));
+    await sleep(2_000);
+    const cpu = process.cpuUsage(), switches = contextSwitches();
+    await sleep(10_000);
+    const { user, system } = process.cpuUsage(cpu);
+    const percent = ((user + system) / 1e5).toFixed(3);
+    console.log(`${runtime} idle: ${count} open, ${percent} % CPU, ${contextSwitches() - switches} switches in 10 s`);
+    await Promise.all(sockets.map(close));
+  }
+}
+
+async function upload(): Promise<void> {
+  const socket = await open("/slow-hash");
+  const data = new Uint8Array(50_000_000).map((_, i) => i * 31 & 0xff);
+  socket.send(data);
+  check(socket.bufferedAmount === data.length, "bufferedAmount is the message's size after send()");
+  const steps = new Set<number>();
+  const timer = setInterval(() => steps.add(socket.bufferedAmount), 5);
+  const hash = await message(socket);
+  clearInterval(timer);
+  check(hash === createHash("sha256").update(data).digest("hex"), "the checksum is equal");
+  check(socket.bufferedAmount === 0, "bufferedAmount fell to 0");
+  await close(socket);
+  console.log(`${runtime} upload: 50 MB, checksum equal, bufferedAmount seen at ${steps.size} levels on its way to 0`);
+}
+
+async function pause(): Promise<void> {
+  const socket = await open("/push?count=800&size=65536");
+  socket.pause();
+  let count = 0;
+  const all = new Promise<void>((resolve) => socket.onmessage = () => void (++count === 800 && resolve()));
+  await sleep(300);
+  const before = megabytes(), delivered = count;
+  await sleep(2_000);
+  const grown = megabytes() - before;
+  check(count === delivered, "nothing is delivered while paused");
+  check(grown < 10, `memory grew by ${grown.toFixed(1)} MB while paused`);
+  socket.resume();
+  await all;
+  await close(socket);
+  console.log(`${runtime} pause: ${delivered} messages before, memory +${grown.toFixed(1)} MB, then all of ${count}`);
+}
+
+const checks: Record<string, () => Promise<void>> = { echo, churn, idle, upload, pause };
+const chosen = checks[positionals[0] ?? ""];
+if (chosen === undefined) throw new Error(`name one of ${Object.keys(checks).join(", ")}`);
+await chosen();
