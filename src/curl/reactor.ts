@@ -25,6 +25,9 @@ const reactors = new Map<Curl, Reactor>();
 export type ReadySetKind = "auto" | "array" | "queue";
 
 export class Reactor {
+  /** The ready set of reactors to come; tests force one. */
+  static kind: ReadySetKind = "auto";
+
   /** This thread's reactor for a library. */
   static of(curl: Curl): Reactor {
     let reactor = reactors.get(curl);
@@ -50,13 +53,13 @@ export class Reactor {
   /** Polls that returned, since the start: what wakes this thread. */
   wakeups = 0;
 
-  constructor(curl: Curl, kind: ReadySetKind = "auto") {
+  constructor(curl: Curl) {
     this.#curl = curl;
-    this.#kind = kind;
+    this.#kind = Reactor.kind;
     this.#multi = curl.curl_multi_init();
     this.#poller = runtime().createPoller(curl.info.path);
     this.#poller.unref();
-    if (kind === "queue") this.#useQueue();
+    if (this.#kind === "queue") this.#useQueue();
   }
 
   /** Registers a source, before it watches a socket. The process lives while a source that is `ref`ed is attached. */
@@ -119,9 +122,7 @@ export class Reactor {
 
   #useQueue(): void {
     const queue = createQueueSet();
-    if (queue === null) {
-      return;
-    }
+    if (queue === null) return;
     for (const [fd, { events }] of this.#watched) queue.set(fd, events);
     this.#wake();
     this.#set = queue;

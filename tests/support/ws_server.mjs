@@ -51,7 +51,10 @@ function serve(socket, request) {
       break;
     case "/fragments": // echoes in up to four fragments, cut at random
       socket.on("message", (data, binary) => {
-        const cuts = Array.from({ length: Math.floor(Math.random() * 4) }, () => Math.floor(Math.random() * data.length));
+        const cuts = Array.from(
+          { length: Math.floor(Math.random() * 4) },
+          () => Math.floor(Math.random() * data.length),
+        );
         let at = 0;
         for (const cut of cuts.sort((a, b) => a - b)) {
           socket.send(data.subarray(at, cut), { binary, fin: false });

@@ -1,0 +1,62 @@
+import { assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { CurlWebSocket, CurlWebSocketError, libcurl } from "../../mod.ts";
+import { candidates, installHint } from "../../src/curl/library.ts";
+import { test } from "../support/testing.ts";
+
+test("libcurl() describes the library in use", () => {
+  const { version, features, missing } = libcurl();
+  assertMatch(version, /^[78]\.\d+\.\d+/);
+  assertEquals(features.includes("SSL"), !missing.includes("SSL"));
+});
+
+test("a library that is not there: the error names it and says what to install", () => {
+  const error = assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { library: "/no/such/libcurl.so" }));
+  assertInstanceOf(error, CurlWebSocketError);
+  assertEquals(error.code, "ERR_LIBCURL_NOT_FOUND");
+  assertMatch(error.message, /library option.*install.*CURLWS_LIBCURL[^]*\/no\/such\/libcurl\.so/);
+});
+
+test("a library that is no libcurl is refused", () => {
+  const error = assertThrows(() => libcurl(process.execPath));
+  assertInstanceOf(error, CurlWebSocketError);
+  assertEquals(error.code, "ERR_LIBCURL_NOT_FOUND");
+});
+
+test("each platform has names to try and a way to install", () => {
+  for (const os of ["linux", "darwin", "windows"] as const) {
+    assertEquals(candidates({ os, arch: "arm64" }).length > 2, true);
+    assertMatch(installHint(os), /install|put/);
+  }
+});
+
+/** Runs a line of this module's user in a process of its own. */
+function run(args: string[], env: Record<string, string>): Promise<string> {
+  const module = fileURLToPath(new URL("../../mod.ts", import.meta.url));
+  const source = `import { libcurl } from ${JSON.stringify(module)};
+    try { libcurl(); console.log("opened"); } catch (error) { console.log(error.code, error.message); }`;
+  return new Promise((resolve) => {
+    // By way of env: Deno's node:child_process gives a Deno that it starts itself every permission.
+    const child = execFile(
+      "env",
+      [process.execPath, ...args],
+      { env: { ...process.env, ...env } },
+      (_, stdout) => resolve(stdout),
+    );
+    child.stdin!.end(source);
+  });
+}
+
+const deno = "Deno" in globalThis;
+
+test("CURLWS_LIBCURL names the library", async () => {
+  const output = await run(deno ? ["run", "-A", "--no-check", "-"] : ["run", "-"], { CURLWS_LIBCURL: "/no/such.so" });
+  assertMatch(output, /^ERR_LIBCURL_NOT_FOUND .*CURLWS_LIBCURL/);
+});
+
+test("without --allow-ffi the error says so; without --allow-env nothing is asked", async () => {
+  assertMatch(await run(["run", "--no-check", "--no-prompt", "-"], {}), /^ERR_FFI_PERMISSION .*--allow-ffi/);
+  assertMatch(await run(["run", "--no-check", "--no-prompt", "--allow-ffi", "-"], {}), /^opened/);
+}, { skip: deno ? undefined : "Bun has no permissions" });

@@ -1,0 +1,71 @@
+import { assert, assertEquals } from "@std/assert";
+import { CurlWebSocket, libcurl } from "../../mod.ts";
+import { Reactor, type ReadySetKind } from "../../src/curl/reactor.ts";
+import { closed, message, next, opened } from "../support/events.ts";
+import { WsServer } from "../support/servers.ts";
+import { test } from "../support/testing.ts";
+
+/** Twenty connections on a reactor of their own: one a library name. */
+async function echoOn(kind: ReadySetKind, library: string): Promise<void> {
+  await using server = await WsServer.start();
+  Reactor.kind = kind;
+  try {
+    const sockets = Array.from({ length: 20 }, () => new CurlWebSocket(server.url("/echo"), { library }));
+    await Promise.all(sockets.map(opened));
+    for (let round = 0; round < 3; round++) {
+      const answers = sockets.map(message);
+      for (const [i, socket] of sockets.entries()) socket.send(`${round} ${i}`);
+      assertEquals(await Promise.all(answers), sockets.map((_, i) => `${round} ${i}`));
+    }
+    const ends = sockets.map(closed);
+    for (const socket of sockets) socket.close(1000);
+    assert((await Promise.all(ends)).every(({ wasClean }) => wasClean));
+  } finally {
+    Reactor.kind = "auto";
+  }
+}
+
+/** Other names of the same file, so that each test has a fresh reactor. */
+const file = libcurl().path;
+const folder = "/usr/lib/x86_64-linux-gnu/";
+const skip = hasDebiansLibcurl() ? undefined : "needs Debian's place of libcurl";
+
+function hasDebiansLibcurl(): boolean {
+  try {
+    return file === "libcurl.so.4" && libcurl(`${folder}libcurl.so.4`).version !== "";
+  } catch {
+    return false;
+  }
+}
+
+test("twenty sockets in an array of curl_waitfds", () => echoOn("array", `${folder}/libcurl.so.4`), { skip });
+test("twenty sockets in a kernel queue from the start", () => echoOn("queue", `${folder}./libcurl.so.4`), { skip });
+test("the array gives way to a queue as sockets come", () => echoOn("auto", `${folder}././libcurl.so.4`), { skip });
+
+test("two Workers have reactors of their own", async () => {
+  await using server = await WsServer.start();
+  const run = async () => {
+    const worker = new Worker(new URL("../support/worker_client.ts", import.meta.url).href, { type: "module" });
+    const answer = next<MessageEvent>(worker, "message");
+    worker.postMessage(server.url("/echo"));
+    const { data } = await answer;
+    worker.terminate();
+    return data;
+  };
+  assertEquals(await Promise.all([run(), run()]), ["from a Worker", "from a Worker"]);
+});
+
+test("the iterator pauses reading at highWaterMark and misses nothing", async () => {
+  await using server = await WsServer.start();
+  const socket = new CurlWebSocket(server.url("/push?count=300&size=65536"), { highWaterMark: 200_000 });
+  socket.binaryType = "arraybuffer";
+  const messages = socket[Symbol.asyncIterator]();
+  let count = 0, paused = 0;
+  for await (const data of messages) {
+    assertEquals(new Uint8Array(data as ArrayBuffer)[0], count & 0xff);
+    if (socket.isPaused) paused++;
+    if (++count === 300) break;
+  }
+  assertEquals(count, 300);
+  assert(paused > 0, "reading was never paused");
+});
