@@ -38,13 +38,10 @@ function run(args: string[], env: Record<string, string>): Promise<string> {
   const source = `import { libcurl } from ${JSON.stringify(module)};
     try { libcurl(); console.log("opened"); } catch (error) { console.log(error.code, error.message); }`;
   return new Promise((resolve) => {
-    // By way of env: Deno's node:child_process gives a Deno that it starts itself every permission.
-    const child = execFile(
-      "env",
-      [process.execPath, ...args],
-      { env: { ...process.env, ...env } },
-      (_, stdout) => resolve(stdout),
-    );
+    // By way of a shell and a variable: Deno's node:child_process gives a Deno that it starts itself every permission.
+    const command = ["-c", '"$PROGRAM" "$@"', "sh", ...args];
+    const options = { env: { ...process.env, ...env, PROGRAM: process.execPath } };
+    const child = execFile("sh", command, options, (_, stdout) => resolve(stdout));
     child.stdin!.end(source);
   });
 }
