@@ -1,7 +1,9 @@
 import { assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
-import { execFile } from "node:child_process";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { CurlWebSocket, CurlWebSocketError, libcurl } from "../../mod.ts";
 import { candidates, installHint } from "../../src/curl/library.ts";
 import { test } from "../support/testing.ts";
@@ -33,27 +35,42 @@ test("each platform has names to try and a way to install", () => {
 });
 
 /** Runs a line of this module's user in a process of its own. */
-function run(args: string[], env: Record<string, string>): Promise<string> {
-  const module = fileURLToPath(new URL("../../mod.ts", import.meta.url));
-  const source = `import { libcurl } from ${JSON.stringify(module)};
-    try { libcurl(); console.log("opened"); } catch (error) { console.log(error.code, error.message); }`;
-  return new Promise((resolve) => {
-    // By way of a shell and a variable: Deno's node:child_process gives a Deno that it starts itself every permission.
-    const command = ["-c", '"$PROGRAM" "$@"', "sh", ...args];
-    const options = { env: { ...process.env, ...env, PROGRAM: process.execPath } };
-    const child = execFile("sh", command, options, (_, stdout) => resolve(stdout));
-    child.stdin!.end(source);
-  });
+async function run(args: string[], env: Record<string, string>): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "curlws-user-"));
+  const program = join(folder, "user.ts");
+  writeFileSync(
+    program,
+    `import { libcurl } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
+    try { libcurl(); console.log("opened"); } catch (error) { console.log(error.code, error.message); }`,
+  );
+  try {
+    return await output([...args, program], env);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+interface DenoCommand {
+  new (path: string, options: object): { output(): Promise<{ stdout: Uint8Array }> };
+}
+
+/** Deno's node:child_process gives a Deno that it starts every permission, so on Deno its own API is used. */
+async function output(args: string[], env: Record<string, string>): Promise<string> {
+  const { Deno } = globalThis as unknown as { Deno?: { Command: DenoCommand } };
+  if (Deno !== undefined) {
+    return new TextDecoder().decode((await new Deno.Command(process.execPath, { args, env }).output()).stdout);
+  }
+  return execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: "utf8" });
 }
 
 const deno = "Deno" in globalThis;
 
 test("CURLWS_LIBCURL names the library", async () => {
-  const output = await run(deno ? ["run", "-A", "--no-check", "-"] : ["run", "-"], { CURLWS_LIBCURL: "/no/such.so" });
+  const output = await run(deno ? ["run", "-A", "--no-check"] : ["run"], { CURLWS_LIBCURL: "/no/such.so" });
   assertMatch(output, /^ERR_LIBCURL_NOT_FOUND .*CURLWS_LIBCURL/);
 });
 
 test("without --allow-ffi the error says so; without --allow-env nothing is asked", async () => {
-  assertMatch(await run(["run", "--no-check", "--no-prompt", "-"], {}), /^ERR_FFI_PERMISSION .*--allow-ffi/);
-  assertMatch(await run(["run", "--no-check", "--no-prompt", "--allow-ffi", "-"], {}), /^opened/);
+  assertMatch(await run(["run", "--no-check", "--no-prompt"], {}), /^ERR_FFI_PERMISSION .*--allow-ffi/);
+  assertMatch(await run(["run", "--no-check", "--no-prompt", "--allow-ffi"], {}), /^opened/);
 }, { skip: deno ? undefined : "Bun has no permissions" });
