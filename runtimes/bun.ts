@@ -1,14 +1,5 @@
 /** The primitives of `src/curl/ffi.ts` on Bun. */
-import {
-  CString,
-  dlopen,
-  type FFIFunction,
-  JSCallback,
-  type Pointer as Address,
-  ptr,
-  read,
-  toArrayBuffer,
-} from "bun:ffi";
+import type { FFIFunction, Pointer as Address } from "bun:ffi";
 import type { CFunction, CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
 
 const BUN_TYPES: Record<CType, FFIFunction["returns"]> = {
@@ -20,6 +11,9 @@ const BUN_TYPES: Record<CType, FFIFunction["returns"]> = {
   pointer: "ptr",
   buffer: "ptr",
 };
+
+/** Not imported, so that this file loads on Deno too, and `mod.ts` needs no top-level await: a Worker would lose messages. */
+const ffi = (): typeof import("bun:ffi") => process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
 
 const native = (pointer: Pointer): Address => pointer as unknown as Address;
 const opaque = (address: Address | null): Pointer => address as unknown as Pointer;
@@ -75,7 +69,7 @@ class BunPoller implements Poller {
 }
 
 /** Bun. */
-export const bunRuntime: Runtime = {
+export const createBunRuntime = (): Runtime => ({
   name: "bun",
   os: process.platform === "win32"
     ? "windows"
@@ -97,21 +91,22 @@ export const bunRuntime: Runtime = {
     const symbols: Record<string, unknown> = {};
     for (const round of rounds) {
       const definitions = Object.fromEntries(Object.entries(round).map(([name, { fn }]) => [name, definition(fn)]));
-      const library = dlopen(path, definitions);
+      const library = ffi().dlopen(path, definitions);
       for (const [name, { key }] of Object.entries(round)) symbols[key] = library.symbols[name];
     }
     return symbols as Symbols<Table>;
   },
 
   isPermissionError: (): boolean => false,
-  view: (pointer: Pointer, length: number): Uint8Array => new Uint8Array(toArrayBuffer(native(pointer), 0, length)),
-  pointerAt: (pointer: Pointer, offset: number): Pointer => opaque(read.ptr(native(pointer), offset) as Address),
-  pointerTo: (buffer: Uint8Array): Pointer => opaque(ptr(buffer)),
+  view: (pointer: Pointer, length: number): Uint8Array =>
+    new Uint8Array(ffi().toArrayBuffer(native(pointer), 0, length)),
+  pointerAt: (pointer: Pointer, offset: number): Pointer => opaque(ffi().read.ptr(native(pointer), offset) as Address),
+  pointerTo: (buffer: Uint8Array): Pointer => opaque(ffi().ptr(buffer)),
   address: (pointer: Pointer): bigint => BigInt(native(pointer)),
-  cString: (pointer: Pointer): string => pointer === null ? "" : String(new CString(native(pointer))),
+  cString: (pointer: Pointer): string => pointer === null ? "" : String(new (ffi().CString)(native(pointer))),
 
   callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
-    const callback = new JSCallback(fn as (...args: unknown[]) => number, definition({ parameters, result }));
+    const callback = new (ffi().JSCallback)(fn as (...args: unknown[]) => number, definition({ parameters, result }));
     return opaque(callback.ptr);
   },
 
@@ -122,4 +117,4 @@ export const bunRuntime: Runtime = {
     const timer = setTimeout(fn, milliseconds);
     return { clear: () => clearTimeout(timer), ref: () => void timer.ref(), unref: () => void timer.unref() };
   },
-};
+});

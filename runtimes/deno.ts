@@ -64,7 +64,7 @@ class DenoPoller implements Poller {
 }
 
 /** Deno. */
-export const denoRuntime: Runtime = {
+export const createDenoRuntime = (): Runtime => ({
   name: "deno",
   os: Deno.build.os === "linux" || Deno.build.os === "darwin" || Deno.build.os === "windows" ? Deno.build.os : "other",
   arch: Deno.build.arch === "x86_64" ? "x64" : Deno.build.arch === "aarch64" ? "arm64" : "other",
@@ -123,4 +123,4 @@ export const denoRuntime: Runtime = {
       unref: () => Deno.unrefTimer(id),
     };
   },
-};
+});

@@ -150,7 +150,70 @@ export class EpollSet extends QueueSet {
   }
 }
 
+const KQUEUE = {
+  // int kqueue(void)
+  kqueue: { parameters: [], result: "i32" },
+  // int kevent(int kq, const struct kevent *changes, int n, struct kevent *events, int n, const struct timespec *)
+  kevent: { parameters: ["i32", "pointer", "i32", "pointer", "i32", "pointer"], result: "i32" },
+} as const;
+
+/** `struct kevent {uintptr_t ident; int16_t filter; uint16_t flags; uint32_t fflags; intptr_t data; void *udata}` */
+const KEVENT_SIZE = 32;
+const EV_ADD = 1, EV_DELETE = 2;
+const FILTERS = [[READABLE, -1 /* EVFILT_READ */], [WRITABLE, -2 /* EVFILT_WRITE */]] as const;
+
+/** kqueue(2), level-triggered, for macOS. Written by its manual; nobody has run it yet. */
+export class KqueueSet extends QueueSet {
+  readonly #libc: Symbols<typeof KQUEUE>;
+  readonly #members: Map<number, number> = new Map();
+  readonly #change: NativeMemory = allocateNative(KEVENT_SIZE);
+  readonly #ready: NativeMemory = allocateNative(KEVENT_SIZE * MAX_READY);
+  /** A `struct timespec` of zero: look, do not wait. */
+  readonly #now: NativeMemory = allocateNative(16);
+
+  constructor() {
+    const libc = openLibc(KQUEUE);
+    super(libc.kqueue(), "kqueue");
+    this.#libc = libc;
+  }
+
+  set(fd: number, events: number): void {
+    const before = this.#members.get(fd) ?? 0;
+    for (const [event, filter] of FILTERS) {
+      if (events & event) this.#apply(fd, filter, EV_ADD);
+      else if (before & event) this.#apply(fd, filter, EV_DELETE);
+    }
+    this.#members.set(fd, events);
+  }
+
+  delete(fd: number): void {
+    this.set(fd, 0);
+    this.#members.delete(fd);
+  }
+
+  collect(ready: (fd: number, events: number) => void): void {
+    const { view, pointer } = this.#ready;
+    const count = this.#libc.kevent(this.queue, null, 0, pointer, MAX_READY, this.#now.pointer);
+    const found = new Map<number, number>();
+    for (let i = 0; i < count; i++) {
+      const fd = Number(view.getBigUint64(i * KEVENT_SIZE, true));
+      const event = view.getInt16(i * KEVENT_SIZE + 8, true) === -1 ? READABLE : WRITABLE;
+      found.set(fd, (found.get(fd) ?? 0) | event);
+    }
+    for (const [fd, events] of found) ready(fd, events);
+  }
+
+  #apply(fd: number, filter: number, flags: number): void {
+    const { view, pointer } = this.#change;
+    view.setBigUint64(0, BigInt(fd), true);
+    view.setInt16(8, filter, true);
+    view.setUint16(10, flags, true);
+    this.#libc.kevent(this.queue, pointer, 1, null, 0, null);
+  }
+}
+
 /** A queue of the platform's, or null where `curl_waitfd`s alone serve. */
 export function createQueueSet(): ReadySet | null {
-  return runtime().os === "linux" ? new EpollSet() : null;
+  const { os } = runtime();
+  return os === "linux" ? new EpollSet() : os === "darwin" ? new KqueueSet() : null;
 }
