@@ -12,9 +12,6 @@ const BUN_TYPES: Record<CType, FFIFunction["returns"]> = {
   buffer: "ptr",
 };
 
-/** Not imported, so that this file loads on Deno too, and `mod.ts` needs no top-level await: a Worker would lose messages. */
-const ffi = (): typeof import("bun:ffi") => process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
-
 const native = (pointer: Pointer): Address => pointer as unknown as Address;
 const opaque = (address: Address | null): Pointer => address as unknown as Pointer;
 
@@ -69,52 +66,57 @@ class BunPoller implements Poller {
 }
 
 /** Bun. */
-export const createBunRuntime = (): Runtime => ({
-  name: "bun",
-  os: process.platform === "win32"
-    ? "windows"
-    : process.platform === "linux" || process.platform === "darwin"
-    ? process.platform
-    : "other",
-  arch: process.arch === "x64" || process.arch === "arm64" ? process.arch : "other",
-  env: (name: string): string | undefined => process.env[name],
+export function createBunRuntime(): Runtime {
+  // Not imported, so that this file loads on Deno too, and `mod.ts` needs no top-level await: with one, a Worker that
+  // imports it may miss messages that were posted before it was ready.
+  const ffi = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
+  return {
+    name: "bun",
+    os: process.platform === "win32"
+      ? "windows"
+      : process.platform === "linux" || process.platform === "darwin"
+      ? process.platform
+      : "other",
+    arch: process.arch === "x64" || process.arch === "arm64" ? process.arch : "other",
+    env: (name: string): string | undefined => process.env[name],
 
-  open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
-    // Bun knows a function by its C name alone: a second signature of the same function needs a second dlopen.
-    const rounds: Record<string, { key: string; fn: CFunction }>[] = [];
-    for (const [key, fn] of Object.entries(table)) {
-      const name = fn.name ?? key;
-      let round = rounds.find((names) => !(name in names));
-      if (round === undefined) rounds.push(round = {});
-      round[name] = { key, fn };
-    }
-    const symbols: Record<string, unknown> = {};
-    for (const round of rounds) {
-      const definitions = Object.fromEntries(Object.entries(round).map(([name, { fn }]) => [name, definition(fn)]));
-      const library = ffi().dlopen(path, definitions);
-      for (const [name, { key }] of Object.entries(round)) symbols[key] = library.symbols[name];
-    }
-    return symbols as Symbols<Table>;
-  },
+    open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
+      // Bun knows a function by its C name alone: a second signature of the same function needs a second dlopen.
+      const rounds: Record<string, { key: string; fn: CFunction }>[] = [];
+      for (const [key, fn] of Object.entries(table)) {
+        const name = fn.name ?? key;
+        let round = rounds.find((names) => !(name in names));
+        if (round === undefined) rounds.push(round = {});
+        round[name] = { key, fn };
+      }
+      const symbols: Record<string, unknown> = {};
+      for (const round of rounds) {
+        const definitions = Object.fromEntries(Object.entries(round).map(([name, { fn }]) => [name, definition(fn)]));
+        const library = ffi.dlopen(path, definitions);
+        for (const [name, { key }] of Object.entries(round)) symbols[key] = library.symbols[name];
+      }
+      return symbols as Symbols<Table>;
+    },
 
-  isPermissionError: (): boolean => false,
-  view: (pointer: Pointer, length: number): Uint8Array =>
-    new Uint8Array(ffi().toArrayBuffer(native(pointer), 0, length)),
-  pointerAt: (pointer: Pointer, offset: number): Pointer => opaque(ffi().read.ptr(native(pointer), offset) as Address),
-  pointerTo: (buffer: Uint8Array): Pointer => opaque(ffi().ptr(buffer)),
-  address: (pointer: Pointer): bigint => BigInt(native(pointer)),
-  cString: (pointer: Pointer): string => pointer === null ? "" : String(new (ffi().CString)(native(pointer))),
+    isPermissionError: (): boolean => false,
+    view: (pointer: Pointer, length: number): Uint8Array =>
+      new Uint8Array(ffi.toArrayBuffer(native(pointer), 0, length)),
+    pointerAt: (pointer: Pointer, offset: number): Pointer => opaque(ffi.read.ptr(native(pointer), offset) as Address),
+    pointerTo: (buffer: Uint8Array): Pointer => opaque(ffi.ptr(buffer)),
+    address: (pointer: Pointer): bigint => BigInt(native(pointer)),
+    cString: (pointer: Pointer): string => pointer === null ? "" : String(new ffi.CString(native(pointer))),
 
-  callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
-    const callback = new (ffi().JSCallback)(fn as (...args: unknown[]) => number, definition({ parameters, result }));
-    return opaque(callback.ptr);
-  },
+    callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
+      const callback = new ffi.JSCallback(fn as (...args: unknown[]) => number, definition({ parameters, result }));
+      return opaque(callback.ptr);
+    },
 
-  createPoller: (libraryPath: string): Poller => new BunPoller(libraryPath),
-  defer: (fn: () => void): void => void setImmediate(fn),
+    createPoller: (libraryPath: string): Poller => new BunPoller(libraryPath),
+    defer: (fn: () => void): void => void setImmediate(fn),
 
-  setTimer(fn: () => void, milliseconds: number): Timer {
-    const timer = setTimeout(fn, milliseconds);
-    return { clear: () => clearTimeout(timer), ref: () => void timer.ref(), unref: () => void timer.unref() };
-  },
-});
+    setTimer(fn: () => void, milliseconds: number): Timer {
+      const timer = setTimeout(fn, milliseconds);
+      return { clear: () => clearTimeout(timer), ref: () => void timer.ref(), unref: () => void timer.unref() };
+    },
+  };
+}

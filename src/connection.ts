@@ -1,9 +1,9 @@
 /** The pump: the only place where a transport meets a protocol session. */
-import { type CompleteOptions } from "./options.ts";
+import type { CompleteOptions } from "./options.ts";
 import { Connector } from "./curl/connector.ts";
 import { READABLE, WRITABLE } from "./curl/constants.ts";
 import { allocate, runtime, type Timer } from "./curl/ffi.ts";
-import { loadCurl } from "./curl/library.ts";
+import { type Curl, loadCurl } from "./curl/library.ts";
 import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import { CurlWebSocketError } from "./errors.ts";
@@ -47,6 +47,7 @@ export class Connection implements Source {
   readonly #url: URL;
   readonly #options: CompleteOptions;
   readonly #handler: ConnectionHandler;
+  readonly #curl: Curl;
   readonly #reactor: Reactor;
   readonly #queue: SendQueue = new SendQueue();
   readonly #session: Session;
@@ -73,15 +74,15 @@ export class Connection implements Source {
     this.#url = url;
     this.#options = options;
     this.#handler = handler;
-    const curl = loadCurl(options.library);
-    this.#reactor = Reactor.of(curl);
+    this.#curl = loadCurl(options.library);
+    this.#reactor = Reactor.of(this.#curl);
     this.#session = new Session(options.maxMessageSize, {
       onMessage: (data) => this.#closeSent || this.#failure !== null || this.#goOn(handler.onMessage(data)),
       onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
       onPong: (payload) => this.#goOn(handler.onPong(payload)),
       onClose: (code, reason) => this.#onCloseFrame(code, reason),
     });
-    // On the next task, so that the constructor's caller has added its listeners.
+    // Whatever comes of it is told in a later task, when the constructor's caller has added its listeners.
     this.#start(protocols).catch((cause) => {
       const error = cause instanceof CurlWebSocketError
         ? cause
@@ -102,6 +103,7 @@ export class Connection implements Source {
     return this.#paused || this.#closed;
   }
 
+  /** Whether parsing goes on in this turn, by what the handler answered. */
   #goOn(answer: boolean): boolean {
     this.#yielded = !answer;
     return answer && !this.#stopped;
@@ -129,7 +131,7 @@ export class Connection implements Source {
       this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message));
     });
     const url = new URL(this.#url.href.replace(/^ws/, "http"));
-    this.#connector = new Connector(loadCurl(this.#options.library), this.#reactor, { url, tls }, {
+    this.#connector = new Connector(this.#curl, this.#reactor, { url, tls }, {
       onConnected: (transport) => this.#onConnected(transport, key, accept, protocols),
       onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
     });

@@ -34,6 +34,8 @@ export function openLibc<Table extends SymbolTable>(table: Table): Symbols<Table
   throw new CurlWebSocketError("ERR_LIBCURL_NOT_FOUND", `no C library found; tried ${names().join(", ")}`, { cause });
 }
 
+let memory: Symbols<typeof MEMORY> | undefined;
+
 /** C memory that is never freed: a reactor's, one a thread. */
 export interface NativeMemory {
   readonly pointer: Pointer;
@@ -42,7 +44,7 @@ export interface NativeMemory {
 
 /** Zeroed C memory, for structures that another thread may still use when this one's JavaScript heap is gone. */
 export function allocateNative(bytes: number): NativeMemory {
-  const pointer = openLibc(MEMORY).calloc(bytes, 1);
+  const pointer = (memory ??= openLibc(MEMORY)).calloc(bytes, 1);
   const view = runtime().view(pointer, bytes);
   return { pointer, view: new DataView(view.buffer, view.byteOffset, bytes) };
 }

@@ -44,6 +44,8 @@ export class Reactor {
   readonly #kind: ReadySetKind;
   #refs = 0;
   #set: ReadySet = new ArraySet();
+  /** The set that the last poll was given; `#set` may have changed while it was out. */
+  #polled: ReadySet = this.#set;
   #hot: { source: Source; fd: number; events: number }[] = [];
   #closing: (() => void)[] = [];
   #polling = false;
@@ -150,8 +152,6 @@ export class Reactor {
       this.#poller.poll(this.#multi, fds, count, FAR).then(this.#onPolled, this.#onError);
     }
   }
-
-  #polled: ReadySet = this.#set;
 
   readonly #onPolled = (): void => {
     this.wakeups++;

@@ -160,7 +160,8 @@ const KQUEUE = {
 /** `struct kevent {uintptr_t ident; int16_t filter; uint16_t flags; uint32_t fflags; intptr_t data; void *udata}` */
 const KEVENT_SIZE = 32;
 const EV_ADD = 1, EV_DELETE = 2;
-const FILTERS = [[READABLE, -1 /* EVFILT_READ */], [WRITABLE, -2 /* EVFILT_WRITE */]] as const;
+const EVFILT_READ = -1, EVFILT_WRITE = -2;
+const FILTERS = [[READABLE, EVFILT_READ], [WRITABLE, EVFILT_WRITE]] as const;
 
 /** kqueue(2), level-triggered, for macOS. Written by its manual; nobody has run it yet. */
 export class KqueueSet extends QueueSet {
@@ -197,7 +198,7 @@ export class KqueueSet extends QueueSet {
     const found = new Map<number, number>();
     for (let i = 0; i < count; i++) {
       const fd = Number(view.getBigUint64(i * KEVENT_SIZE, true));
-      const event = view.getInt16(i * KEVENT_SIZE + 8, true) === -1 ? READABLE : WRITABLE;
+      const event = view.getInt16(i * KEVENT_SIZE + 8, true) === EVFILT_READ ? READABLE : WRITABLE;
       found.set(fd, (found.get(fd) ?? 0) | event);
     }
     for (const [fd, events] of found) ready(fd, events);

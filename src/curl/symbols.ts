@@ -1,4 +1,5 @@
 /** libcurl's functions, each with its C prototype. `long` is declared i64: it is 64 bits wherever an i64 differs. */
+
 /**
  * `curl_easy_setopt` and `curl_easy_getinfo` are variadic. On arm64 macOS variadic arguments go on the stack, so there
  * the fixed arguments are padded to fill x0..x7 (six more): the ninth argument then lands where the callee looks.

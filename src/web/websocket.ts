@@ -83,15 +83,12 @@ export class CurlWebSocket extends EventTarget {
   constructor(url: string | URL, options?: CurlWebSocketInit);
   constructor(
     url: string | URL,
-    second: string | readonly string[] | CurlWebSocketInit = [],
-    third: CurlWebSocketOptions = {},
+    second?: string | readonly string[] | CurlWebSocketInit,
+    third?: CurlWebSocketOptions,
   ) {
     super();
     if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
-    const listed = typeof second === "string" || Array.isArray(second);
-    const { protocols = [], ...options } = listed
-      ? { ...third, protocols: second as string | readonly string[] }
-      : { ...(second as CurlWebSocketInit), ...third };
+    const { protocols = [], ...options } = initOf(second, third);
     this.#url = parseUrl(String(url));
     const complete = completeOptions(options);
     this.#highWaterMark = complete.highWaterMark;
@@ -122,9 +119,7 @@ export class CurlWebSocket extends EventTarget {
         second?: string | readonly string[] | CurlWebSocketInit,
         third?: CurlWebSocketOptions,
       ) {
-        const listed = typeof second === "string" || Array.isArray(second);
-        const given = listed ? { ...third, protocols: second as string | readonly string[] } : second as object;
-        super(url, { ...defaults, ...given });
+        super(url, { ...defaults, ...initOf(second, third) });
       }
     };
   }
@@ -447,6 +442,16 @@ class Iteration implements AsyncIterableIterator<string | Blob | ArrayBuffer> {
   [Symbol.asyncIterator](): this {
     return this;
   }
+}
+
+/** Both forms of the constructor as one. */
+function initOf(
+  second: string | readonly string[] | CurlWebSocketInit | undefined,
+  third: CurlWebSocketOptions | undefined,
+): CurlWebSocketInit {
+  return typeof second === "string" || Array.isArray(second)
+    ? { ...third, protocols: second as string | readonly string[] }
+    : { ...(second as CurlWebSocketInit | undefined), ...third };
 }
 
 function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {

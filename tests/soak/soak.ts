@@ -12,6 +12,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { CurlWebSocket, type CurlWebSocketOptions } from "../../mod.ts";
+import { loadCurl } from "../../src/curl/library.ts";
+import { Reactor } from "../../src/curl/reactor.ts";
 import { certificates } from "../support/certificates.ts";
 import { closed, message, opened } from "../support/events.ts";
 import { WsServer } from "../support/servers.ts";
@@ -142,7 +144,8 @@ async function idle(): Promise<void> {
     const sockets = await Promise.all(Array.from({ length: count }, () => open("/echo")));
     // One second may stand out: some 30 s after its start Deno collects garbage once, with its own WebSocket as well.
     await sleep(2_000);
-    const switches = contextSwitches();
+    const reactor = Reactor.of(loadCurl());
+    const switches = contextSwitches(), wakeups = reactor.wakeups;
     const seconds: number[] = [];
     for (let second = 0; second < 10; second++) {
       const before = process.cpuUsage();
@@ -152,8 +155,13 @@ async function idle(): Promise<void> {
     }
     const mean = seconds.reduce((sum, percent) => sum + percent) / 10;
     const each = seconds.map((percent) => percent.toFixed(2)).join(" ");
-    const switched = contextSwitches() - switches;
-    console.log(`${runtime} idle: ${count} open, ${mean.toFixed(3)} % CPU (by second ${each}), ${switched} switches`);
+    const switched = contextSwitches() - switches, woken = reactor.wakeups - wakeups;
+    console.log(
+      `${runtime} idle: ${count} open, ${
+        mean.toFixed(3)
+      } % CPU (by second ${each}), ${woken} wake-ups, ${switched} switches`,
+    );
+    check(woken === 0, "the poll was woken while nothing arrived");
     await Promise.all(sockets.map(close));
   }
 }
