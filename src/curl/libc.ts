@@ -1,6 +1,6 @@
 /** The few C library functions the ready sets need. */
 import { CurlWebSocketError } from "../errors.ts";
-import { type Pointer, runtime, type Symbols, type SymbolTable } from "./ffi.ts";
+import { type Pointer, runtime, type Symbols, type SymbolTable, toCString } from "./ffi.ts";
 
 const MEMORY = {
   // void *calloc(size_t, size_t)
@@ -11,7 +11,12 @@ function names(): string[] {
   const { os, arch } = runtime();
   if (os === "darwin") return ["libSystem.B.dylib"];
   if (os === "windows") return ["ucrtbase.dll", "msvcrt.dll"];
-  return ["libc.so.6", arch === "arm64" ? "libc.musl-aarch64.so.1" : "libc.musl-x86_64.so.1", "libc.so.7"];
+  return [
+    "libc.so.6",
+    arch === "arm64" ? "libc.musl-aarch64.so.1" : "libc.musl-x86_64.so.1",
+    "libdl.so.2",
+    "libc.so.7",
+  ];
 }
 
 /** Opens functions of the C library. */
@@ -35,6 +40,22 @@ export function openLibc<Table extends SymbolTable>(table: Table): Symbols<Table
 }
 
 let memory: Symbols<typeof MEMORY> | undefined;
+
+const LOADER = {
+  // void *dlopen(const char *, int flags)
+  dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
+} as const;
+
+/**
+ * Holds a library in memory until the process ends. A runtime unloads what it opened when its thread's JavaScript ends,
+ * and the thread that still sleeps in `curl_multi_poll` would wake in code that is gone: Deno crashed so in one of seven
+ * exits with an `unref`ed socket open.
+ */
+export function pinLibrary(path: string): void {
+  if (runtime().os === "windows") return;
+  const RTLD_NOW = 2;
+  openLibc(LOADER).dlopen(toCString(path), RTLD_NOW);
+}
 
 /** C memory that is never freed: a reactor's, one a thread. */
 export interface NativeMemory {

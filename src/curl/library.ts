@@ -2,6 +2,7 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
 import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "./ffi.ts";
+import { pinLibrary } from "./libc.ts";
 import { CURL_SYMBOLS, VARIADIC_PADDING, variadicSymbols } from "./symbols.ts";
 
 /** The loaded library, as `libcurl()` describes it. */
@@ -144,6 +145,7 @@ function open(path: string): Curl {
       `${path} is libcurl ${info.version}, and 7.68.0 or newer is needed; ${installHint(os)}`,
     );
   }
+  pinLibrary(path);
   const variadic = runtime().open(path, variadicSymbols(padded));
   // Thread-safe from 7.84; before, only Workers that first use it in the same instant could collide.
   const code = symbols.curl_global_init(CURL_GLOBAL_DEFAULT);

@@ -55,3 +55,31 @@ test("the process ends by itself after the last socket closed", async () => {
   );
   assertEquals(output, "closed 1000");
 }, { timeout: 60_000 });
+
+test("ending the process while the poll is out crashes nothing", async () => {
+  await using server = await WsServer.start();
+  const script =
+    `const socket = new CurlWebSocket(url); socket.onopen = () => { console.log("open"); socket.unref(); };`;
+  // Many at once: the process ends while the poll's thread is only starting, which is when it is easiest to go wrong.
+  const outputs = await Promise.all(Array.from({ length: 16 }, () => run(server.url("/echo"), script)));
+  assertEquals(outputs, Array.from({ length: 16 }, () => "open"));
+}, { timeout: 60_000 });
+
+test("Workers terminated with a socket open crash nothing", async () => {
+  await using server = await WsServer.start();
+  const worker = new URL("../support/worker_holder.ts", import.meta.url).href;
+  const output = await run(
+    server.url("/flow"),
+    `for (let round = 0; round < 8; round++) {
+      const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
+      const answer = new Promise((resolve) => worker.onmessage = resolve);
+      worker.postMessage(url);
+      await answer;
+      worker.terminate();
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    console.log("alive");
+    process.exit();`,
+  );
+  assertEquals(output, "alive");
+}, { timeout: 60_000 });
