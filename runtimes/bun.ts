@@ -51,8 +51,13 @@ class BunPoller implements Poller {
     this.#call.set([Number(multi), Number(fds), count, milliseconds]);
     Atomics.store(this.#words, ARMED, turn);
     Atomics.notify(this.#words, ARMED);
-    const answer = Atomics.waitAsync(this.#words, ANSWERED, turn - 1);
-    if (answer.async) await answer.value;
+    // The Worker stores its answer before it notifies, so a late notify of the last turn can wake this one: only the
+    // number counts. Taking the wake for the answer left the counters apart, and the event loop in a busy loop.
+    for (let answered = Atomics.load(this.#words, ANSWERED); answered !== turn;) {
+      const change = Atomics.waitAsync(this.#words, ANSWERED, answered);
+      if (change.async) await change.value;
+      answered = Atomics.load(this.#words, ANSWERED);
+    }
     return Atomics.load(this.#words, RESULT);
   }
 

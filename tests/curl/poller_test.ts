@@ -1,0 +1,23 @@
+import { assert, assertEquals } from "@std/assert";
+import "../../mod.ts";
+import { runtime } from "../../src/curl/ffi.ts";
+import { allocateNative } from "../../src/curl/libc.ts";
+import { loadCurl } from "../../src/curl/library.ts";
+import { test } from "../support/testing.ts";
+
+test("a poll never resolves before curl_multi_poll has returned", async () => {
+  const curl = loadCurl();
+  const poller = runtime().createPoller(curl.info.path);
+  const multi = curl.curl_multi_init();
+  const { pointer } = allocateNative(8);
+  let early = 0;
+  for (let round = 0; round < 3_000; round++) {
+    // A poll that returns at once, so that its answer races the next poll, which nothing wakes.
+    assertEquals(await poller.poll(multi, pointer, 0, 0), 0);
+    const started = performance.now();
+    assertEquals(await poller.poll(multi, pointer, 0, 2), 0);
+    if (performance.now() - started < 1) early++;
+  }
+  poller.unref();
+  assert(early === 0, `${early} of 3,000 polls resolved early`);
+}, { timeout: 60_000 });
