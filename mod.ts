@@ -15,6 +15,6 @@ import "./runtimes/mod.ts";
 
 export { CurlWebSocket, type CurlWebSocketInit, type Sendable } from "./src/web/websocket.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
-export type { CurlWebSocketOptions } from "./src/options.ts";
+export type { CurlWebSocketOptions, PerMessageDeflateOptions } from "./src/options.ts";
 export type { TlsOptions } from "./src/curl/connector.ts";
 export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

@@ -8,10 +8,19 @@ import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import { CurlWebSocketError } from "./errors.ts";
 import * as P from "./protocol/constants.ts";
-import { acceptFor, type Agreement, buildRequest, makeKey, ResponseReader } from "./protocol/handshake.ts";
+import { MessageDeflater, MessageInflater } from "./protocol/deflate.ts";
+import {
+  acceptFor,
+  type Agreement,
+  buildRequest,
+  type HandshakeOffer,
+  makeKey,
+  ResponseReader,
+} from "./protocol/handshake.ts";
 import { MaskingKeys } from "./protocol/mask.ts";
 import { Session } from "./protocol/session.ts";
 import { SendQueue } from "./send_queue.ts";
+import { createDeflate, createInflate, loadZlib } from "./zlib.ts";
 
 /** How a connection ended. */
 export interface CloseResult {
@@ -50,7 +59,11 @@ export class Connection implements Source {
   readonly #curl: Curl;
   readonly #reactor: Reactor;
   readonly #queue: SendQueue = new SendQueue();
-  readonly #session: Session;
+  /** Null before the handshake is done. */
+  #session: Session | null = null;
+  /** Null without permessage-deflate. */
+  #inflater: MessageInflater | null = null;
+  #deflater: MessageDeflater | null = null;
   #connector: Connector | null = null;
   #transport: Transport | null = null;
   /** Reads the handshake's answer; null before and after. */
@@ -76,12 +89,6 @@ export class Connection implements Source {
     this.#handler = handler;
     this.#curl = loadCurl(options.library);
     this.#reactor = Reactor.of(this.#curl);
-    this.#session = new Session(options.maxMessageSize, {
-      onMessage: (data) => this.#closeSent || this.#failure !== null || this.#goOn(handler.onMessage(data)),
-      onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
-      onPong: (payload) => this.#goOn(handler.onPong(payload)),
-      onClose: (code, reason) => this.#onCloseFrame(code, reason),
-    });
     // Whatever comes of it is told in a later task, when the constructor's caller has added its listeners.
     this.#start(protocols).catch((cause) => {
       const error = cause instanceof CurlWebSocketError
@@ -131,20 +138,22 @@ export class Connection implements Source {
       this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message));
     });
     const url = new URL(this.#url.href.replace(/^ws/, "http"));
+    const deflate = this.#options.deflate === null || loadZlib() === null ? null : this.#options.deflate.offer;
+    const offer = { protocols, deflate };
     this.#connector = new Connector(this.#curl, this.#reactor, { url, tls }, {
-      onConnected: (transport) => this.#onConnected(transport, key, accept, protocols),
+      onConnected: (transport) => this.#onConnected(transport, key, accept, offer),
       onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
     });
     this.#connector.setRef(this.#refed);
   }
 
-  #onConnected(transport: Transport, key: string, accept: string, protocols: readonly string[]): void {
+  #onConnected(transport: Transport, key: string, accept: string, offer: HandshakeOffer): void {
     this.#connector = null;
     this.#transport = transport;
-    this.#response = new ResponseReader(accept, protocols);
+    this.#response = new ResponseReader(accept, offer);
     this.#reactor.attach(this);
     this.#reactor.setRef(this, this.#refed);
-    this.#queue.pushRaw(buildRequest(this.#url, key, protocols, this.#options.headers));
+    this.#queue.pushRaw(buildRequest(this.#url, key, offer, this.#options.headers));
     const { handshakeTimeout } = this.#options;
     this.#limit(handshakeTimeout, () => {
       const message = `${this.#url.host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
@@ -154,10 +163,15 @@ export class Connection implements Source {
     this.#flush();
   }
 
-  /** Queues a data frame; the payload is copied. */
-  send(opcode: number, payload: Uint8Array): void {
+  /** Queues a message; its bytes are copied. */
+  send(opcode: number, message: Uint8Array): void {
     if (this.#closeSent || this.#closed) return;
-    this.#queue.push(opcode, payload, keys.next(), true);
+    const { length } = message;
+    if (this.#deflater === null || length < this.#options.deflate!.threshold) {
+      this.#queue.push(opcode, message, keys.next(), length);
+    } else {
+      this.#queue.push(opcode | P.RSV1, this.#deflater.deflate(message), keys.next(), length);
+    }
     this.#flushSoon();
   }
 
@@ -250,14 +264,32 @@ export class Connection implements Source {
       this.#clearTimer();
       this.#stopListening();
       if (answer.rest.length > 0) this.#held = answer.rest.slice();
+      this.#begin(answer.agreement);
       this.#handler.onOpen(answer.agreement);
       return false;
     }
     this.#yielded = false;
-    const at = this.#session.receive(bytes, 0);
+    const at = this.#session!.receive(bytes, 0);
     if (at === bytes.length) return !this.#stopped && !this.#yielded;
     this.#held = bytes.slice(at);
     return false;
+  }
+
+  /** The handshake is done: from now on there are frames. */
+  #begin({ deflate }: Agreement): void {
+    const { maxMessageSize } = this.#options;
+    if (deflate !== null) {
+      const zlib = loadZlib()!;
+      const { level, memLevel } = this.#options.deflate!;
+      this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
+      this.#deflater = new MessageDeflater(deflate, (bits) => createDeflate(zlib, bits, level, memLevel));
+    }
+    this.#session = new Session({ maxMessageSize, inflater: this.#inflater }, {
+      onMessage: (data) => this.#closeSent || this.#failure !== null || this.#goOn(this.#handler.onMessage(data)),
+      onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
+      onPong: (payload) => this.#goOn(this.#handler.onPong(payload)),
+      onClose: (code, reason) => this.#onCloseFrame(code, reason),
+    });
   }
 
   #onEnd(): void {
@@ -292,7 +324,7 @@ export class Connection implements Source {
 
   #control(opcode: number, payload: Uint8Array): void {
     if (this.#closeSent || this.#closed) return;
-    this.#queue.push(opcode, payload, keys.next(), false);
+    this.#queue.push(opcode, payload, keys.next(), 0);
     this.#flushSoon();
   }
 
@@ -365,6 +397,8 @@ export class Connection implements Source {
     this.#clearTimer();
     this.#stopListening();
     this.#held = null;
+    this.#inflater?.close();
+    this.#deflater?.close();
     this.#connector?.close();
     if (this.#transport !== null) {
       this.#reactor.watch(this.#transport.fd, this, 0);

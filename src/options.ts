@@ -1,6 +1,28 @@
 /** The options a user may give, validated and made whole. An option that is not known is an error, never ignored. */
 import type { TlsOptions } from "./curl/connector.ts";
+import { type DeflateOffer, MAX_WINDOW_BITS, MIN_WINDOW_BITS } from "./protocol/extensions.ts";
 import { checkHeaders, type HeaderList } from "./protocol/handshake.ts";
+
+/** How messages are compressed, RFC 7692. */
+export interface PerMessageDeflateOptions {
+  /** Messages of so many bytes or more are compressed; default 1024. What the server compresses is its own choice. */
+  threshold?: number;
+  /** zlib's compression level, 0 (none) to 9 (best); default -1, zlib's own choice, which is 6. */
+  level?: number;
+  /** How much memory a compressing stream takes, 1 (least) to 9; default 8, which makes 256 KiB with the largest window. */
+  memLevel?: number;
+  /** Asks the server to compress each message by itself, which spares both sides memory; default false. */
+  serverNoContextTakeover?: boolean;
+  /** Compresses each message by itself; default false. */
+  clientNoContextTakeover?: boolean;
+  /** Bounds the server's window to 2^n bytes, n from 8 to 15; by default the server chooses. */
+  serverMaxWindowBits?: number;
+  /**
+   * The window this client compresses with, 2^n bytes, n from 8 to 15; true (the default) lets the server bound it, false
+   * does not.
+   */
+  clientMaxWindowBits?: number | boolean;
+}
 
 /** What a `CurlWebSocket` may be given beside its URL and subprotocols. Times are in milliseconds, sizes in bytes. */
 export interface CurlWebSocketOptions {
@@ -21,10 +43,23 @@ export interface CurlWebSocketOptions {
   maxMessageSize?: number;
   /** Reading pauses while the async iterator holds so many bytes; default 1 MiB. */
   highWaterMark?: number;
+  /**
+   * Whether compression of messages is offered (RFC 7692), and how; default true. Without zlib on the machine it is not
+   * offered, as {@linkcode libcurl} tells.
+   */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /** The libcurl to use: a name or path for the dynamic loader. */
   library?: string;
   /** Ends the attempt to connect; has no effect on an open connection. */
   signal?: AbortSignal;
+}
+
+/** What permessage-deflate is offered with, and what this client compresses with. */
+export interface CompleteDeflateOptions {
+  readonly offer: DeflateOffer;
+  readonly threshold: number;
+  readonly level: number;
+  readonly memLevel: number;
 }
 
 /** Options with every default in place. */
@@ -36,6 +71,8 @@ export interface CompleteOptions {
   readonly closeTimeout: number;
   readonly maxMessageSize: number;
   readonly highWaterMark: number;
+  /** Null where it is not to be offered. */
+  readonly deflate: CompleteDeflateOptions | null;
   readonly library: string | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -48,10 +85,20 @@ const NAMES = [
   "closeTimeout",
   "maxMessageSize",
   "highWaterMark",
+  "perMessageDeflate",
   "library",
   "signal",
 ];
 const TLS_NAMES = ["ca", "verify"];
+const DEFLATE_NAMES = [
+  "threshold",
+  "level",
+  "memLevel",
+  "serverNoContextTakeover",
+  "clientNoContextTakeover",
+  "serverMaxWindowBits",
+  "clientMaxWindowBits",
+];
 
 /** The longest time a timer can hold. */
 const MAX_TIMEOUT = 0x7fff_ffff;
@@ -92,8 +139,46 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
     closeTimeout: number("closeTimeout", 5_000, MAX_TIMEOUT),
     maxMessageSize: number("maxMessageSize", 64 * 1024 * 1024, Number.MAX_SAFE_INTEGER),
     highWaterMark: number("highWaterMark", 1024 * 1024, Number.MAX_SAFE_INTEGER),
+    deflate: deflateOptions(options.perMessageDeflate ?? true),
     library: options.library,
     signal: options.signal,
+  };
+}
+
+function deflateOptions(given: boolean | PerMessageDeflateOptions): CompleteDeflateOptions | null {
+  if (given === false) return null;
+  const options = given === true ? {} : given;
+  checkNames("perMessageDeflate option", options, DEFLATE_NAMES);
+  const integer = (name: keyof PerMessageDeflateOptions, min: number, max: number): number | undefined => {
+    const value = options[name];
+    if (value === undefined) return undefined;
+    const full = `perMessageDeflate.${name}`;
+    if (typeof value !== "number") throw new TypeError(`${full} must be a number, not ${typeof value}`);
+    if (!Number.isInteger(value) || value < min || value > max) {
+      throw new RangeError(`${full} must be an integer from ${min} to ${max}, and is ${value}`);
+    }
+    return value;
+  };
+  const flag = (name: keyof PerMessageDeflateOptions): boolean => {
+    const value = options[name] ?? false;
+    if (typeof value !== "boolean") {
+      throw new TypeError(`perMessageDeflate.${name} must be true or false, not ${value}`);
+    }
+    return value;
+  };
+  const bound = options.clientMaxWindowBits ?? true;
+  return {
+    offer: {
+      serverNoContextTakeover: flag("serverNoContextTakeover"),
+      clientNoContextTakeover: flag("clientNoContextTakeover"),
+      serverMaxWindowBits: integer("serverMaxWindowBits", MIN_WINDOW_BITS, MAX_WINDOW_BITS) ?? null,
+      clientMaxWindowBits: typeof bound === "boolean"
+        ? bound || null
+        : integer("clientMaxWindowBits", MIN_WINDOW_BITS, MAX_WINDOW_BITS)!,
+    },
+    threshold: integer("threshold", 0, Number.MAX_SAFE_INTEGER) ?? 1024,
+    level: integer("level", -1, 9) ?? -1,
+    memLevel: integer("memLevel", 1, 9) ?? 8,
   };
 }
 

@@ -19,19 +19,20 @@ export class SendQueue {
   /** The stream's positions: bytes queued, and sent, since the start. */
   #queued = 0;
   #sent = 0;
-  /** Of each frame that is not wholly sent: where it ends, and its payload's length. */
-  #frames: { end: number; payload: number }[] = [];
+  /** Of each frame that is not wholly sent: where it ends, its size, and the bytes it counts for. */
+  #frames: { end: number; size: number; payload: number }[] = [];
   #payload = 0;
 
   get empty(): boolean {
     return this.#chunks.length === 0;
   }
 
-  /** Payload bytes that the kernel has not yet taken. */
+  /** Bytes of messages that the kernel has not yet taken; of one that is partly sent, in proportion. */
   get bufferedAmount(): number {
     const head = this.#frames[0];
     if (head === undefined) return 0;
-    return this.#payload - head.payload + Math.min(head.payload, head.end - this.#sent);
+    const left = Math.min(1, (head.end - this.#sent) / head.size);
+    return this.#payload - head.payload + Math.ceil(head.payload * left);
   }
 
   /** Queues bytes that are no frame: the handshake's request. */
@@ -42,15 +43,18 @@ export class SendQueue {
     this.#queued += bytes.length;
   }
 
-  /** Queues a frame; its payload is copied. `counted` is false for control frames. */
-  push(opcode: number, payload: Uint8Array, key: number, counted: boolean): void {
+  /**
+   * Queues a frame; its payload is copied. `counted` is what it adds to {@linkcode bufferedAmount}: the length of the
+   * message before it was compressed, and nothing for a control frame.
+   */
+  push(opcode: number, payload: Uint8Array, key: number, counted: number): void {
     const size = frameSize(payload.length);
     const chunk = this.#room(size);
     chunk.end = writeFrame(chunk.bytes, chunk.end, opcode, payload, key);
     this.#queued += size;
-    if (!counted) return;
-    this.#frames.push({ end: this.#queued, payload: payload.length });
-    this.#payload += payload.length;
+    if (counted === 0) return;
+    this.#frames.push({ end: this.#queued, size, payload: counted });
+    this.#payload += counted;
   }
 
   /** Sends until all is sent or `send` takes nothing. Answers how many bytes went. */

@@ -3,6 +3,7 @@ import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
 import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "./ffi.ts";
 import { pinLibrary } from "./libc.ts";
+import { loadZlib } from "../zlib.ts";
 import { CURL_SYMBOLS, VARIADIC_PADDING, variadicSymbols } from "./symbols.ts";
 
 /** The loaded library, as `libcurl()` describes it. */
@@ -15,7 +16,9 @@ export interface LibcurlInfo {
   readonly tls: string | null;
   /** The features that `curl_version_info` tells, by curl's names. */
   readonly features: readonly string[];
-  /** What this libcurl cannot do that `CurlWebSocket` could use. */
+  /** The version of the zlib that compresses messages, or null where none was found: then compression is not offered. */
+  readonly zlib: string | null;
+  /** What this machine lacks that `CurlWebSocket` could use: features of libcurl, or `"zlib"`. */
   readonly missing: readonly string[];
 }
 
@@ -173,12 +176,16 @@ function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): { info: 
   const bits = fields.getInt32(FEATURE_BITS, true);
   const features = FEATURES.filter(([bit]) => bits & (1 << bit)).map(([, name]) => name);
   const tls = runtime().cString(runtime().pointerAt(data, SSL_VERSION));
+  const zlib = loadZlib()?.version ?? null;
   const info: LibcurlInfo = {
     path,
     version: runtime().cString(runtime().pointerAt(data, VERSION)),
     tls: tls === "" ? null : tls,
     features,
-    missing: ["SSL", "IPv6", "AsynchDNS"].filter((name) => !features.includes(name)),
+    zlib,
+    missing: ["SSL", "IPv6", "AsynchDNS"].filter((name) => !features.includes(name)).concat(
+      zlib === null ? "zlib" : [],
+    ),
   };
   return { info, versionNumber: fields.getUint32(VERSION_NUM, true) };
 }

@@ -20,14 +20,18 @@ export class Assembler {
     this.#maxMessageSize = maxMessageSize;
   }
 
-  /** A data frame begins. Its length counts against the limit before any of it is taken. */
-  begin(opcode: number, length: number): void {
+  /** A data frame begins. */
+  begin(opcode: number): void {
     if (opcode === OPCODE_CONTINUATION) {
       if (this.#opcode === 0) throw new ProtocolViolation("CONTINUATION_UNEXPECTED");
     } else {
       if (this.#opcode !== 0) throw new ProtocolViolation("CONTINUATION_EXPECTED");
       this.#opcode = opcode;
     }
+  }
+
+  /** Counts bytes of the message before they are taken: a frame's announced length, or what was inflated. */
+  count(length: number): void {
     this.#size += length;
     if (this.#size > this.#maxMessageSize) {
       throw new ProtocolViolation("MESSAGE_TOO_BIG", `${this.#size} bytes of at most ${this.#maxMessageSize}`);
@@ -46,7 +50,7 @@ export class Assembler {
     }
   }
 
-  /** Whether nothing of the message has come before the frame that {@linkcode begin} named. */
+  /** Whether nothing of the message has been pushed. */
   get empty(): boolean {
     return this.#decoder === null && this.#chunks.length === 0;
   }

@@ -8,6 +8,9 @@ export const OPCODE_CLOSE = 0x8;
 export const OPCODE_PING = 0x9;
 export const OPCODE_PONG = 0xa;
 
+/** "Per-Message Compressed", RFC 7692 section 6, in a frame's first byte. */
+export const RSV1 = 0x40;
+
 /** RFC 6455 section 5.5: control frames carry at most so many bytes. */
 export const MAX_CONTROL_PAYLOAD = 125;
 
@@ -30,6 +33,7 @@ export const VIOLATIONS = {
   CLOSE_CODE: [1002, "a close frame has a code that may not be sent (RFC 6455 section 7.4)"],
   CLOSE_REASON: [1007, "a close frame's reason is not UTF-8 (RFC 6455 section 8.1)"],
   TEXT_NOT_UTF8: [1007, "a text message is not UTF-8 (RFC 6455 section 8.1)"],
+  DEFLATE_INVALID: [1007, "a compressed message is no DEFLATE data (RFC 7692 section 7.2.2)"],
   MESSAGE_TOO_BIG: [1009, "a message is larger than maxMessageSize"],
 } as const;
 

@@ -6,7 +6,7 @@ export function frameSize(payloadLength: number): number {
   return payloadLength + (payloadLength < 126 ? 6 : payloadLength < 0x1_0000 ? 8 : 14);
 }
 
-/** Writes one frame at `at`; answers the offset behind it. The payload is copied, not changed. */
+/** Writes one frame at `at`; answers the offset behind it. `opcode` may have RSV1 set. The payload is copied, not changed. */
 export function writeFrame(into: Uint8Array, at: number, opcode: number, payload: Uint8Array, key: number): number {
   const { length } = payload;
   into[at++] = 0x80 | opcode;

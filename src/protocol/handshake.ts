@@ -1,5 +1,12 @@
 /** The opening handshake, RFC 6455 section 4: our request, and a strict check of the answer. Pure. */
 import { CurlWebSocketError } from "../errors.ts";
+import {
+  acceptDeflate,
+  type DeflateOffer,
+  type DeflateParameters,
+  type ExtensionError,
+  offerDeflate,
+} from "./extensions.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** The answer's header may have so many bytes. */
@@ -55,7 +62,11 @@ export function checkHeaders(headers: HeaderList): void {
     }
     const lower = name.toLowerCase();
     if (OURS_ALONE.includes(lower)) {
-      const instead = lower === "sec-websocket-protocol" ? "; use the protocols argument" : "";
+      const instead = lower === "sec-websocket-protocol"
+        ? "; use the protocols argument"
+        : lower === "sec-websocket-extensions"
+        ? "; use the perMessageDeflate option"
+        : "";
       throw new TypeError(`headers: ${name} is made by CurlWebSocket${instead}`);
     }
     if (FIXED[lower]?.test(value) === false) {
@@ -64,8 +75,15 @@ export function checkHeaders(headers: HeaderList): void {
   }
 }
 
+/** What the request asks for. */
+export interface HandshakeOffer {
+  readonly protocols: readonly string[];
+  /** Null where compression is not offered. */
+  readonly deflate: DeflateOffer | null;
+}
+
 /** The request, byte for byte: our fields first, but where the caller gives one of them, it stands as and where given. */
-export function buildRequest(url: URL, key: string, protocols: readonly string[], headers: HeaderList): Uint8Array {
+export function buildRequest(url: URL, key: string, offer: HandshakeOffer, headers: HeaderList): Uint8Array {
   const given = new Set(headers.map(([name]) => name.toLowerCase()));
   const own: [string, string][] = [
     ["Host", url.host],
@@ -74,7 +92,8 @@ export function buildRequest(url: URL, key: string, protocols: readonly string[]
     ["Sec-WebSocket-Key", key],
     ["Sec-WebSocket-Version", "13"],
   ];
-  if (protocols.length > 0) own.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
+  if (offer.deflate !== null) own.push(["Sec-WebSocket-Extensions", offerDeflate(offer.deflate)]);
+  if (offer.protocols.length > 0) own.push(["Sec-WebSocket-Protocol", offer.protocols.join(", ")]);
   if (url.username !== "" || url.password !== "") {
     const credentials = `${percentDecode(url.username)}:${percentDecode(url.password)}`;
     own.push(["Authorization", `Basic ${base64(new TextEncoder().encode(credentials))}`]);
@@ -98,7 +117,9 @@ function percentDecode(text: string): string {
 /** What the server agreed to. */
 export interface Agreement {
   readonly protocol: string;
+  /** The field value of the extensions in use, or `""`. */
   readonly extensions: string;
+  readonly deflate: DeflateParameters | null;
   readonly headers: HeaderList;
 }
 
@@ -108,13 +129,13 @@ const invalid = (message: string, status?: number, headers?: HeaderList) =>
 /** Reads the answer, from bytes cut anywhere. */
 export class ResponseReader {
   readonly #accept: string;
-  readonly #protocols: readonly string[];
+  readonly #offer: HandshakeOffer;
   #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
 
-  constructor(accept: string, protocols: readonly string[]) {
+  constructor(accept: string, offer: HandshakeOffer) {
     this.#accept = accept;
-    this.#protocols = protocols;
+    this.#offer = offer;
   }
 
   /**
@@ -204,21 +225,27 @@ export class ResponseReader {
           "the server, or something between, does not speak WebSocket",
       );
     }
-    const extensions = values("sec-websocket-extensions").filter((value) => value !== "");
-    if (extensions.length > 0) {
-      throw fail(`the server chose an extension that was not offered: ${extensions.join(", ")}`);
+    const fields = values("sec-websocket-extensions");
+    const extensions = fields.join(", ");
+    let deflate: DeflateParameters | null = null;
+    try {
+      if (fields.length > 0) deflate = acceptDeflate(this.#offer.deflate, extensions);
+    } catch (error) {
+      throw fail((error as ExtensionError).message);
     }
     const protocol = values("sec-websocket-protocol");
     if (protocol.length > 1) throw fail(`the server chose more than one subprotocol: ${protocol.join(", ")}`);
-    if (protocol.length === 1 && !this.#protocols.includes(protocol[0]!)) {
+    if (protocol.length === 1 && !this.#offer.protocols.includes(protocol[0]!)) {
       throw fail(
-        `the server chose the subprotocol ${protocol[0]}, and offered were ${this.#protocols.join(", ") || "none"}`,
+        `the server chose the subprotocol ${protocol[0]}, and offered were ${
+          this.#offer.protocols.join(", ") || "none"
+        }`,
       );
     }
-    if (protocol.length === 0 && this.#protocols.length > 0) {
-      throw fail(`the server chose none of the subprotocols offered: ${this.#protocols.join(", ")}`);
+    if (protocol.length === 0 && this.#offer.protocols.length > 0) {
+      throw fail(`the server chose none of the subprotocols offered: ${this.#offer.protocols.join(", ")}`);
     }
-    return { protocol: protocol[0] ?? "", extensions: "", headers };
+    return { protocol: protocol[0] ?? "", extensions, deflate, headers };
   }
 }
 

@@ -1,6 +1,7 @@
 /** One side of an open WebSocket: bytes in, events out (RFC 6455). Knows no socket, timer, runtime or libcurl. */
 import { Assembler } from "./assembler.ts";
 import * as P from "./constants.ts";
+import type { MessageInflater } from "./deflate.ts";
 import { FrameParser } from "./frame_parser.ts";
 
 /** What a session tells, in the order in which it came. A callback that answers false stops {@linkcode Session.receive}. */
@@ -14,15 +15,28 @@ export interface SessionEvents {
 
 const REASON = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** What a session is made with. */
+export interface SessionOptions {
+  /** In bytes, of the inflated message where it is compressed. */
+  readonly maxMessageSize: number;
+  /** Null without permessage-deflate. */
+  readonly inflater: MessageInflater | null;
+}
+
 export class Session {
-  readonly #parser: FrameParser = new FrameParser();
+  readonly #parser: FrameParser;
   readonly #assembler: Assembler;
+  readonly #inflater: MessageInflater | null;
   readonly #events: SessionEvents;
   readonly #control: Uint8Array = new Uint8Array(P.MAX_CONTROL_PAYLOAD);
+  /** Whether the message is compressed: its first frame says so. */
+  #compressed = false;
   #closed = false;
 
-  constructor(maxMessageSize: number, events: SessionEvents) {
+  constructor({ maxMessageSize, inflater }: SessionOptions, events: SessionEvents) {
+    this.#parser = new FrameParser(inflater !== null);
     this.#assembler = new Assembler(maxMessageSize);
+    this.#inflater = inflater;
     this.#events = events;
   }
 
@@ -39,7 +53,11 @@ export class Session {
       if (!parser.inFrame) {
         at = parser.readHeader(input, at, end);
         if (!parser.inFrame) break;
-        if (parser.opcode < P.OPCODE_CLOSE) assembler.begin(parser.opcode, parser.length);
+        if (parser.opcode < P.OPCODE_CLOSE) {
+          assembler.begin(parser.opcode);
+          if (parser.opcode !== P.OPCODE_CONTINUATION) this.#compressed = parser.rsv1;
+          if (!this.#compressed) assembler.count(parser.length);
+        }
       }
       const take = Math.min(parser.remaining, end - at);
       const bytes = input.subarray(at, at + take);
@@ -53,6 +71,12 @@ export class Session {
         if (!this.#onControl(parser.opcode, this.#control.slice(0, parser.length))) return at;
         continue;
       }
+      if (this.#compressed) {
+        if (parser.remaining === 0) parser.inFrame = false;
+        const message = this.#inflate(bytes, parser.fin && !parser.inFrame);
+        if (message !== undefined && !this.#events.onMessage(message)) return at;
+        continue;
+      }
       if (whole && parser.fin && assembler.empty) {
         parser.inFrame = false;
         if (!this.#events.onMessage(assembler.whole(bytes))) return at;
@@ -64,6 +88,25 @@ export class Session {
       if (parser.fin && !this.#events.onMessage(assembler.finish())) return at;
     }
     return at;
+  }
+
+  /** Some of a compressed message's payload; `last` ends it. Answers the message then. */
+  #inflate(payload: Uint8Array, last: boolean): string | Uint8Array<ArrayBuffer> | undefined {
+    const inflater = this.#inflater!, assembler = this.#assembler;
+    inflater.write(payload, last);
+    let bytes = inflater.read();
+    if (last && bytes !== null && inflater.drained && assembler.empty) {
+      assembler.count(bytes.length);
+      inflater.finish();
+      return assembler.whole(bytes);
+    }
+    for (; bytes !== null; bytes = inflater.read()) {
+      assembler.count(bytes.length);
+      if (bytes.length > 0) assembler.push(bytes);
+    }
+    if (!last) return undefined;
+    inflater.finish();
+    return assembler.finish();
   }
 
   #onControl(opcode: number, payload: Uint8Array<ArrayBuffer>): boolean {

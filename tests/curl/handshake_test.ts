@@ -47,7 +47,7 @@ const invalid: Record<string, (request: string) => string[]> = {
     switching,
     ...upgrade,
     `Sec-WebSocket-Accept: ${acceptFor(request)}`,
-    "Sec-WebSocket-Extensions: permessage-deflate",
+    "Sec-WebSocket-Extensions: x-webkit-deflate-frame",
   ],
   "a subprotocol that was not asked for": (request) => [
     switching,

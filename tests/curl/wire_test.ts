@@ -37,7 +37,7 @@ test("the opening request", async () => {
   assertEquals(values.get("sec-websocket-version"), "13");
   assertMatch(values.get("sec-websocket-key") ?? "", /^[A-Za-z0-9+/]{22}==$/);
   assert(!values.has("sec-websocket-protocol"));
-  assert(!values.has("sec-websocket-extensions"));
+  assertEquals(values.get("sec-websocket-extensions"), "permessage-deflate; client_max_window_bits");
 });
 
 test("each connection has its own key", async () => {

@@ -43,13 +43,14 @@ export class WsServer {
     this.tls = tls;
   }
 
-  static async start({ tls = false }: { tls?: boolean } = {}): Promise<WsServer> {
+  /** `deflate` has the options of ws's `perMessageDeflate`; without them it refuses compression. */
+  static async start({ tls = false, deflate }: { tls?: boolean; deflate?: object } = {}): Promise<WsServer> {
     const [file, args] = command();
     const child = spawn(file, args, { stdio: "pipe" });
     let errors = "";
     child.stderr.on("data", (data: Uint8Array) => errors += new TextDecoder().decode(data));
     const { key, cert } = tls ? certificates() : { key: "", cert: "" };
-    child.stdin.write(JSON.stringify(tls ? { tls: { key, cert } } : {}) + "\n");
+    child.stdin.write(JSON.stringify(tls ? { tls: { key, cert }, deflate } : { deflate }) + "\n");
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const { value, done } = await lines.next();
     if (done || !value.startsWith("port ")) throw new Error(`the test server did not start: ${value ?? ""} ${errors}`);

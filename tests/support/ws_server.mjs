@@ -1,6 +1,6 @@
-// The `ws` server that servers.ts runs in a child process. One JSON line comes on standard input ({ tls?: { key, cert } }),
-// the port goes to standard output, and the process ends with its standard input. The path of a connection says what it
-// does; see servers.ts.
+// The `ws` server that servers.ts runs in a child process. One JSON line comes on standard input ({ tls?: { key, cert },
+// deflate?: options of ws }), the port goes to standard output, and the process ends with its standard input. The path of
+// a connection says what it does; see servers.ts.
 import { createHash } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
@@ -90,10 +90,11 @@ function serve(socket, request) {
 
 const lines = createInterface({ input: process.stdin });
 lines.once("line", (line) => {
-  const { tls } = JSON.parse(line);
+  const { tls, deflate } = JSON.parse(line);
   const server = tls ? createHttpsServer(tls, answer) : createHttpServer(answer);
   const sockets = new WebSocketServer({
     server,
+    perMessageDeflate: deflate ?? false,
     maxPayload: 256 * 1024 * 1024,
     // ?choose= names the subprotocol; the first one offered without it.
     handleProtocols: (offered, request) =>

@@ -1,0 +1,39 @@
+/** A socket that is open, and its peer, which the test scripts byte for byte. */
+import { CurlWebSocket, type CurlWebSocketInit } from "../../mod.ts";
+import { opened } from "./events.ts";
+import { closePayload, frame, Opcode } from "./frames.ts";
+import { type RawConnection, RawServer } from "./raw_server.ts";
+
+/** Both sides; `await using` drops them. */
+export class Pair {
+  readonly #server: RawServer;
+  readonly socket: CurlWebSocket;
+  readonly peer: RawConnection;
+
+  private constructor(server: RawServer, socket: CurlWebSocket, peer: RawConnection) {
+    this.#server = server;
+    this.socket = socket;
+    this.peer = peer;
+  }
+
+  static async open(options: CurlWebSocketInit = {}): Promise<Pair> {
+    const server = await RawServer.start();
+    const socket = new CurlWebSocket(server.url(), options);
+    const open = opened(socket);
+    const peer = await server.connection();
+    await peer.accept();
+    await open;
+    return new Pair(server, socket, peer);
+  }
+
+  /** Answers the socket's close frame, or sends one of its own, and ends TCP. */
+  async close(code?: number, reason?: string): Promise<void> {
+    await this.peer.send(frame(Opcode.close, code === undefined ? "" : closePayload(code, reason)));
+    this.peer.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.socket.terminate();
+    await this.#server[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,25 @@
+/** Scripts in a process of their own, on the runtime that runs the test. */
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { promisify } from "node:util";
+
+/** What a script may ask for. */
+export interface ScriptOptions {
+  /** Flags of Deno, such as `--location=…`. */
+  denoFlags?: string[];
+}
+
+/**
+ * Runs a script with `CurlWebSocket`, `url` and `collectGarbage()` in scope, and gives its output. A script that fails
+ * rejects.
+ */
+export async function runScript(url: string, script: string, { denoFlags = [] }: ScriptOptions = {}): Promise<string> {
+  const module = new URL("../../mod.ts", import.meta.url).href;
+  const source = `import { CurlWebSocket } from ${JSON.stringify(module)};
+  const url = ${JSON.stringify(url)};
+  const collectGarbage = () => globalThis.Bun ? Bun.gc(true) : gc();
+  ${script}`;
+  const args = "Deno" in globalThis ? ["eval", "--v8-flags=--expose-gc", ...denoFlags, source] : ["-e", source];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
+  return stdout.trim();
+}
