@@ -73,6 +73,18 @@ function suites(files: string[], reports: string, filter: string | undefined): S
   ];
 }
 
+/** Autobahn's quick cases, where the suite can be had: `npm run conformance` runs all. */
+async function runConformance(): Promise<Counts> {
+  const started = performance.now();
+  const args = ["run", "-A", "tests/conformance/autobahn.ts", "--cases", "1-7,10", "--optional"];
+  const { ok, output } = await runTool("deno", args, SUITE_TIMEOUT);
+  const match = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/m.exec(output);
+  const counts = { passed: Number(match?.[1] ?? 0), failed: Number(match?.[2] ?? 0), skipped: Number(match?.[3] ?? 0) };
+  if (!ok && counts.failed === 0) counts.failed = 1;
+  announce(ok, "Autobahn 1-7 and 10 on both", started, describe(counts), output);
+  return counts;
+}
+
 function describe({ passed, failed, skipped }: Counts): string {
   return `${passed} passed, ${failed} failed` + (skipped > 0 ? `, ${skipped} skipped` : "");
 }
@@ -141,6 +153,7 @@ async function main(): Promise<number> {
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }
+  if (only === undefined && filter === undefined) add(await runConformance());
   console.log(describe(total));
   return total.failed === 0 ? 0 : 1;
 }
