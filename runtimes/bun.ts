@@ -20,12 +20,12 @@ function definition({ parameters, result }: CFunction): FFIFunction {
 }
 
 /** The words that the main thread and the poll's Worker share. */
-const ARMED = 0, ANSWERED = 1, RESULT = 2;
+const ARMED = 0, ANSWERED = 1;
 
 /** Blocks a Worker in `curl_multi_poll`; armed and answered by two counters in shared memory. */
 class BunPoller implements Poller {
   readonly #libraryPath: string;
-  readonly #words: Int32Array = new Int32Array(new SharedArrayBuffer(12));
+  readonly #words: Int32Array = new Int32Array(new SharedArrayBuffer(8));
   /** The arguments of the call: multi, fds, count, milliseconds. Addresses have 48 bits, so a double holds one. */
   readonly #call: Float64Array = new Float64Array(new SharedArrayBuffer(32));
   /** Held: Bun collects a Worker, and its thread with it, that nothing references. */
@@ -42,7 +42,11 @@ class BunPoller implements Poller {
     });
   }
 
-  async poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number): Promise<number> {
+  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: (error?: unknown) => void): void {
+    this.#poll(multi, fds, count, milliseconds).then(() => done(), done);
+  }
+
+  async #poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number): Promise<void> {
     if (this.#turn === 0) {
       this.#worker.postMessage({ libraryPath: this.#libraryPath, words: this.#words, call: this.#call });
       await this.#started;
@@ -58,7 +62,6 @@ class BunPoller implements Poller {
       if (change.async) await change.value;
       answered = Atomics.load(this.#words, ANSWERED);
     }
-    return Atomics.load(this.#words, RESULT);
   }
 
   ref(): void {
@@ -75,6 +78,7 @@ export function createBunRuntime(): Runtime {
   // Not imported, so that this file loads on Deno too, and `mod.ts` needs no top-level await: with one, a Worker that
   // imports it may miss messages that were posted before it was ready.
   const ffi = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
+  const { drainMicrotasks } = process.getBuiltinModule("bun:jsc") as typeof import("bun:jsc");
   return {
     name: "bun",
     os: process.platform === "win32"
@@ -117,6 +121,13 @@ export function createBunRuntime(): Runtime {
     },
 
     createPoller: (libraryPath: string): Poller => new BunPoller(libraryPath),
+
+    checkpoint(): boolean {
+      // It works inside a microtask as well.
+      drainMicrotasks();
+      return true;
+    },
+
     defer: (fn: () => void): void => void setImmediate(fn),
 
     setTimer(fn: () => void, milliseconds: number): Timer {

@@ -1,7 +1,7 @@
 /** The thread that sleeps in `curl_multi_poll` for Bun. It runs for as long as its creator's thread. */
 import { dlopen, type Pointer } from "bun:ffi";
 
-const ARMED = 0, ANSWERED = 1, RESULT = 2;
+const ARMED = 0, ANSWERED = 1;
 
 const scope = globalThis as unknown as {
   onmessage(event: MessageEvent<{ libraryPath: string; words: Int32Array; call: Float64Array }>): void;
@@ -20,7 +20,7 @@ scope.onmessage = (event: MessageEvent<{ libraryPath: string; words: Int32Array;
     if (armed === turn) continue;
     turn = armed;
     const [multi, fds, count, milliseconds] = call as unknown as [Pointer, Pointer, number, number];
-    Atomics.store(words, RESULT, symbols.curl_multi_poll(multi, fds, count, milliseconds, null));
+    symbols.curl_multi_poll(multi, fds, count, milliseconds, null);
     Atomics.store(words, ANSWERED, turn);
     Atomics.notify(words, ANSWERED);
   }

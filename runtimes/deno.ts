@@ -13,18 +13,22 @@ function viewOf(pointer: Pointer): Deno.UnsafePointerView {
 }
 
 /**
- * Deno has no public way to let the process end while a nonblocking FFI call is out; `unrefOpPromise` is what its own
- * `unref()` methods use. Where it is absent, `unref()` has no effect.
+ * What has no public form. `unrefOpPromise` is what Deno's own `unref()` methods use, `runMicrotasks` what its
+ * `node:process` uses between ticks. Where the one is absent, `unref()` has no effect; where the other is, each message
+ * takes a turn of the event loop.
  */
 interface DenoCore {
   refOpPromise?(promise: Promise<unknown>): void;
   unrefOpPromise?(promise: Promise<unknown>): void;
+  runMicrotasks?(): void;
 }
 
 function core(): DenoCore {
   const deno = Deno as unknown as { internal?: symbol } & Record<symbol, { core?: DenoCore } | undefined>;
   return (deno.internal !== undefined ? deno[deno.internal]?.core : undefined) ?? {};
 }
+
+const { setImmediate } = globalThis as unknown as { setImmediate(fn: () => void): void };
 
 class DenoPoller implements Poller {
   readonly #call: (multi: DenoPointer, fds: DenoPointer, count: number, ms: number, n: DenoPointer) => Promise<number>;
@@ -42,14 +46,16 @@ class DenoPoller implements Poller {
     this.#call = library.symbols.curl_multi_poll;
   }
 
-  async poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number): Promise<number> {
-    this.#out = this.#call(native(multi), native(fds), count, milliseconds, null);
-    if (!this.#refed) core().unrefOpPromise?.(this.#out);
-    try {
-      return await this.#out;
-    } finally {
-      this.#out = null;
-    }
+  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: (error?: unknown) => void): void {
+    const out = this.#out = this.#call(native(multi), native(fds), count, milliseconds, null);
+    if (!this.#refed) core().unrefOpPromise?.(out);
+    // A promise is told in a microtask. The turn of the event loop that leads out of it costs less than a microsecond.
+    const settle = (error?: unknown) =>
+      setImmediate(() => {
+        this.#out = null;
+        done(error);
+      });
+    out.then(() => settle(), settle);
   }
 
   ref(): void {
@@ -64,63 +70,74 @@ class DenoPoller implements Poller {
 }
 
 /** Deno. */
-export const createDenoRuntime = (): Runtime => ({
-  name: "deno",
-  os: Deno.build.os === "linux" || Deno.build.os === "darwin" || Deno.build.os === "windows" ? Deno.build.os : "other",
-  arch: Deno.build.arch === "x86_64" ? "x64" : Deno.build.arch === "aarch64" ? "arm64" : "other",
+export function createDenoRuntime(): Runtime {
+  const { runMicrotasks } = core();
+  return {
+    name: "deno",
+    os: Deno.build.os === "linux" || Deno.build.os === "darwin" || Deno.build.os === "windows"
+      ? Deno.build.os
+      : "other",
+    arch: Deno.build.arch === "x86_64" ? "x64" : Deno.build.arch === "aarch64" ? "arm64" : "other",
 
-  env(name: string): string | undefined {
-    const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-    return state === "granted" ? Deno.env.get(name) : undefined;
-  },
+    env(name: string): string | undefined {
+      const { state } = Deno.permissions.querySync({ name: "env", variable: name });
+      return state === "granted" ? Deno.env.get(name) : undefined;
+    },
 
-  open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
-    return Deno.dlopen(path, table as unknown as Deno.ForeignLibraryInterface).symbols as unknown as Symbols<Table>;
-  },
+    open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
+      return Deno.dlopen(path, table as unknown as Deno.ForeignLibraryInterface).symbols as unknown as Symbols<Table>;
+    },
 
-  isPermissionError(error: unknown): boolean {
-    return error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied;
-  },
+    isPermissionError(error: unknown): boolean {
+      return error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.PermissionDenied;
+    },
 
-  view(pointer: Pointer, length: number): Uint8Array {
-    return new Uint8Array(viewOf(pointer).getArrayBuffer(length));
-  },
+    view(pointer: Pointer, length: number): Uint8Array {
+      return new Uint8Array(viewOf(pointer).getArrayBuffer(length));
+    },
 
-  pointerAt(pointer: Pointer, offset: number): Pointer {
-    return opaque(viewOf(pointer).getPointer(offset));
-  },
+    pointerAt(pointer: Pointer, offset: number): Pointer {
+      return opaque(viewOf(pointer).getPointer(offset));
+    },
 
-  pointerTo(buffer: Uint8Array): Pointer {
-    return opaque(Deno.UnsafePointer.of(buffer as Uint8Array<ArrayBuffer>));
-  },
+    pointerTo(buffer: Uint8Array): Pointer {
+      return opaque(Deno.UnsafePointer.of(buffer as Uint8Array<ArrayBuffer>));
+    },
 
-  address(pointer: Pointer): bigint {
-    return BigInt(Deno.UnsafePointer.value(native(pointer)));
-  },
+    address(pointer: Pointer): bigint {
+      return BigInt(Deno.UnsafePointer.value(native(pointer)));
+    },
 
-  cString(pointer: Pointer): string {
-    return native(pointer) === null ? "" : viewOf(pointer).getCString();
-  },
+    cString(pointer: Pointer): string {
+      return native(pointer) === null ? "" : viewOf(pointer).getCString();
+    },
 
-  callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
-    const definition = { parameters, result } as unknown as Deno.UnsafeCallbackDefinition;
-    return opaque(new Deno.UnsafeCallback(definition, fn as unknown as Deno.UnsafeCallbackFunction).pointer);
-  },
+    callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
+      const definition = { parameters, result } as unknown as Deno.UnsafeCallbackDefinition;
+      return opaque(new Deno.UnsafeCallback(definition, fn as unknown as Deno.UnsafeCallbackFunction).pointer);
+    },
 
-  createPoller(libraryPath: string): Poller {
-    return new DenoPoller(libraryPath);
-  },
+    createPoller(libraryPath: string): Poller {
+      return new DenoPoller(libraryPath);
+    },
 
-  defer(fn: () => void): void {
-    (globalThis as unknown as { setImmediate(fn: () => void): void }).setImmediate(fn);
-  },
+    checkpoint(): boolean {
+      if (runMicrotasks === undefined) return false;
+      runMicrotasks();
+      return true;
+    },
 
-  setTimer(fn: () => void, milliseconds: number): Timer {
-    const id = setTimeout(fn, milliseconds) as unknown as number;
-    return {
-      clear: () => clearTimeout(id),
-      ref: () => Deno.refTimer(id),
-      unref: () => Deno.unrefTimer(id),
-    };
-  },
-});
+    defer(fn: () => void): void {
+      setImmediate(fn);
+    },
+
+    setTimer(fn: () => void, milliseconds: number): Timer {
+      const id = setTimeout(fn, milliseconds) as unknown as number;
+      return {
+        clear: () => clearTimeout(id),
+        ref: () => Deno.refTimer(id),
+        unref: () => Deno.unrefTimer(id),
+      };
+    },
+  };
+}

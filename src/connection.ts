@@ -34,9 +34,8 @@ export interface CloseResult {
 /** What a connection tells; each in a task of its own, or in the reactor's turn. */
 export interface ConnectionHandler {
   onOpen(agreement: Agreement): void;
-  /** Answers whether another message may follow before the event loop's next turn. */
-  onMessage(data: string | Uint8Array<ArrayBuffer>): boolean;
-  onPong(payload: Uint8Array<ArrayBuffer>): boolean;
+  onMessage(data: string | Uint8Array<ArrayBuffer>): void;
+  onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun. */
   onClosing(): void;
   /** Always the last. */
@@ -73,8 +72,12 @@ export class Connection implements Source {
   #timer: Timer | null = null;
   #refed = true;
   #paused = false;
-  /** The handler wants the event loop to have its turn before the next message. */
+  /** The event loop is to have its turn before the next message. */
   #yielded = false;
+  /** Messages since the clock was looked at, after how many it is, and when it was. */
+  #unchecked = 0;
+  #checkEvery = 1;
+  #checkedAt = 0;
   #flushing = false;
   #closeSent = false;
   #closeReceived: { code: number; reason: string } | null = null;
@@ -110,10 +113,21 @@ export class Connection implements Source {
     return this.#paused || this.#closed;
   }
 
-  /** Whether parsing goes on in this turn, by what the handler answered. */
-  #goOn(answer: boolean): boolean {
-    this.#yielded = !answer;
-    return answer && !this.#stopped;
+  /** An event was told, which is a task of its own. Answers whether another may follow in this turn of the event loop. */
+  #goOn(): boolean {
+    this.#yielded = !runtime().checkpoint() || this.#late();
+    return !this.#yielded && !this.#stopped;
+  }
+
+  /** Whether the turn is over. The clock is looked at every so many messages, more seldom the faster they are handled. */
+  #late(): boolean {
+    if (++this.#unchecked < this.#checkEvery) return false;
+    const now = performance.now(), took = now - this.#checkedAt;
+    this.#checkedAt = now;
+    this.#unchecked = 0;
+    if (took > 1) this.#checkEvery = Math.max(1, this.#checkEvery >> 2);
+    else if (took < 0.25) this.#checkEvery = Math.min(256, this.#checkEvery * 2);
+    return now > this.#reactor.turnEnd;
   }
 
   async #start(protocols: readonly string[]): Promise<void> {
@@ -163,9 +177,9 @@ export class Connection implements Source {
     this.#flush();
   }
 
-  /** Queues a message; its bytes are copied. */
-  send(opcode: number, message: Uint8Array): void {
-    if (this.#closeSent || this.#closed) return;
+  /** Queues a message; its bytes are copied. Answers false where it is too late. */
+  send(opcode: number, message: Uint8Array): boolean {
+    if (this.#closeSent || this.#closed) return false;
     const { length } = message;
     if (this.#deflater === null || length < this.#options.deflate!.threshold) {
       this.#queue.push(opcode, message, keys.next(), length);
@@ -173,6 +187,7 @@ export class Connection implements Source {
       this.#queue.push(opcode | P.RSV1, this.#deflater.deflate(message), keys.next(), length);
     }
     this.#flushSoon();
+    return true;
   }
 
   ping(payload: Uint8Array): void {
@@ -285,9 +300,16 @@ export class Connection implements Source {
       this.#deflater = new MessageDeflater(deflate, (bits) => createDeflate(zlib, bits, level, memLevel));
     }
     this.#session = new Session({ maxMessageSize, inflater: this.#inflater }, {
-      onMessage: (data) => this.#closeSent || this.#failure !== null || this.#goOn(this.#handler.onMessage(data)),
+      onMessage: (data) => {
+        if (this.#closeSent || this.#failure !== null) return true;
+        this.#handler.onMessage(data);
+        return this.#goOn();
+      },
       onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
-      onPong: (payload) => this.#goOn(this.#handler.onPong(payload)),
+      onPong: (payload) => {
+        this.#handler.onPong(payload);
+        return this.#goOn();
+      },
       onClose: (code, reason) => this.#onCloseFrame(code, reason),
     });
   }

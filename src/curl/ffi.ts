@@ -37,10 +37,11 @@ export interface Timer {
 /** `curl_multi_poll` on another thread, one call at a time. */
 export interface Poller {
   /**
-   * Polls `count` `curl_waitfd`s at `fds`. Both memories must outlive the call and not be JavaScript's: a terminated
-   * Worker frees its heap while C may still write there.
+   * Polls `count` `curl_waitfd`s at `fds`, and calls `done` when that is over, in a task, where
+   * {@linkcode Runtime.checkpoint} can work; with an error if it could not be done. Both memories must outlive the call
+   * and not be JavaScript's: a terminated Worker frees its heap while C may still write there.
    */
-  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number): Promise<number>;
+  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: (error?: unknown) => void): void;
   /** A call that is out keeps the process alive (the default). */
   ref(): void;
   /** A call that is out lets the process end. */
@@ -72,7 +73,12 @@ export interface Runtime {
   callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer;
   /** The off-thread poll of one opened libcurl. */
   createPoller(libraryPath: string): Poller;
-  /** Runs `fn` after the event loop has had a turn. */
+  /**
+   * Runs all microtasks that wait, as a runtime does between two tasks. Answers false where it cannot: then the caller
+   * has to {@linkcode defer} what follows. To be called from a task of the event loop, not from a microtask.
+   */
+  checkpoint(): boolean;
+  /** Runs `fn` in a task of its own, after the event loop has had a turn. */
   defer(fn: () => void): void;
   setTimer(fn: () => void, milliseconds: number): Timer;
 }

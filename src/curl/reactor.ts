@@ -54,6 +54,8 @@ export class Reactor {
   #deferred = false;
   /** Polls that returned, since the start: what wakes this thread. */
   wakeups = 0;
+  /** When the turn that is under way should end, by `performance.now()`. */
+  turnEnd = 0;
 
   constructor(curl: Curl) {
     this.#curl = curl;
@@ -149,11 +151,12 @@ export class Reactor {
       this.#polling = true;
       this.#polled = this.#set;
       const { fds, count } = this.#set.prepare();
-      this.#poller.poll(this.#multi, fds, count, FAR).then(this.#onPolled, this.#onError);
+      this.#poller.poll(this.#multi, fds, count, FAR, this.#onPolled);
     }
   }
 
-  readonly #onPolled = (): void => {
+  readonly #onPolled = (error?: unknown): void => {
+    if (error !== undefined) return this.#onError(error);
     this.wakeups++;
     this.#polling = this.#woken = false;
     const closing = this.#closing;
@@ -162,11 +165,11 @@ export class Reactor {
     this.#turn([]);
   };
 
-  readonly #onError = (cause: unknown): void => {
+  #onError(cause: unknown): void {
     this.#polling = false;
     const error = new CurlWebSocketError("ERR_LIBCURL", `waiting in curl_multi_poll failed: ${cause}`, { cause });
     for (const source of [...this.#sources.keys()]) source.onReactorError(error);
-  };
+  }
 
   #hotTurn(): void {
     const hot = this.#hot;
@@ -187,11 +190,12 @@ export class Reactor {
     });
     const ready = new Set(turns.map(({ source }) => source));
     for (const turn of hot) if (!ready.has(turn.source)) turns.push(turn);
-    const end = performance.now() + TURN_TIME;
+    const end = this.turnEnd = performance.now() + TURN_TIME;
     for (const [i, turn] of turns.entries()) {
       if (!this.#sources.has(turn.source)) continue;
       if (turn.source.onReady(turn.fd, turn.events)) this.#hot.push(turn);
-      if (performance.now() > end) {
+      // The next source's events are tasks of their own.
+      if (performance.now() > end || !runtime().checkpoint()) {
         this.#hot.unshift(...turns.slice(i + 1));
         break;
       }

@@ -13,6 +13,8 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 export const MAX_HEADER_SIZE: number = 64 * 1024;
 /** So much of a refusal's body is kept. */
 export const MAX_BODY_SIZE: number = 64 * 1024;
+/** So much of a chunk's size line is looked at; extensions may make it longer. */
+const MAX_SIZE_LINE = 32;
 
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -38,11 +40,11 @@ export async function acceptFor(key: string): Promise<string> {
 }
 
 /** The fields that are ours: a caller may place them and say their case, and give another value of some. */
-const FIXED: Readonly<Record<string, RegExp>> = {
-  "upgrade": /^websocket$/i,
-  "connection": /(^|,)\s*upgrade\s*(,|$)/i,
-  "sec-websocket-version": /^13$/,
-};
+const FIXED: ReadonlyMap<string, RegExp> = new Map([
+  ["upgrade", /^websocket$/i],
+  ["connection", /(^|,)\s*upgrade\s*(,|$)/i],
+  ["sec-websocket-version", /^13$/],
+]);
 const OURS_ALONE = ["sec-websocket-key", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
 
 /**
@@ -69,7 +71,7 @@ export function checkHeaders(headers: HeaderList): void {
         : "";
       throw new TypeError(`headers: ${name} is made by CurlWebSocket${instead}`);
     }
-    if (FIXED[lower]?.test(value) === false) {
+    if (FIXED.get(lower)?.test(value) === false) {
       throw new TypeError(`headers: ${name}: ${value} would make no WebSocket handshake`);
     }
   }
@@ -96,7 +98,7 @@ export function buildRequest(url: URL, key: string, offer: HandshakeOffer, heade
   if (offer.protocols.length > 0) own.push(["Sec-WebSocket-Protocol", offer.protocols.join(", ")]);
   if (url.username !== "" || url.password !== "") {
     const credentials = `${percentDecode(url.username)}:${percentDecode(url.password)}`;
-    own.push(["Authorization", `Basic ${base64(new TextEncoder().encode(credentials))}`]);
+    own.push(["Authorization", `Basic ${btoa(credentials)}`]);
   }
   const fields = [...own.filter(([name]) => !given.has(name.toLowerCase())), ...headers];
   const text = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${
@@ -105,13 +107,9 @@ export function buildRequest(url: URL, key: string, offer: HandshakeOffer, heade
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
-/** A stray percent sign stands for itself. */
+/** Bytes as latin-1; a stray percent sign stands for itself (URL standard, section 1.3). */
 function percentDecode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
 /** What the server agreed to. */
@@ -130,7 +128,9 @@ const invalid = (message: string, status?: number, headers?: HeaderList) =>
 export class ResponseReader {
   readonly #accept: string;
   readonly #offer: HandshakeOffer;
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #bytes: GrowingBuffer = new GrowingBuffer();
+  /** Where the search for the header's end goes on. */
+  #searched = 0;
   #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
 
   constructor(accept: string, offer: HandshakeOffer) {
@@ -149,28 +149,33 @@ export class ResponseReader {
       if (this.#refusal.body.push(chunk)) throw this.#refused();
       return null;
     }
-    const bytes = new Uint8Array(this.#bytes.length + chunk.length);
-    bytes.set(this.#bytes);
-    bytes.set(chunk, this.#bytes.length);
-    this.#bytes = bytes;
-    for (;;) {
-      const end = headerEnd(this.#bytes);
-      if (end < 0 ? this.#bytes.length > MAX_HEADER_SIZE : end > MAX_HEADER_SIZE) {
+    this.#bytes.push(chunk);
+    const bytes = this.#bytes.view;
+    for (let start = 0;;) {
+      const end = headerEnd(bytes, Math.max(start, this.#searched));
+      if ((end < 0 ? bytes.length : end) - start > MAX_HEADER_SIZE) {
         throw invalid(`the server's response header is larger than ${MAX_HEADER_SIZE} bytes`);
       }
       if (end < 0) {
-        checkStart(this.#bytes);
+        const left = bytes.subarray(start);
+        checkStart(left);
+        if (start > 0) {
+          this.#bytes = new GrowingBuffer();
+          this.#bytes.push(left);
+        }
+        this.#searched = Math.max(0, left.length - 3);
         return null;
       }
-      const { status, reason, headers } = parseHeader(this.#bytes.subarray(0, end));
-      const rest = this.#bytes.subarray(end);
+      const { version, status, reason, headers } = parseHeader(bytes.subarray(start, end));
+      const rest = bytes.subarray(end);
       // RFC 9110 section 15.2: interim responses may come before the answer.
       if (status >= 100 && status < 200 && status !== 101) {
-        this.#bytes = rest.slice();
+        start = end;
         continue;
       }
+      if (status === 101 && version !== "1.1") throw invalid(`the server switches protocols in HTTP/${version}`);
       if (status === 101) return { agreement: this.#check(headers), rest };
-      this.#refusal = { status, reason, headers, body: new BodyReader(headers) };
+      this.#refusal = { status, reason, headers, body: new BodyReader(status, headers) };
       if (this.#refusal.body.push(rest)) throw this.#refused();
       return null;
     }
@@ -249,8 +254,33 @@ export class ResponseReader {
   }
 }
 
-function headerEnd(bytes: Uint8Array): number {
-  for (let i = bytes.indexOf(13); i >= 0 && i + 3 < bytes.length; i = bytes.indexOf(13, i + 1)) {
+/** Bytes that come in pieces; it grows by doubling, so that many small pieces stay cheap. */
+class GrowingBuffer {
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  #length = 0;
+
+  push(chunk: Uint8Array): void {
+    const length = this.#length + chunk.length;
+    if (length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+      grown.set(this.view);
+      this.#bytes = grown;
+    }
+    this.#bytes.set(chunk, this.#length);
+    this.#length = length;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  get view(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.subarray(0, this.#length);
+  }
+}
+
+function headerEnd(bytes: Uint8Array, from: number): number {
+  for (let i = bytes.indexOf(13, from); i >= 0 && i + 3 < bytes.length; i = bytes.indexOf(13, i + 1)) {
     if (bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) return i + 4;
   }
   return -1;
@@ -270,11 +300,18 @@ function latin1(bytes: Uint8Array): string {
   return text;
 }
 
-function parseHeader(bytes: Uint8Array): { status: number; reason: string; headers: HeaderList } {
+interface Header {
+  readonly version: string;
+  readonly status: number;
+  readonly reason: string;
+  readonly headers: HeaderList;
+}
+
+function parseHeader(bytes: Uint8Array): Header {
   const lines = latin1(bytes).slice(0, -4).split("\r\n");
-  const status = /^HTTP\/1\.1 (\d{3})(?: (.*))?$/.exec(lines[0]!);
+  const status = /^HTTP\/(1\.[01]) (\d{3})(?: (.*))?$/.exec(lines[0]!);
   if (status === null) {
-    throw invalid(`the server's status line is not HTTP/1.1's: ${JSON.stringify(lines[0]!.slice(0, 80))}`);
+    throw invalid(`the server's status line is not HTTP/1's: ${JSON.stringify(lines[0]!.slice(0, 80))}`);
   }
   const headers = lines.slice(1).map((line): [string, string] => {
     const colon = line.indexOf(":");
@@ -284,52 +321,61 @@ function parseHeader(bytes: Uint8Array): { status: number; reason: string; heade
     }
     return [name, line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "")];
   });
-  return { status: Number(status[1]), reason: status[2] ?? "", headers };
+  return { version: status[1]!, status: Number(status[2]), reason: status[3] ?? "", headers };
 }
 
 /** The body of a refusal, as far as we keep it; it may be chunked (RFC 9112 section 7.1). */
 class BodyReader {
-  #received: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-  readonly #length: number;
+  readonly #body: GrowingBuffer = new GrowingBuffer();
   readonly #chunked: boolean;
+  /** How much is still to come: of the chunk, or of the body. */
+  #left: number;
+  /** The line of a chunk's size, as far as it came. */
+  #line = "";
+  #inside = false;
+  #done = false;
 
-  constructor(headers: HeaderList) {
+  constructor(status: number, headers: HeaderList) {
     const value = (name: string) => headers.find(([field]) => field.toLowerCase() === name)?.[1];
-    this.#chunked = /(^|,)\s*chunked\s*$/i.test(value("transfer-encoding") ?? "");
-    const length = value("content-length");
-    this.#length = length !== undefined && /^\d+$/.test(length) ? Number(length) : Infinity;
+    // RFC 9112 section 6.3: these have no body, whatever their fields say.
+    const bodiless = status === 204 || status === 304;
+    this.#chunked = !bodiless && /(^|,)\s*chunked\s*$/i.test(value("transfer-encoding") ?? "");
+    const length = bodiless ? "0" : value("content-length");
+    this.#left = this.#chunked ? 0 : length !== undefined && /^\d+$/.test(length) ? Number(length) : Infinity;
   }
 
   /** Takes bytes; answers whether the body is complete, or as long as we keep it. */
   push(chunk: Uint8Array): boolean {
-    const room = MAX_BODY_SIZE * 2 - this.#received.length;
-    const joined = new Uint8Array(this.#received.length + Math.min(room, chunk.length));
-    joined.set(this.#received);
-    joined.set(chunk.subarray(0, room), this.#received.length);
-    this.#received = joined;
-    const { done, body } = this.#decode();
-    return done || body.length >= MAX_BODY_SIZE || joined.length >= MAX_BODY_SIZE * 2;
+    for (let at = 0; at < chunk.length && !this.#over;) {
+      if (this.#left > 0) {
+        const part = chunk.subarray(at, at + Math.min(this.#left, MAX_BODY_SIZE - this.#body.length));
+        this.#body.push(part);
+        at += part.length;
+        this.#left -= part.length;
+      } else if (chunk[at++] !== 10) {
+        if (this.#line.length < MAX_SIZE_LINE) this.#line += String.fromCharCode(chunk[at - 1]!);
+      } else {
+        const size = this.#line.trim();
+        this.#line = "";
+        // The end of the chunk before.
+        if (size === "" && this.#inside) {
+          this.#inside = false;
+          continue;
+        }
+        const length = parseInt(size, 16);
+        if (length > 0) this.#left = length;
+        else this.#done = true;
+        this.#inside = true;
+      }
+    }
+    return this.#over;
+  }
+
+  get #over(): boolean {
+    return this.#done || (!this.#chunked && this.#left === 0) || this.#body.length >= MAX_BODY_SIZE;
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#decode().body.slice(0, MAX_BODY_SIZE) as Uint8Array<ArrayBuffer>;
-  }
-
-  #decode(): { done: boolean; body: Uint8Array } {
-    const bytes = this.#received;
-    if (!this.#chunked) return { done: bytes.length >= this.#length, body: bytes.subarray(0, this.#length) };
-    const body = new Uint8Array(bytes.length);
-    let at = 0, size = 0;
-    for (;;) {
-      const lineEnd = bytes.indexOf(10, at);
-      if (lineEnd < 0) return { done: false, body: body.subarray(0, size) };
-      const length = parseInt(latin1(bytes.subarray(at, lineEnd)), 16);
-      if (!(length > 0)) return { done: true, body: body.subarray(0, size) };
-      const part = bytes.subarray(lineEnd + 1, lineEnd + 1 + length);
-      body.set(part, size);
-      size += part.length;
-      at = lineEnd + 1 + length + 2;
-      if (at > bytes.length) return { done: false, body: body.subarray(0, size) };
-    }
+    return this.#body.view.slice();
   }
 }

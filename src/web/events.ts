@@ -14,10 +14,13 @@ export class EventHandlers {
     return this.#handlers.get(type)?.handler ?? null;
   }
 
-  /** A handler takes its place among the listeners when it is first set, and keeps it while it is replaced. */
+  /**
+   * A handler takes its place among the listeners when it is first set, and keeps it while it is replaced. By Web IDL's
+   * [LegacyTreatNonObjectAsNull], what is no object is null, and an object that cannot be called is kept and not called.
+   */
   set(type: string, handler: unknown): void {
     const entry = this.#handlers.get(type);
-    if (typeof handler !== "function") {
+    if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
       if (entry !== undefined) this.#target.removeEventListener(type, entry.listener as EventListener);
       this.#handlers.delete(type);
       return;
@@ -28,9 +31,20 @@ export class EventHandlers {
     }
     const added = {
       handler: handler as Handler,
-      listener: (event: Event) => void added.handler.call(this.#target, event as never),
+      listener: (event: Event) => {
+        if (typeof added.handler !== "function") return;
+        if (added.handler.call(this.#target, event as never) === false) event.preventDefault();
+      },
     };
     this.#handlers.set(type, added);
     this.#target.addEventListener(type, added.listener as EventListener);
+  }
+}
+
+/** Makes members of a class enumerable, as Web IDL has them, where a class has them not. */
+export function makeEnumerable(prototype: object, names: readonly string[]): void {
+  for (const name of names) {
+    const property = Object.getOwnPropertyDescriptor(prototype, name)!;
+    Object.defineProperty(prototype, name, { ...property, enumerable: true });
   }
 }

@@ -1,26 +1,21 @@
 /** `CurlWebSocket`: the WHATWG WebSocket class (https://websockets.spec.whatwg.org) over libcurl. */
+import { runtime } from "../curl/ffi.ts";
 import { type CloseResult, Connection } from "../connection.ts";
 import { CurlWebSocketError } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
-import { isToken } from "../protocol/handshake.ts";
-import { EventHandlers } from "./events.ts";
+import type { Agreement } from "../protocol/handshake.ts";
+import * as args from "./arguments.ts";
+import { EventHandlers, makeEnumerable } from "./events.ts";
+import { Iteration } from "./iteration.ts";
+
+export type { CurlWebSocketInit } from "./arguments.ts";
+import type { CurlWebSocketInit } from "./arguments.ts";
 
 /** What `send()` takes. */
 export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
 
-/** Options of the two-argument constructor: the subprotocols may stand among them. */
-export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | readonly string[] };
-
-/**
- * After so many messages whose listeners stayed the same, messages that came together are delivered together. Before,
- * and after any change of listeners, each has a task of its own, as WHATWG says: so a program that awaits its messages
- * one by one, adding a listener for each, loses none.
- */
-const STEADY_MESSAGES = 16;
-
-const encoder = new TextEncoder();
-const EMPTY = new Uint8Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 /**
  * A WebSocket whose bytes travel through libcurl; a drop-in for the platform's `WebSocket`.
@@ -65,9 +60,6 @@ export class CurlWebSocket extends EventTarget {
   #pendingBytes = 0;
   /** Bytes given to `send()` too late: they stay counted. */
   #lateBytes = 0;
-  #listenerChanges = 0;
-  #seenChanges = 0;
-  #steady = 0;
   #iteration: Iteration | null = null;
   #result: CloseResult | null = null;
 
@@ -78,50 +70,44 @@ export class CurlWebSocket extends EventTarget {
    * @throws {TypeError | RangeError} for a bad option
    * @throws {CurlWebSocketError} where libcurl cannot be loaded
    */
-  constructor(url: string | URL, protocols?: string | readonly string[], options?: CurlWebSocketOptions);
+  constructor(url: string | URL, protocols?: string | Iterable<string>, options?: CurlWebSocketOptions);
   /** Connects with options alone. */
   constructor(url: string | URL, options?: CurlWebSocketInit);
   constructor(
     url: string | URL,
-    second?: string | readonly string[] | CurlWebSocketInit,
-    third?: CurlWebSocketOptions,
+    second: args.SecondArgument | undefined = undefined,
+    third: CurlWebSocketOptions | undefined = undefined,
   ) {
     super();
     if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
-    const { protocols = [], ...options } = initOf(second, third);
-    this.#url = parseUrl(String(url));
+    const { protocols = [], ...options } = args.initOf(second, third);
+    this.#url = args.socketUrl(`${url}`);
+    const list = args.subprotocols(protocols);
     const complete = completeOptions(options);
     this.#highWaterMark = complete.highWaterMark;
-    this.#connection = new Connection(this.#url, checkProtocols(protocols), complete, {
-      onOpen: (agreement) => {
-        this.#readyState = 1;
-        this.#protocol = agreement.protocol;
-        this.#extensions = agreement.extensions;
-        this.dispatchEvent(new Event("open"));
-      },
+    this.#connection = new Connection(this.#url, list, complete, {
+      onOpen: (agreement) => this.#onOpen(agreement),
       onMessage: (data) => this.#onMessage(data),
-      onPong: (payload) => {
-        this.dispatchEvent(new MessageEvent("pong", { data: payload.buffer, origin: this.#url.origin }));
-        return this.#mayGoOn();
-      },
-      onClosing: () => {
-        this.#readyState = 2;
-      },
+      onPong: (payload) => this.#onPong(payload.buffer),
+      onClosing: () => void (this.#readyState = 2),
       onClosed: (result) => this.#onClosed(result),
     });
   }
 
   /** A class with options built in, for libraries that take a WebSocket class; what a caller gives goes before. */
   static with(defaults: CurlWebSocketInit): typeof CurlWebSocket {
-    return class extends CurlWebSocket {
+    const made = class extends this {
       constructor(
         url: string | URL,
-        second?: string | readonly string[] | CurlWebSocketInit,
-        third?: CurlWebSocketOptions,
+        second: args.SecondArgument | undefined = undefined,
+        third: CurlWebSocketOptions | undefined = undefined,
       ) {
-        super(url, { ...defaults, ...initOf(second, third) });
+        if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
+        super(url, { ...defaults, ...args.initOf(second, third) });
       }
     };
+    Object.defineProperty(made, "name", { value: this.name });
+    return made;
   }
 
   /** The URL connected to. */
@@ -139,7 +125,7 @@ export class CurlWebSocket extends EventTarget {
     return this.#connection.bufferedAmount + this.#pendingBytes + this.#lateBytes;
   }
 
-  /** The extensions in use: none yet. */
+  /** The extensions in use, such as `permessage-deflate`, or `""`. */
   get extensions(): string {
     return this.#extensions;
   }
@@ -154,7 +140,8 @@ export class CurlWebSocket extends EventTarget {
     return this.#binaryType;
   }
   set binaryType(value: BinaryType) {
-    if (value === "blob" || value === "arraybuffer") this.#binaryType = value;
+    const type = `${value}` as BinaryType;
+    if (type === "blob" || type === "arraybuffer") this.#binaryType = type;
   }
 
   /** Called when the connection is open. */
@@ -170,7 +157,6 @@ export class CurlWebSocket extends EventTarget {
     return this.#handlers.get("message") as ((this: CurlWebSocket, event: MessageEvent) => unknown) | null;
   }
   set onmessage(handler: ((this: CurlWebSocket, event: MessageEvent) => unknown) | null) {
-    this.#listenerChanges++;
     this.#handlers.set("message", handler);
   }
 
@@ -190,51 +176,35 @@ export class CurlWebSocket extends EventTarget {
     this.#handlers.set("close", handler);
   }
 
-  /** As {@linkcode EventTarget}'s. */
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void {
-    this.#listenerChanges++;
-    super.addEventListener(type, listener, options);
-  }
-
-  /** As {@linkcode EventTarget}'s. */
-  override removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: EventListenerOptions | boolean,
-  ): void {
-    this.#listenerChanges++;
-    super.removeEventListener(type, listener, options);
-  }
-
   /**
-   * Sends a message: text, or the bytes of a buffer, view or Blob as they are now.
+   * Sends a message: the bytes of a buffer, view or Blob as they are now; anything else as text.
    *
    * @throws {DOMException} `InvalidStateError` before the connection is open
    */
   send(data: Sendable): void {
+    if (arguments.length === 0) throw new TypeError("send() needs data");
+    const blob = data instanceof Blob;
+    const binary = blob || args.isBuffer(data);
+    // Text is converted first: that may run the caller's code.
+    const payload = blob
+      ? NO_BYTES
+      : binary
+      ? args.bytesOf(data as ArrayBufferLike | ArrayBufferView)
+      : args.utf8(data);
     if (this.#readyState === 0) {
       throw new DOMException("send() before the connection is open; wait for the open event", "InvalidStateError");
     }
-    if (data instanceof Blob) return this.#sendBlob(data);
-    const binary = data instanceof ArrayBuffer || ArrayBuffer.isView(data) ||
-      (typeof SharedArrayBuffer !== "undefined" && data instanceof SharedArrayBuffer);
-    const payload = binary ? bytesOf(data as ArrayBufferLike | ArrayBufferView) : encoder.encode(String(data));
+    const size = blob ? data.size : payload.length;
     const opcode = binary ? OPCODE_BINARY : OPCODE_TEXT;
-    if (this.#readyState !== 1) this.#lateBytes += payload.length;
-    else if (this.#sending === null) this.#connection.send(opcode, payload);
-    else this.#sendLater(payload.length, Promise.resolve(payload.slice()), opcode);
+    if (this.#readyState !== 1) this.#lateBytes += size;
+    else if (blob) this.#sendLater(size, data.arrayBuffer().then((buffer) => new Uint8Array(buffer)), opcode);
+    else if (this.#sending === null) this.#transmit(opcode, payload, size);
+    else this.#sendLater(size, Promise.resolve(payload.slice()), opcode);
   }
 
-  #sendBlob(blob: Blob): void {
-    if (this.#readyState !== 1) {
-      this.#lateBytes += blob.size;
-      return;
-    }
-    this.#sendLater(blob.size, blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)), OPCODE_BINARY);
+  #transmit(opcode: number, payload: Uint8Array, size: number): void {
+    // A connection that has ended, which its last event may be still to tell, takes nothing.
+    if (!this.#connection.send(opcode, payload)) this.#lateBytes += size;
   }
 
   /** Keeps the order of messages while a Blob is being read. */
@@ -245,11 +215,10 @@ export class CurlWebSocket extends EventTarget {
       await before;
       const payload = await bytes.catch((cause) => {
         this.#connection.abort(new CurlWebSocketError("ERR_ABORTED", `a Blob could not be read: ${cause}`, { cause }));
-        return EMPTY;
+        return NO_BYTES;
       });
       this.#pendingBytes -= size;
-      if (this.#readyState < 3) this.#connection.send(opcode, payload);
-      else this.#lateBytes += size;
+      this.#transmit(opcode, payload, size);
     })();
     this.#sending = sending;
     void sending.then(() => {
@@ -260,16 +229,16 @@ export class CurlWebSocket extends EventTarget {
   /**
    * Begins the closing handshake, after all messages that were sent. During connecting it gives the attempt up.
    *
-   * @param code 1000 (the default is no code) or 3000 to 4999
+   * @param code 1000 or 3000 to 4999; by default none is sent, or 1000 where there is a reason
    * @param reason at most 123 bytes of UTF-8
    * @throws {DOMException} `InvalidAccessError` for another code, `SyntaxError` for a longer reason
    */
-  close(code?: number, reason: string = ""): void {
-    const clamped = code === undefined ? 0 : Math.min(65535, Math.max(0, Math.round(Number(code)) || 0));
+  close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
+    const clamped = code === undefined ? 0 : args.clampedShort(code);
+    const bytes = reason === undefined ? NO_BYTES : args.utf8(reason);
     if (code !== undefined && clamped !== 1000 && !(clamped >= 3000 && clamped <= 4999)) {
       throw new DOMException(`close code must be 1000 or 3000 to 4999, and is ${code}`, "InvalidAccessError");
     }
-    const bytes = encoder.encode(reason);
     if (bytes.length > 123) {
       throw new DOMException(`close reason must be at most 123 bytes, and has ${bytes.length}`, "SyntaxError");
     }
@@ -303,7 +272,7 @@ export class CurlWebSocket extends EventTarget {
    */
   ping(data: string | ArrayBufferLike | ArrayBufferView = ""): void {
     if (this.#readyState !== 1) throw new DOMException("ping() needs an open connection", "InvalidStateError");
-    const payload = typeof data === "string" ? encoder.encode(data) : bytesOf(data);
+    const payload = typeof data === "string" ? args.utf8(data) : args.bytesOf(data);
     if (payload.length > 125) {
       throw new DOMException(`ping data must be at most 125 bytes, and has ${payload.length}`, "SyntaxError");
     }
@@ -350,23 +319,29 @@ export class CurlWebSocket extends EventTarget {
   /** Closes, and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#readyState === 3) return;
-    const closed = new Promise((resolve) => super.addEventListener("close", resolve, { once: true }));
+    const closed = new Promise((resolve) => this.addEventListener("close", resolve, { once: true }));
     this.close();
     await closed;
   }
 
-  #onMessage(bytes: string | Uint8Array<ArrayBuffer>): boolean {
-    if (this.#readyState !== 1) return true;
+  #onOpen({ protocol, extensions }: Agreement): void {
+    // close() may have been called since.
+    if (this.#readyState !== 0) return;
+    this.#readyState = 1;
+    this.#protocol = protocol;
+    this.#extensions = extensions;
+    this.dispatchEvent(new Event("open"));
+  }
+
+  #onMessage(bytes: string | Uint8Array<ArrayBuffer>): void {
+    if (this.#readyState !== 1) return;
     const data = typeof bytes === "string" ? bytes : this.#binaryType === "blob" ? new Blob([bytes]) : bytes.buffer;
     this.#iteration?.push(data, bytes.length);
     this.dispatchEvent(new MessageEvent("message", { data, origin: this.#url.origin }));
-    return this.#mayGoOn();
   }
 
-  #mayGoOn(): boolean {
-    this.#steady = this.#listenerChanges === this.#seenChanges ? this.#steady + 1 : 0;
-    this.#seenChanges = this.#listenerChanges;
-    return this.#steady >= STEADY_MESSAGES;
+  #onPong(data: ArrayBuffer): void {
+    this.dispatchEvent(new MessageEvent("pong", { data, origin: this.#url.origin }));
   }
 
   #onClosed(result: CloseResult): void {
@@ -374,7 +349,10 @@ export class CurlWebSocket extends EventTarget {
     this.#result = result;
     const { code, reason, wasClean, error } = result;
     this.#iteration?.end(error);
-    if (error !== null) this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
+    if (error !== null) {
+      this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
+      runtime().checkpoint();
+    }
     this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
   }
 }
@@ -383,106 +361,9 @@ for (const [name, value] of [["CONNECTING", 0], ["OPEN", 1], ["CLOSING", 2], ["C
   Object.defineProperty(CurlWebSocket.prototype, name, { value, enumerable: true });
   Object.defineProperty(CurlWebSocket, name, { value, enumerable: true, writable: false, configurable: false });
 }
-
-/** The messages that wait for the loop that takes them. */
-class Iteration implements AsyncIterableIterator<string | Blob | ArrayBuffer> {
-  readonly #socket: CurlWebSocket;
-  readonly #highWaterMark: number;
-  #messages: { data: string | Blob | ArrayBuffer; size: number }[] = [];
-  #size = 0;
-  #waiting: PromiseWithResolvers<IteratorResult<string | Blob | ArrayBuffer>>[] = [];
-  #ended = false;
-  #error: CurlWebSocketError | null = null;
-
-  constructor(socket: CurlWebSocket, highWaterMark: number) {
-    this.#socket = socket;
-    this.#highWaterMark = highWaterMark;
-  }
-
-  push(data: string | Blob | ArrayBuffer, size: number): void {
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) return waiting.resolve({ done: false, value: data });
-    this.#messages.push({ data, size });
-    this.#size += size;
-    if (this.#size >= this.#highWaterMark) this.#socket.pause();
-  }
-
-  end(error: CurlWebSocketError | null): void {
-    this.#ended = true;
-    this.#error = error;
-    for (const waiting of this.#waiting.splice(0)) this.next().then(waiting.resolve, waiting.reject);
-  }
-
-  next(): Promise<IteratorResult<string | Blob | ArrayBuffer>> {
-    const message = this.#messages.shift();
-    if (message !== undefined) {
-      this.#size -= message.size;
-      if (this.#socket.isPaused && this.#size < this.#highWaterMark) this.#socket.resume();
-      return Promise.resolve({ done: false, value: message.data });
-    }
-    if (!this.#ended) {
-      const waiting = Promise.withResolvers<IteratorResult<string | Blob | ArrayBuffer>>();
-      this.#waiting.push(waiting);
-      return waiting.promise;
-    }
-    const error = this.#error;
-    this.#error = null;
-    return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
-  }
-
-  return(): Promise<IteratorResult<string | Blob | ArrayBuffer>> {
-    this.#messages = [];
-    this.#size = 0;
-    this.#error = null;
-    this.#socket.resume();
-    this.#socket.close();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-}
-
-/** Both forms of the constructor as one. */
-function initOf(
-  second: string | readonly string[] | CurlWebSocketInit | undefined,
-  third: CurlWebSocketOptions | undefined,
-): CurlWebSocketInit {
-  return typeof second === "string" || Array.isArray(second)
-    ? { ...third, protocols: second as string | readonly string[] }
-    : { ...(second as CurlWebSocketInit | undefined), ...third };
-}
-
-function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
-}
-
-/** WHATWG, "obtain a URL record": http and https stand for ws and wss; a fragment is refused. */
-function parseUrl(text: string): URL {
-  const base = (globalThis as { location?: { href?: string } }).location?.href;
-  const url = URL.parse(text, base);
-  if (url === null) throw new DOMException(`not a URL: ${JSON.stringify(text)}`, "SyntaxError");
-  if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
-  const parsed = url.protocol.startsWith("http") ? new URL(url.href.replace(/^http/, "ws")) : url;
-  if (parsed.protocol !== "ws:" && parsed.protocol !== "wss:") {
-    throw new DOMException(`the URL's scheme must be ws, wss, http or https: ${JSON.stringify(text)}`, "SyntaxError");
-  }
-  if (parsed.hash !== "" || parsed.href.endsWith("#")) {
-    throw new DOMException(`the URL must have no fragment: ${JSON.stringify(text)}`, "SyntaxError");
-  }
-  return parsed;
-}
-
-function checkProtocols(protocols: string | readonly string[]): readonly string[] {
-  const list = typeof protocols === "string" ? [protocols] : [...protocols].map(String);
-  for (const [i, protocol] of list.entries()) {
-    if (!isToken(protocol)) {
-      throw new DOMException(`not a subprotocol: ${JSON.stringify(protocol)}`, "SyntaxError");
-    }
-    if (list.indexOf(protocol) !== i) throw new DOMException(`subprotocol given twice: ${protocol}`, "SyntaxError");
-  }
-  return list;
-}
+makeEnumerable(CurlWebSocket.prototype, [
+  ...["url", "readyState", "bufferedAmount", "onopen", "onerror", "onclose", "extensions", "protocol", "close"],
+  ...["onmessage", "binaryType", "send"],
+]);
+// Not the class's own name: programs that ask for it want to know whether this is a WebSocket.
+Object.defineProperty(CurlWebSocket.prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });

@@ -38,6 +38,8 @@ export class RawConnection {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true);
+    // Each send() that is under way listens for the end.
+    socket.setMaxListeners(0);
     socket.on("error", () => {});
     socket.on("data", (data: Uint8Array) => {
       this.#buffer = Buffer.concat([this.#buffer, data]);

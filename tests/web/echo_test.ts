@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { CurlWebSocket } from "../../mod.ts";
 import { certificates } from "../support/certificates.ts";
-import { closed, message, next, opened } from "../support/events.ts";
+import { closed, message, opened } from "../support/events.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
@@ -50,73 +50,6 @@ for (const tls of [false, true]) {
     assertEquals((await message(socket) as string).length, 1 << 20);
   });
 }
-
-test("every kind of data that send() takes", async () => {
-  await using server = await WsServer.start();
-  await using socket = connect(server);
-  socket.binaryType = "arraybuffer";
-  await opened(socket);
-
-  const bytes = Uint8Array.of(1, 2, 3, 4, 5, 6);
-  socket.send(bytes.subarray(1, 3));
-  assertEquals(new Uint8Array(await message(socket) as ArrayBuffer), Uint8Array.of(2, 3));
-  socket.send(new DataView(bytes.buffer, 2, 2));
-  assertEquals(new Uint8Array(await message(socket) as ArrayBuffer), Uint8Array.of(3, 4));
-  socket.send(new Blob([bytes]));
-  assertEquals(new Uint8Array(await message(socket) as ArrayBuffer), bytes);
-});
-
-test("a Blob keeps its place among later messages", async () => {
-  await using server = await WsServer.start();
-  await using socket = connect(server);
-  socket.binaryType = "arraybuffer";
-  await opened(socket);
-
-  const got: unknown[] = [];
-  const done = new Promise<void>((resolve) => {
-    socket.onmessage = ({ data }: MessageEvent) => {
-      got.push(typeof data === "string" ? data : new TextDecoder().decode(data));
-      if (got.length === 3) resolve();
-    };
-  });
-  socket.send("first");
-  socket.send(new Blob(["second"]));
-  socket.send("third");
-  await done;
-  assertEquals(got, ["first", "second", "third"]);
-});
-
-test("send() copies the data before it returns", async () => {
-  await using server = await WsServer.start();
-  await using socket = connect(server);
-  socket.binaryType = "arraybuffer";
-  await opened(socket);
-  const data = Uint8Array.of(1, 2, 3);
-  socket.send(data);
-  data.fill(9);
-  assertEquals(new Uint8Array(await message(socket) as ArrayBuffer), Uint8Array.of(1, 2, 3));
-});
-
-test("binary messages are Blobs unless binaryType says otherwise", async () => {
-  await using server = await WsServer.start();
-  await using socket = connect(server);
-  assertEquals(socket.binaryType, "blob");
-  await opened(socket);
-  socket.send(Uint8Array.of(7, 8));
-  const data = await message(socket);
-  assertInstanceOf(data, Blob);
-  assertEquals(new Uint8Array(await data.arrayBuffer()), Uint8Array.of(7, 8));
-});
-
-test("the message event names the origin", async () => {
-  await using server = await WsServer.start();
-  await using socket = connect(server);
-  await opened(socket);
-  socket.send("x");
-  const event = await next<MessageEvent>(socket, "message");
-  assertInstanceOf(event, MessageEvent);
-  assertEquals(event.origin, `ws://localhost:${server.port}`);
-});
 
 test("the server chooses a subprotocol", async () => {
   await using server = await WsServer.start();

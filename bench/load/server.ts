@@ -1,0 +1,223 @@
+/**
+ * The load server of the benches: frames are made before they are needed, so that it costs less than any client. It
+ * speaks WebSocket on two ports, plain and TLS, and prints `{"port":...,"tlsPort":...}`. The request's path says what a
+ * connection does:
+ *
+ *   /feed?rate=&size=&kind=&deflate=   messages of `size` bytes (`kind` text, binary or json), `rate` a second in all
+ *                                      over the connections that share `group`; 0 as fast as TCP takes them
+ *   /echo                              every message back, as it came
+ *   /sink?bytes=                       answers `done` when so many payload bytes have come
+ *   /idle                              nothing
+ */
+import { Buffer } from "node:buffer";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import process from "node:process";
+import { createServer as createTlsServer } from "node:tls";
+import { constants, createDeflateRaw } from "node:zlib";
+import { certificates } from "../../tests/support/certificates.ts";
+import { frame, Opcode } from "../../tests/support/frames.ts";
+import { acceptFor } from "../../tests/support/raw_server.ts";
+import { epochNow } from "../demo/clock.ts";
+import { jsonMessage } from "./messages.ts";
+
+/** How long a paced message's time stamp is: epoch milliseconds with a fraction. */
+const STAMP = 17;
+/** What a flood writes at once. */
+const BLOCK = 256 * 1024;
+
+interface Feed {
+  rate: number;
+  size: number;
+  kind: string;
+  deflate: boolean;
+}
+
+/** Compressed payloads that can be sent again and again: what each looks back to lies in the loop. */
+async function deflated(messages: Uint8Array[]): Promise<Uint8Array[]> {
+  const stream = createDeflateRaw();
+  const chunks: Buffer[] = [];
+  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const payloads: Uint8Array[] = [];
+  for (const message of messages) {
+    stream.write(message);
+    await new Promise<void>((resolve) => stream.flush(constants.Z_SYNC_FLUSH, resolve));
+    payloads.push(Buffer.concat(chunks.splice(0)).subarray(0, -4));
+  }
+  return payloads;
+}
+
+function payloads({ kind, size }: Feed): Uint8Array[] {
+  if (kind === "json") return Array.from({ length: 500 }, (_, i) => Buffer.from(jsonMessage(i)));
+  const text = Buffer.alloc(size, "0123456789 abcdefghijklmnopqrstuvwxyz");
+  return Array.from({ length: Math.max(1, Math.ceil(BLOCK / (size + 10))) }, () => text);
+}
+
+const blocks = new Map<string, Promise<Buffer[]>>();
+
+/** The frames of a feed, made once. */
+function framesOf(feed: Feed): Promise<Buffer[]> {
+  const key = JSON.stringify([feed.kind, feed.size, feed.deflate]);
+  let made = blocks.get(key);
+  if (made === undefined) {
+    const messages = payloads(feed);
+    const opcode = feed.kind === "binary" ? Opcode.binary : Opcode.text;
+    made = (feed.deflate ? deflated(messages) : Promise.resolve(messages)).then((list) =>
+      list.map((payload) => frame(opcode, payload, { reserved: feed.deflate ? 4 : 0 }))
+    );
+    blocks.set(key, made);
+  }
+  return made;
+}
+
+/** Writes as fast as the client takes it. */
+async function flood(socket: Socket, feed: Feed): Promise<void> {
+  const frames = await framesOf(feed);
+  const loop = Buffer.concat(frames);
+  const block = Buffer.concat(Array.from({ length: Math.max(1, Math.floor(BLOCK / loop.length)) }, () => loop));
+  const push = () => {
+    while (!socket.destroyed && socket.writableLength < 4 * BLOCK) {
+      if (!socket.write(block)) break;
+    }
+  };
+  socket.on("drain", push);
+  push();
+}
+
+/** The members of a group share its rate: each message goes to the next one. */
+interface Group {
+  sockets: Socket[];
+  stop: () => void;
+}
+const groups = new Map<string, Group>();
+
+async function pace(socket: Socket, feed: Feed, name: string): Promise<void> {
+  const frames = await framesOf(feed);
+  const group = groups.get(name);
+  if (group !== undefined) {
+    group.sockets.push(socket);
+    return;
+  }
+  const sockets = [socket];
+  let sent = 0, next = 0, startedAt = performance.now(), stopped = false;
+  const tick = () => {
+    if (stopped) return;
+    const now = performance.now();
+    let due = Math.floor((now - startedAt) / 1000 * feed.rate) - sent;
+    if (due > feed.rate / 4 + 10) { // the machine was busy: skip, do not burst
+      startedAt = now;
+      sent = 0;
+      due = 1;
+    }
+    for (; due > 0 && sockets.length > 0; due--) {
+      const bytes = Buffer.from(frames[sent++ % frames.length]!);
+      if (feed.kind === "text" && feed.size >= STAMP) {
+        bytes.write(epochNow().toFixed(3).padEnd(STAMP, "0").slice(0, STAMP), bytes.length - feed.size, "latin1");
+      }
+      sockets[next++ % sockets.length]!.write(bytes);
+    }
+    // A timer is too coarse for a dense feed: each message is to leave at its own time.
+    if (feed.rate >= 500) setImmediate(tick);
+    else setTimeout(tick, Math.min(100, 250 / feed.rate));
+  };
+  groups.set(name, {
+    sockets,
+    stop: () => {
+      stopped = true;
+      groups.delete(name);
+    },
+  });
+  tick();
+}
+
+function leave(socket: Socket, name: string): void {
+  const group = groups.get(name);
+  if (group === undefined) return;
+  const at = group.sockets.indexOf(socket);
+  if (at >= 0) group.sockets.splice(at, 1);
+  if (group.sockets.length === 0) group.stop();
+}
+
+/** Answers each masked frame with the same, unmasked; whole frames of less than 64 KiB are what the benches send. */
+function echo(socket: Socket): (data: Buffer) => void {
+  let held: Buffer = Buffer.alloc(0);
+  return (data) => {
+    held = held.length === 0 ? data : Buffer.concat([held, data]);
+    for (;;) {
+      if (held.length < 6) return;
+      const short = held[1]! & 0x7f;
+      const header = short < 126 ? 2 : 4;
+      const length = short < 126 ? short : held.readUInt16BE(2);
+      if (held.length < header + 4 + length) return;
+      const key = held.subarray(header, header + 4);
+      const payload = Buffer.from(held.subarray(header + 4, header + 4 + length));
+      for (let i = 0; i < payload.length; i++) payload[i]! ^= key[i & 3]!;
+      if ((held[0]! & 15) < 8) socket.write(frame(held[0]! & 15, payload));
+      held = held.subarray(header + 4 + length);
+    }
+  };
+}
+
+/** Counts what comes, and answers when all is there. The bench says how many bytes on the wire that is. */
+function sink(socket: Socket, expected: number): (data: Buffer) => void {
+  let received = 0;
+  return (data) => {
+    received += data.length;
+    if (received < expected) return;
+    received -= expected;
+    socket.write(frame(Opcode.text, "done"));
+  };
+}
+
+async function serve(socket: Socket, request: string, rest: Buffer): Promise<void> {
+  const url = new URL(/^GET (\S+)/.exec(request)![1]!, "http://localhost");
+  const get = (name: string, otherwise: string) => url.searchParams.get(name) ?? otherwise;
+  const feed: Feed = {
+    rate: Number(get("rate", "0")),
+    size: Number(get("size", "100")),
+    kind: get("kind", "text"),
+    deflate: get("deflate", "") === "1" && /permessage-deflate/.test(request),
+  };
+  const head = [
+    "HTTP/1.1 101 Switching Protocols",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Accept: ${acceptFor(request)}`,
+    ...(feed.deflate ? ["Sec-WebSocket-Extensions: permessage-deflate"] : []),
+  ];
+  socket.write(head.join("\r\n") + "\r\n\r\n");
+  let take = (data: Buffer): void => {
+    if ((data[0]! & 15) === Opcode.close) socket.end(frame(Opcode.close));
+  };
+  if (url.pathname === "/echo") take = echo(socket);
+  else if (url.pathname === "/sink") take = sink(socket, Number(get("bytes", "0")));
+  else if (url.pathname === "/feed") {
+    const group = get("group", String(Math.random()));
+    socket.on("close", () => leave(socket, group));
+    if (feed.rate > 0) await pace(socket, feed, group);
+    else await flood(socket, feed);
+  }
+  socket.on("data", take);
+  if (rest.length > 0) take(rest);
+}
+
+function accept(socket: Socket): void {
+  socket.setNoDelay(true);
+  socket.on("error", () => socket.destroy());
+  socket.on("end", () => socket.destroy());
+  let head = Buffer.alloc(0);
+  const read = (data: Buffer) => {
+    head = Buffer.concat([head, data]);
+    const end = head.indexOf("\r\n\r\n");
+    if (end < 0) return;
+    socket.off("data", read);
+    void serve(socket, head.toString("latin1", 0, end + 4), head.subarray(end + 4));
+  };
+  socket.on("data", read);
+}
+
+const plain = createServer(accept);
+const secure = createTlsServer(certificates(), accept);
+await Promise.all([plain, secure].map((server) => new Promise<void>((done) => server.listen(0, "127.0.0.1", done))));
+const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
+console.log(JSON.stringify({ port: portOf(plain), tlsPort: portOf(secure) }));
+process.on("SIGTERM", () => process.exit(0));

@@ -1,0 +1,179 @@
+/**
+ * A client that is measured: `worker.ts PEER` reads one JSON command a line, answers each with one JSON line, and ends
+ * with its standard input. It runs on Deno, Bun and Node, and measures itself with tinybench: CPU time is the whole
+ * process's, all threads.
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { Bench } from "tinybench";
+import { cpuNow } from "../cpu_clock.ts";
+import type { Command, Measured } from "../protocol.ts";
+
+/** What the peers have in common. */
+interface Socket {
+  binaryType: string;
+  onopen: ((event: unknown) => void) | null;
+  onmessage: ((event: { data: unknown }) => void) | null;
+  onerror: ((event: unknown) => void) | null;
+  onclose: ((event: unknown) => void) | null;
+  send(data: string | Uint8Array): void;
+  close(): void;
+  terminate?(): void;
+}
+
+type Make = (url: string, command: Command) => Socket;
+
+async function peer(name: string): Promise<Make> {
+  switch (name) {
+    case "curlws": {
+      const { CurlWebSocket } = await import("../../mod.ts");
+      return (url, { deflate, options }) => {
+        const all = { tls: { verify: false }, perMessageDeflate: deflate === true, ...options };
+        return new CurlWebSocket(url, all) as unknown as Socket;
+      };
+    }
+    case "native":
+      return (url) => new WebSocket(url) as unknown as Socket;
+    case "ws": {
+      const { WebSocket: Ws } = await import("ws") as unknown as {
+        WebSocket: new (url: string, protocols: string[], options: object) => Socket;
+      };
+      return (url, { deflate }) => new Ws(url, [], { rejectUnauthorized: false, perMessageDeflate: deflate === true });
+    }
+    default:
+      throw new Error(`unknown peer ${name}`);
+  }
+}
+
+async function open(make: Make, command: Command): Promise<Socket> {
+  const socket = make(command.url, command);
+  socket.binaryType = "arraybuffer";
+  await new Promise<void>((resolve, reject) => {
+    socket.onopen = () => resolve();
+    socket.onerror = (event) => reject((event as { error?: unknown }).error ?? new Error("the connection failed"));
+  });
+  return socket;
+}
+
+function drop(socket: Socket): void {
+  socket.onmessage = socket.onerror = socket.onclose = null;
+  if (socket.terminate) socket.terminate();
+  else socket.close();
+}
+
+/** Runs `task`, which handles `batch` messages, again and again; the figures are a message's. */
+async function measure(command: Command, task: () => Promise<void>): Promise<Measured> {
+  const { batch, seconds, rate } = command;
+  for (const end = performance.now() + command.warmUp; performance.now() < end;) await task();
+  const paced = rate > 0;
+  const bench = new Bench({
+    now: cpuNow,
+    warmup: false,
+    throws: true,
+    // A paced feed leaves the CPU idle: there the clock says little about how long a run takes.
+    time: paced ? 0 : seconds * 1000,
+    iterations: paced ? Math.max(1, Math.ceil(rate * seconds / batch)) : 4,
+  });
+  let runs = 0;
+  bench.add("batch", async () => {
+    await task();
+    runs++;
+  });
+  const cpu = cpuNow(), wall = performance.now();
+  await bench.run();
+  const cpuMs = cpuNow() - cpu, wallMs = performance.now() - wall;
+  const messages = runs * batch;
+  return { messages, wallMs, cpuMs, cpuUs: cpuMs * 1000 / messages, perSecond: messages / wallMs * 1000 };
+}
+
+/** Messages of a feed, over one connection or many. */
+async function receive(make: Make, command: Command): Promise<Measured> {
+  const { batch, connections = 1, stamped = 0 } = command;
+  let left = 0, bytes = 0, count = 0;
+  let resume: () => void = () => {};
+  const latencies: number[] = [];
+  const onmessage = ({ data }: { data: unknown }) => {
+    bytes += typeof data === "string" ? data.length : (data as ArrayBuffer).byteLength;
+    if (stamped > 0 && ++count % stamped === 0) {
+      latencies.push(performance.timeOrigin + performance.now() - Number((data as string).slice(0, 17)));
+    }
+    if (--left === 0) resume();
+  };
+  const sockets: Socket[] = [];
+  for (let i = 0; i < connections; i++) {
+    const socket = await open(make, command);
+    socket.onmessage = onmessage;
+    socket.onclose = () => {
+      throw new Error("the server closed");
+    };
+    sockets.push(socket);
+  }
+  const result = await measure(command, () => {
+    left = batch;
+    return new Promise((resolve) => resume = resolve);
+  });
+  for (const socket of sockets) drop(socket);
+  latencies.sort((a, b) => a - b);
+  const quantile = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))];
+  return stamped > 0 ? { ...result, bytes, p50: quantile(0.5), p99: quantile(0.99) } : { ...result, bytes };
+}
+
+/** One small message there and back at a time. */
+async function roundTrip(make: Make, command: Command): Promise<Measured> {
+  const socket = await open(make, command);
+  const text = "x".repeat(command.size);
+  const times: number[] = [];
+  const result = await measure(command, async () => {
+    for (let i = 0; i < command.batch; i++) {
+      const at = performance.now();
+      await new Promise<void>((resolve) => {
+        socket.onmessage = () => resolve();
+        socket.send(text);
+      });
+      times.push(performance.now() - at);
+    }
+  });
+  drop(socket);
+  times.sort((a, b) => a - b);
+  return { ...result, p50: times[times.length >> 1], p99: times[Math.floor(times.length * 0.99)] };
+}
+
+/** Messages sent; a batch is over when the server has them all. */
+async function send(make: Make, command: Command): Promise<Measured> {
+  const { batch, size } = command;
+  const frame = size + (size < 126 ? 6 : size < 65536 ? 8 : 14);
+  const socket = await open(make, { ...command, url: `${command.url}?bytes=${frame * batch}` });
+  const payload = command.kind === "binary" ? new Uint8Array(size) : "x".repeat(size);
+  const result = await measure(command, () =>
+    new Promise<void>((resolve) => {
+      socket.onmessage = () => resolve();
+      for (let i = 0; i < batch; i++) socket.send(payload);
+    }));
+  drop(socket);
+  return result;
+}
+
+/** Connections on which nothing comes. */
+async function idle(make: Make, command: Command): Promise<Measured> {
+  const sockets: Socket[] = [];
+  for (let i = 0; i < (command.connections ?? 1); i++) sockets.push(await open(make, command));
+  await new Promise((resolve) => setTimeout(resolve, command.warmUp));
+  const cpu = cpuNow(), wall = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, command.seconds * 1000));
+  const cpuMs = cpuNow() - cpu, wallMs = performance.now() - wall;
+  for (const socket of sockets) drop(socket);
+  return { messages: 0, wallMs, cpuMs, cpuUs: 0, perSecond: 0, memory: process.memoryUsage().rss };
+}
+
+const make = await peer(process.argv[2] ?? "");
+const actions = { receive, roundTrip, send, idle };
+console.log(JSON.stringify({ ready: true }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line) as Command;
+  try {
+    console.log(JSON.stringify(await actions[command.action](make, command)));
+  } catch (error) {
+    console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
+  }
+}
+process.exit(0);

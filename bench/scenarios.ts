@@ -1,0 +1,126 @@
+/** What is measured. */
+import type { Command } from "./protocol.ts";
+
+export interface Scenario {
+  name: string;
+  title: string;
+  path: string;
+  command: Omit<Command, "url" | "seconds" | "warmUp">;
+  /** The figure that counts, and whether more of it is better. */
+  figure: "perSecond" | "cpuUs" | "p50" | "cpuPercent" | "bytesPerSecond";
+  /** Also measured over TLS. */
+  tls: boolean;
+  /** In `--quick`. */
+  quick: boolean;
+}
+
+type Extra = Partial<Scenario["command"]>;
+
+function flood(size: number, kind: "text" | "binary", quick: boolean): Scenario {
+  const label = size >= 1024 ? `${size / 1024} KiB` : `${size} B`;
+  return {
+    name: `flood-${size}-${kind}`,
+    title: `flood of ${kind}, ${label}`,
+    path: `/feed?size=${size}&kind=${kind}`,
+    command: base({ action: "receive", batch: Math.max(50, Math.round(2e6 / (size + 100))), size, kind }),
+    figure: size >= 65536 ? "bytesPerSecond" : "perSecond",
+    tls: true,
+    quick,
+  };
+}
+
+function paced(rate: number, quick: boolean, extra: Extra = {}, name = `paced-${rate}`, note = ""): Scenario {
+  const batch = rate >= 1000 ? rate / 20 : rate >= 100 ? 10 : 1;
+  return {
+    name,
+    title: `${rate.toLocaleString("en-US")} messages/s of 200 B${note}`,
+    path: `/feed?rate=${rate}&size=200`,
+    command: base({ action: "receive", batch, rate, size: 200, stamped: rate > 2000 ? 10 : 1, ...extra }),
+    figure: "cpuUs",
+    tls: true,
+    quick,
+  };
+}
+
+function json(deflate: boolean): Scenario {
+  return {
+    name: deflate ? "json-deflate" : "json",
+    title: `JSON feed, ${deflate ? "compressed" : "as it is"}`,
+    path: `/feed?kind=json${deflate ? "&deflate=1" : ""}`,
+    command: base({ action: "receive", batch: 2000, kind: "json", deflate }),
+    figure: "perSecond",
+    tls: true,
+    quick: true,
+  };
+}
+
+function sending(size: number, quick: boolean): Scenario {
+  return {
+    name: `send-${size}`,
+    title: `sending ${size >= 1024 ? `${size / 1024} KiB` : `${size} B`} messages`,
+    path: "/sink",
+    command: base({ action: "send", batch: Math.max(100, Math.round(2e6 / (size + 100))), size }),
+    figure: "perSecond",
+    tls: true,
+    quick,
+  };
+}
+
+function many(connections: number): Scenario {
+  return {
+    ...paced(10_000, false, { connections, stamped: 10 }, `connections-${connections}`),
+    title: `10,000 messages/s over ${connections.toLocaleString("en-US")} connections`,
+    path: `/feed?rate=10000&size=200&group=many`,
+    tls: false,
+  };
+}
+
+function idle(connections: number, quick: boolean): Scenario {
+  return {
+    name: `idle-${connections}`,
+    title: `${connections.toLocaleString("en-US")} idle connection${connections > 1 ? "s" : ""}`,
+    path: "/idle",
+    command: base({ action: "idle", batch: 1, connections }),
+    figure: "cpuPercent",
+    tls: connections === 1,
+    quick,
+  };
+}
+
+function base(command: Extra & Pick<Command, "action" | "batch">): Scenario["command"] {
+  return { rate: 0, size: 100, kind: "text", ...command };
+}
+
+export const SCENARIOS: Scenario[] = [
+  paced(5, false),
+  paced(100, false),
+  paced(1000, true),
+  paced(10_000, true),
+  paced(50_000, false),
+  paced(10_000, false, { options: { maxReceiveDelay: 0 } }, "paced-10000-immediate", ", maxReceiveDelay 0"),
+  flood(16, "text", false),
+  flood(100, "text", true),
+  flood(100, "binary", true),
+  flood(1024, "text", false),
+  flood(1024, "binary", false),
+  flood(131072, "text", false),
+  flood(131072, "binary", true),
+  {
+    name: "round-trip",
+    title: "round trip of 32 B",
+    path: "/echo",
+    command: base({ action: "roundTrip", batch: 100, size: 32 }),
+    figure: "p50",
+    tls: true,
+    quick: true,
+  },
+  sending(100, true),
+  sending(65536, false),
+  json(false),
+  json(true),
+  idle(1, true),
+  idle(1000, false),
+  many(100),
+  many(1000),
+  many(5000),
+];

@@ -1,0 +1,92 @@
+/** The arguments of `CurlWebSocket`'s members: their Web IDL conversions, and the checks of the WebSockets Standard. */
+import type { CurlWebSocketOptions } from "../options.ts";
+import { isToken } from "../protocol/handshake.ts";
+
+/** Options of the two-argument constructor: the subprotocols may stand among them. */
+export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };
+
+/** What may stand behind the URL. */
+export type SecondArgument = string | Iterable<string> | CurlWebSocketInit;
+
+const encoder = new TextEncoder();
+const EMPTY = new Uint8Array(0);
+
+/** Web IDL's conversion to a string: a symbol is a TypeError. As UTF-8, a lone surrogate is U+FFFD (USVString). */
+export function utf8(value: unknown): Uint8Array<ArrayBuffer> {
+  return encoder.encode(typeof value === "string" ? value : `${value}`);
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.iterator in value;
+}
+
+/**
+ * Both forms of the constructor as one. By Web IDL's rules for a union of a string, a sequence and a dictionary: what is
+ * iterable is a list of subprotocols, another object, null or undefined options, and anything else one subprotocol.
+ */
+export function initOf(
+  second: SecondArgument | null | undefined,
+  third: CurlWebSocketOptions | undefined,
+): CurlWebSocketInit {
+  const options = (typeof second === "object" && !isIterable(second)) || second === undefined;
+  return options ? { ...second, ...third } : { ...third, protocols: second as string | Iterable<string> };
+}
+
+/** WHATWG, the constructor's steps 1 to 7: http and https stand for ws and wss; a fragment is refused. */
+export function socketUrl(text: string): URL {
+  const href = (globalThis as { location?: { href?: string } }).location?.href;
+  const base = href !== undefined && URL.canParse(href) ? href : undefined;
+  const url = URL.parse(text, base);
+  if (url === null) throw new DOMException(`not a URL: ${JSON.stringify(text)}`, "SyntaxError");
+  if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+    throw new DOMException(`the URL's scheme must be ws, wss, http or https: ${JSON.stringify(text)}`, "SyntaxError");
+  }
+  // An empty fragment is one, and shows in the href alone.
+  if (url.href.includes("#")) {
+    throw new DOMException(`the URL must have no fragment: ${JSON.stringify(text)}`, "SyntaxError");
+  }
+  return url;
+}
+
+/** WHATWG, the constructor's steps 8 and 9. */
+export function subprotocols(given: string | Iterable<string>): readonly string[] {
+  const list = isIterable(given) ? Array.from(given, (protocol) => `${protocol}`) : [`${given}`];
+  for (const [i, protocol] of list.entries()) {
+    if (!isToken(protocol)) {
+      throw new DOMException(`not a subprotocol: ${JSON.stringify(protocol)}`, "SyntaxError");
+    }
+    // RFC 6455 section 4.1, item 10: unique strings; those that differ in case are different.
+    if (list.indexOf(protocol) !== i) throw new DOMException(`subprotocol given twice: ${protocol}`, "SyntaxError");
+  }
+  return list;
+}
+
+/** Web IDL's [Clamp] conversion to an unsigned short: the nearest integer, of two the even one. */
+export function clampedShort(value: unknown): number {
+  const number = Math.min(65535, Math.max(0, +(value as number)));
+  const floor = Math.floor(number);
+  if (Number.isNaN(number)) return 0;
+  const half = number - floor;
+  return half < 0.5 || (half === 0.5 && floor % 2 === 0) ? floor : floor + 1;
+}
+
+/** Whether `send()` takes a value as bytes. Blobs are not among them. */
+export function isBuffer(value: unknown): value is ArrayBufferLike | ArrayBufferView {
+  return value instanceof ArrayBuffer || ArrayBuffer.isView(value) ||
+    (typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer);
+}
+
+/** The bytes of a buffer or view, as they are now. By Web IDL, those of a detached buffer are none. */
+export function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
+  const view = ArrayBuffer.isView(data);
+  const buffer = view ? data.buffer : data;
+  if (buffer.byteLength === 0) return EMPTY;
+  if (!view) return new Uint8Array(buffer);
+  try {
+    return new Uint8Array(buffer, data.byteOffset, data.byteLength);
+  } catch {
+    // A DataView that its resizable buffer no longer reaches has no length to ask for.
+    return EMPTY;
+  }
+}
