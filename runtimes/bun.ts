@@ -73,12 +73,15 @@ class BunPoller implements Poller {
   }
 }
 
+const fatal = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Bun. */
 export function createBunRuntime(): Runtime {
   // Not imported, so that this file loads on Deno too, and `mod.ts` needs no top-level await: with one, a Worker that
   // imports it may miss messages that were posted before it was ready.
   const ffi = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
   const { drainMicrotasks } = process.getBuiltinModule("bun:jsc") as typeof import("bun:jsc");
+  const { latin1Slice } = Buffer.prototype as unknown as { latin1Slice(from: number, to: number): string };
   return {
     name: "bun",
     os: process.platform === "win32"
@@ -114,6 +117,9 @@ export function createBunRuntime(): Runtime {
     pointerTo: (buffer: Uint8Array): Pointer => opaque(ffi.ptr(buffer)),
     address: (pointer: Pointer): bigint => BigInt(native(pointer)),
     cString: (pointer: Pointer): string => pointer === null ? "" : String(new ffi.CString(native(pointer))),
+
+    latin1: (bytes: Uint8Array, from: number, to: number): string => latin1Slice.call(bytes, from, to),
+    utf8: (bytes: Uint8Array): string => fatal.decode(bytes),
 
     callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
       const callback = new ffi.JSCallback(fn as (...args: unknown[]) => number, definition({ parameters, result }));

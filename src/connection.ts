@@ -20,6 +20,7 @@ import {
 import { MaskingKeys } from "./protocol/mask.ts";
 import { Session } from "./protocol/session.ts";
 import { SendQueue } from "./send_queue.ts";
+import { decodeMessage } from "./text.ts";
 import { createDeflate, createInflate, loadZlib } from "./zlib.ts";
 
 /** How a connection ended. */
@@ -299,7 +300,7 @@ export class Connection implements Source {
       this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
       this.#deflater = new MessageDeflater(deflate, (bits) => createDeflate(zlib, bits, level, memLevel));
     }
-    this.#session = new Session({ maxMessageSize, inflater: this.#inflater }, {
+    this.#session = new Session({ maxMessageSize, inflater: this.#inflater, decode: decodeMessage }, {
       onMessage: (data) => {
         if (this.#closeSent || this.#failure !== null) return true;
         this.#handler.onMessage(data);

@@ -69,6 +69,10 @@ export interface Runtime {
   address(pointer: Pointer): bigint;
   /** The text of a NUL-terminated C string, empty for NULL. */
   cString(pointer: Pointer): string;
+  /** `bytes[from..to)` as Latin-1. */
+  latin1(bytes: Uint8Array, from: number, to: number): string;
+  /** Bytes as UTF-8, with a byte order mark, if there is one; throws a `TypeError` where they are not. */
+  utf8(bytes: Uint8Array): string;
   /** A C function pointer that calls `fn` on this thread; it lives as long as the thread. */
   callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer;
   /** The off-thread poll of one opened libcurl. */

@@ -1,12 +1,11 @@
 /** Data frames to messages: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
 import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
-
-/** `ignoreBOM`: a byte order mark is part of the message. */
-const WHOLE = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+import { type DecodeText, decodeText } from "./utf8.ts";
 
 /** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
 export class Assembler {
   readonly #maxMessageSize: number;
+  readonly #decodeText: DecodeText;
   #opcode = 0;
   #size = 0;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -16,8 +15,9 @@ export class Assembler {
   #text = "";
   #decoder: TextDecoder | null = null;
 
-  constructor(maxMessageSize: number) {
+  constructor(maxMessageSize: number, decode: DecodeText = decodeText) {
     this.#maxMessageSize = maxMessageSize;
+    this.#decodeText = decode;
   }
 
   /** A data frame begins. */
@@ -38,16 +38,21 @@ export class Assembler {
     }
   }
 
-  /** The whole message, if its only frame is here complete: the way most go. */
-  whole(bytes: Uint8Array): string | Uint8Array<ArrayBuffer> {
+  /** The whole message, where all of its bytes are here: the way most go. */
+  whole(bytes: Uint8Array, from: number = 0, to: number = bytes.length): string | Uint8Array<ArrayBuffer> {
     const opcode = this.#opcode;
     this.#opcode = this.#size = 0;
-    if (opcode !== OPCODE_TEXT) return bytes.slice() as Uint8Array<ArrayBuffer>;
+    if (opcode !== OPCODE_TEXT) return bytes.slice(from, to) as Uint8Array<ArrayBuffer>;
     try {
-      return WHOLE.decode(bytes);
+      return this.#decodeText(bytes, from, to);
     } catch {
       throw new ProtocolViolation("TEXT_NOT_UTF8");
     }
+  }
+
+  /** Whether no message has begun. */
+  get idle(): boolean {
+    return this.#opcode === 0;
   }
 
   /** Whether nothing of the message has been pushed. */
@@ -58,6 +63,7 @@ export class Assembler {
   /** Some of the payload. Text is decoded as it comes, so that the first bad byte fails it. */
   push(bytes: Uint8Array): void {
     if (this.#opcode === OPCODE_TEXT) {
+      // `ignoreBOM`: a byte order mark is part of the message.
       this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
       this.#text += this.#decode(bytes, true);
       return;

@@ -27,6 +27,28 @@ export class FrameParser {
   }
 
   /**
+   * Reads the header of a data frame that is a message by itself, not compressed, and here as a whole, payload and all.
+   * Answers the offset of its payload, or 0 for any other frame, which {@linkcode readHeader} then reads.
+   */
+  readWhole(input: Uint8Array, at: number, end: number): number {
+    if (this.inFrame || this.#held > 0 || end - at < 2) return 0;
+    const first = input[at]!;
+    let length = input[at + 1]!;
+    if (first !== 0x81 && first !== 0x82) return 0;
+    let start = at + 2;
+    if (length > 125) {
+      if (length !== 126 || end - at < 4) return 0;
+      length = input[at + 2]! << 8 | input[at + 3]!;
+      if (length < 126) return 0;
+      start = at + 4;
+    }
+    if (start + length > end) return 0;
+    this.opcode = first & 0x0f;
+    this.length = length;
+    return start;
+  }
+
+  /**
    * Reads a header from `input` at `at`, before `end`. Answers the offset behind it; `inFrame` tells whether it was whole.
    *
    * @throws {ProtocolViolation} at the first byte that is wrong

@@ -3,6 +3,7 @@ import { Assembler } from "./assembler.ts";
 import * as P from "./constants.ts";
 import type { MessageInflater } from "./deflate.ts";
 import { FrameParser } from "./frame_parser.ts";
+import { type DecodeText, decodeText } from "./utf8.ts";
 
 /** What a session tells, in the order in which it came. A callback that answers false stops {@linkcode Session.receive}. */
 export interface SessionEvents {
@@ -21,6 +22,8 @@ export interface SessionOptions {
   readonly maxMessageSize: number;
   /** Null without permessage-deflate. */
   readonly inflater: MessageInflater | null;
+  /** How whole texts are decoded; by default {@linkcode decodeText}. */
+  readonly decode?: DecodeText;
 }
 
 export class Session {
@@ -33,9 +36,9 @@ export class Session {
   #compressed = false;
   #closed = false;
 
-  constructor({ maxMessageSize, inflater }: SessionOptions, events: SessionEvents) {
+  constructor({ maxMessageSize, inflater, decode = decodeText }: SessionOptions, events: SessionEvents) {
     this.#parser = new FrameParser(inflater !== null);
-    this.#assembler = new Assembler(maxMessageSize);
+    this.#assembler = new Assembler(maxMessageSize, decode);
     this.#inflater = inflater;
     this.#events = events;
   }
@@ -50,6 +53,15 @@ export class Session {
     while (at < end || (parser.inFrame && parser.remaining === 0)) {
       // RFC 6455 section 1.4: what follows a close frame is discarded.
       if (this.#closed) return end;
+      // The way most messages come: one frame, here as a whole, not compressed.
+      const start = assembler.idle ? parser.readWhole(input, at, end) : 0;
+      if (start > 0) {
+        at = start + parser.length;
+        assembler.begin(parser.opcode);
+        assembler.count(parser.length);
+        if (!this.#events.onMessage(assembler.whole(input, start, at))) return at;
+        continue;
+      }
       if (!parser.inFrame) {
         at = parser.readHeader(input, at, end);
         if (!parser.inFrame) break;
@@ -61,7 +73,6 @@ export class Session {
       }
       const take = Math.min(parser.remaining, end - at);
       const bytes = input.subarray(at, at + take);
-      const whole = take === parser.length;
       at += take;
       parser.remaining -= take;
       if (parser.opcode >= P.OPCODE_CLOSE) {
@@ -75,11 +86,6 @@ export class Session {
         if (parser.remaining === 0) parser.inFrame = false;
         const message = this.#inflate(bytes, parser.fin && !parser.inFrame);
         if (message !== undefined && !this.#events.onMessage(message)) return at;
-        continue;
-      }
-      if (whole && parser.fin && assembler.empty) {
-        parser.inFrame = false;
-        if (!this.#events.onMessage(assembler.whole(bytes))) return at;
         continue;
       }
       if (take > 0) assembler.push(bytes);

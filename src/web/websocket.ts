@@ -8,6 +8,7 @@ import type { Agreement } from "../protocol/handshake.ts";
 import * as args from "./arguments.ts";
 import { EventHandlers, makeEnumerable } from "./events.ts";
 import { Iteration } from "./iteration.ts";
+import { FastMessageEvent, MessageListeners } from "./message_events.ts";
 
 export type { CurlWebSocketInit } from "./arguments.ts";
 import type { CurlWebSocketInit } from "./arguments.ts";
@@ -50,6 +51,8 @@ export class CurlWebSocket extends EventTarget {
   readonly #url: URL;
   readonly #connection: Connection;
   readonly #handlers: EventHandlers = new EventHandlers(this);
+  readonly #messages: MessageListeners = new MessageListeners(this);
+  readonly #origin: string;
   readonly #highWaterMark: number;
   #readyState: 0 | 1 | 2 | 3 = 0;
   #protocol = "";
@@ -82,6 +85,8 @@ export class CurlWebSocket extends EventTarget {
     if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
     const { protocols = [], ...options } = args.initOf(second, third);
     this.#url = args.socketUrl(`${url}`);
+    this.#origin = this.#url.origin;
+    super.addEventListener("message", this.#messages.relay as EventListener);
     const list = args.subprotocols(protocols);
     const complete = completeOptions(options);
     this.#highWaterMark = complete.highWaterMark;
@@ -174,6 +179,26 @@ export class CurlWebSocket extends EventTarget {
   }
   set onclose(handler: ((this: CurlWebSocket, event: CloseEvent) => unknown) | null) {
     this.#handlers.set("close", handler);
+  }
+
+  /** As {@linkcode EventTarget}'s. */
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
+    if (type === "message") this.#messages.add(listener, options);
+    else super.addEventListener(type, listener, options);
+  }
+
+  /** As {@linkcode EventTarget}'s. */
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: EventListenerOptions | boolean,
+  ): void {
+    if (type === "message") this.#messages.remove(listener, options);
+    else super.removeEventListener(type, listener, options);
   }
 
   /**
@@ -337,7 +362,7 @@ export class CurlWebSocket extends EventTarget {
     if (this.#readyState !== 1) return;
     const data = typeof bytes === "string" ? bytes : this.#binaryType === "blob" ? new Blob([bytes]) : bytes.buffer;
     this.#iteration?.push(data, bytes.length);
-    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#url.origin }));
+    if (this.#messages.any) this.#messages.dispatch(new FastMessageEvent(data, this.#origin, this));
   }
 
   #onPong(data: ArrayBuffer): void {

@@ -86,7 +86,10 @@ test("message events are MessageEvents with data and origin, and nothing else", 
   const { events, port } = await wholeLife();
   const [text, binary] = events.slice(1, 3).map(({ event }) => event as MessageEvent);
   for (const event of [text!, binary!]) {
-    assertStrictEquals(Object.getPrototypeOf(event), MessageEvent.prototype);
+    assertInstanceOf(event, MessageEvent);
+    assertInstanceOf(event, Event);
+    assertStrictEquals(event.constructor, MessageEvent);
+    assertEquals(Object.prototype.toString.call(event), Object.prototype.toString.call(new MessageEvent("message")));
     // Neither the path nor user and password are part of the origin.
     assertEquals(event.origin, `ws://127.0.0.1:${port}`);
     assertEquals([event.lastEventId, event.source, event.ports.length], ["", null, 0]);

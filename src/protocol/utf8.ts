@@ -1,0 +1,38 @@
+/** Whole texts from their bytes, strictly (RFC 6455 section 8.1). */
+
+/** The text of `bytes[from..to)`; throws a `TypeError` where that is not UTF-8. A byte order mark is part of it. */
+export type DecodeText = (bytes: Uint8Array, from: number, to: number) => string;
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** By the platform's `TextDecoder`. */
+export const decodeText: DecodeText = (bytes, from, to) => decoder.decode(bytes.subarray(from, to));
+
+const NO_WORDS = new Int32Array(0);
+
+/** Tells ASCII by words of four bytes; it keeps a view of the buffer it was last asked about. */
+export class AsciiScanner {
+  #buffer: ArrayBufferLike = NO_WORDS.buffer;
+  #words: Int32Array = NO_WORDS;
+
+  /** Whether `bytes[from..to)` has no byte above 127. */
+  isAscii(bytes: Uint8Array, from: number, to: number): boolean {
+    const { buffer, byteOffset } = bytes;
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer;
+      this.#words = new Int32Array(buffer, 0, buffer.byteLength >> 2);
+    }
+    const words = this.#words;
+    let all = 0;
+    while (from < to && (byteOffset + from & 3) !== 0) all |= bytes[from++]!;
+    const end = byteOffset + to >> 2;
+    let word = byteOffset + from >> 2;
+    // Words would reach beyond a text of less than four bytes.
+    if (word < end) {
+      for (; word < end; word++) all |= words[word]!;
+      from = (word << 2) - byteOffset;
+    }
+    while (from < to) all |= bytes[from++]!;
+    return (all & 0x8080_8080) === 0;
+  }
+}
