@@ -119,6 +119,8 @@ export function createBunRuntime(): Runtime {
     cString: (pointer: Pointer): string => pointer === null ? "" : String(new ffi.CString(native(pointer))),
 
     latin1: (bytes: Uint8Array, from: number, to: number): string => latin1Slice.call(bytes, from, to),
+    copy: ({ buffer, byteOffset }: Uint8Array, from: number, to: number): ArrayBuffer =>
+      buffer.slice(byteOffset + from, byteOffset + to) as ArrayBuffer,
     utf8: (bytes: Uint8Array): string => fatal.decode(bytes),
 
     callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {

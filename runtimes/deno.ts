@@ -121,6 +121,10 @@ export function createDenoRuntime(): Runtime {
       return latin1Slice.call(bytes, from, to);
     },
 
+    copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer {
+      return bytes.slice(from, to).buffer as ArrayBuffer;
+    },
+
     // Deno's fatal decoder takes up to seven times as long as the other one, and only replacements have to be looked into.
     utf8(bytes: Uint8Array): string {
       const text = replacing.decode(bytes as Uint8Array<ArrayBuffer>);

@@ -4,6 +4,8 @@
 //
 //   node scripts/run.mjs test [-- options of scripts/test.ts]
 //   node scripts/run.mjs conformance [-- options of tests/conformance/autobahn.ts]
+//   node scripts/run.mjs fuzz [-- options of tests/fuzz/fuzz.ts]
+//   node scripts/run.mjs bench [-- options of bench/bench.ts]
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -13,7 +15,13 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MODULES = join(ROOT, "node_modules");
-const ENTRIES = { test: "scripts/test.ts", start: "bench/demo.ts", conformance: "tests/conformance/autobahn.ts" };
+const ENTRIES = {
+  test: "scripts/test.ts",
+  start: "bench/demo.ts",
+  conformance: "tests/conformance/autobahn.ts",
+  fuzz: "tests/fuzz/fuzz.ts",
+  bench: "bench/bench.ts",
+};
 const WINDOWS = process.platform === "win32";
 
 // Ctrl-C is for the child, which ends in its own time.

@@ -20,7 +20,7 @@ import {
 import { MaskingKeys } from "./protocol/mask.ts";
 import { Session } from "./protocol/session.ts";
 import { SendQueue } from "./send_queue.ts";
-import { decodeMessage } from "./text.ts";
+import { runtimeCopying } from "./copying.ts";
 import { createDeflate, createInflate, loadZlib } from "./zlib.ts";
 
 /** How a connection ended. */
@@ -35,7 +35,7 @@ export interface CloseResult {
 /** What a connection tells; each in a task of its own, or in the reactor's turn. */
 export interface ConnectionHandler {
   onOpen(agreement: Agreement): void;
-  onMessage(data: string | Uint8Array<ArrayBuffer>): void;
+  onMessage(data: string | ArrayBuffer): void;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun. */
   onClosing(): void;
@@ -80,6 +80,8 @@ export class Connection implements Source {
   #checkEvery = 1;
   #checkedAt = 0;
   #flushing = false;
+  /** Whether what is queued may have an answer. */
+  #asked = false;
   #closeSent = false;
   #closeReceived: { code: number; reason: string } | null = null;
   /** Set when the peer broke the protocol: what will be told when our close frame is out. */
@@ -166,7 +168,7 @@ export class Connection implements Source {
     this.#connector = null;
     this.#transport = transport;
     this.#response = new ResponseReader(accept, offer);
-    this.#reactor.attach(this);
+    this.#reactor.attach(this, this.#options.maxReceiveDelay);
     this.#reactor.setRef(this, this.#refed);
     this.#queue.pushRaw(buildRequest(this.#url, key, offer, this.#options.headers));
     const { handshakeTimeout } = this.#options;
@@ -187,11 +189,13 @@ export class Connection implements Source {
     } else {
       this.#queue.push(opcode | P.RSV1, this.#deflater.deflate(message), keys.next(), length);
     }
+    this.#asked = true;
     this.#flushSoon();
     return true;
   }
 
   ping(payload: Uint8Array): void {
+    this.#asked = true;
     this.#control(P.OPCODE_PING, payload);
   }
 
@@ -263,6 +267,7 @@ export class Connection implements Source {
         return false;
       }
       total += count;
+      this.#reactor.turnBytes += count;
       if (!this.#take(buffer.subarray(0, count))) return !this.#stopped;
       // A plain socket that gave less than asked for is drained; libcurl may hold more of TLS.
       if (!secure && count < buffer.length) return false;
@@ -300,7 +305,7 @@ export class Connection implements Source {
       this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
       this.#deflater = new MessageDeflater(deflate, (bits) => createDeflate(zlib, bits, level, memLevel));
     }
-    this.#session = new Session({ maxMessageSize, inflater: this.#inflater, decode: decodeMessage }, {
+    this.#session = new Session({ maxMessageSize, inflater: this.#inflater, copying: runtimeCopying }, {
       onMessage: (data) => {
         if (this.#closeSent || this.#failure !== null) return true;
         this.#handler.onMessage(data);
@@ -388,6 +393,10 @@ export class Connection implements Source {
       const sent = this.#queue.flush((bytes) => transport.send(bytes));
       // A peer that still takes what was queued before the close frame is given more time.
       if (sent > 0 && this.#closeSent && this.#failure === null) this.#awaitPeer();
+      if (sent > 0 && this.#asked) {
+        this.#asked = false;
+        this.#reactor.expectAnswer();
+      }
     } catch (error) {
       if (this.#closeReceived !== null || this.#failure !== null) return this.#onEnd();
       return this.#finish(P.CLOSE_ABNORMAL, "", false, error as CurlWebSocketError);

@@ -41,6 +41,12 @@ export interface CurlWebSocketOptions {
   closeTimeout?: number;
   /** The largest message that is received; default 64 MiB. A larger one ends the connection with 1009. */
   maxMessageSize?: number;
+  /**
+   * How long a message of a dense stream may wait so that several are taken together, which costs a fraction of the CPU:
+   * default 1, 0 for never. A message after a quiet spell, and one after a message was sent, never waits. The runtime's
+   * timers make it longer, up to 2.2 ms on Deno. The least of all sockets of a thread holds for all of them.
+   */
+  maxReceiveDelay?: number;
   /** Reading pauses while the async iterator holds so many bytes; default 1 MiB. */
   highWaterMark?: number;
   /**
@@ -70,6 +76,7 @@ export interface CompleteOptions {
   readonly handshakeTimeout: number;
   readonly closeTimeout: number;
   readonly maxMessageSize: number;
+  readonly maxReceiveDelay: number;
   readonly highWaterMark: number;
   /** Null where it is not to be offered. */
   readonly deflate: CompleteDeflateOptions | null;
@@ -84,6 +91,7 @@ const NAMES = [
   "handshakeTimeout",
   "closeTimeout",
   "maxMessageSize",
+  "maxReceiveDelay",
   "highWaterMark",
   "perMessageDeflate",
   "library",
@@ -138,6 +146,7 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
     handshakeTimeout: number("handshakeTimeout", 30_000, MAX_TIMEOUT),
     closeTimeout: number("closeTimeout", 5_000, MAX_TIMEOUT),
     maxMessageSize: number("maxMessageSize", 64 * 1024 * 1024, Number.MAX_SAFE_INTEGER),
+    maxReceiveDelay: number("maxReceiveDelay", 1, 1000),
     highWaterMark: number("highWaterMark", 1024 * 1024, Number.MAX_SAFE_INTEGER),
     deflate: deflateOptions(options.perMessageDeflate ?? true),
     library: options.library,

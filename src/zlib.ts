@@ -243,7 +243,8 @@ class ZlibInflate implements InflateStream {
     // A sender that adds no empty block behind has nothing to complete either.
     const left = words[AVAIL_IN]! + this.#rest.length + (this.#tail ? TAIL.length : 0);
     this.#final = left === 0;
-    if (this.#ending && left === TAIL.length) {
+    // Or the tail completed that very block.
+    if (this.#ending && (left === TAIL.length || left === 0)) {
       this.#ending = this.#tail = false;
       words[AVAIL_IN] = 0;
     }

@@ -71,6 +71,8 @@ export interface Runtime {
   cString(pointer: Pointer): string;
   /** `bytes[from..to)` as Latin-1. */
   latin1(bytes: Uint8Array, from: number, to: number): string;
+  /** A copy of `bytes[from..to)`. */
+  copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
   /** Bytes as UTF-8, with a byte order mark, if there is one; throws a `TypeError` where they are not. */
   utf8(bytes: Uint8Array): string;
   /** A C function pointer that calls `fn` on this thread; it lives as long as the thread. */

@@ -1,6 +1,6 @@
 /** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
 import { CurlWebSocketError } from "../errors.ts";
-import { type Pointer, type Poller, runtime } from "./ffi.ts";
+import { type Pointer, type Poller, runtime, type Timer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
 
@@ -16,6 +16,15 @@ export interface Source {
 const FEW_SOCKETS = 8;
 /** The poll's time-out, ms: not a period, a far deadline. A day. */
 const FAR = 86_400_000;
+/** A turn that read so many bytes was part of a flood: the next one looks again before any wait. */
+const FLOOD = 32 * 1024;
+/**
+ * How long after a message was sent the answer is looked for without going to sleep, ms: no longer than going to sleep
+ * and waking up takes. A peer further away than that makes it rare.
+ */
+const NEAR = 0.1;
+/** How many sends pass at most without looking for their answer that way. */
+const MAX_PATIENCE = 256;
 /** How long one turn may keep the event loop, ms; what is left comes after the loop's own turn. */
 const TURN_TIME = 8;
 
@@ -40,7 +49,9 @@ export class Reactor {
   /** Has no easy handles: only polled and woken. */
   readonly #multi: Pointer;
   readonly #watched: Map<number, { source: Source; events: number }> = new Map();
-  readonly #sources: Map<Source, { refed: boolean }> = new Map();
+  readonly #sources: Map<Source, { refed: boolean; maxDelay: number }> = new Map();
+  /** The least `maxReceiveDelay` of the sources. */
+  #maxDelay = Infinity;
   readonly #kind: ReadySetKind;
   #refs = 0;
   #set: ReadySet = new ArraySet();
@@ -52,6 +63,21 @@ export class Reactor {
   #woken = false;
   #inTurn = false;
   #deferred = false;
+  /** Takes the next turn of a dense stream, instead of a poll. */
+  #timer: Timer | null = null;
+  /** When the last turn that found anything began. */
+  #lastTurn = -Infinity;
+  #dense = false;
+  #lookAgain = false;
+  /** Until when the answer to what was sent is looked for; 0 where none is. */
+  #nearUntil = 0;
+  /** Sends to pass before that is tried again, and how many it was last time. */
+  #patience = 0;
+  #passed = 0;
+  /** Whether anything was sent in this turn. */
+  #asked = false;
+  /** Bytes that were read in this turn; sources count them. */
+  turnBytes = 0;
   /** Polls that returned, since the start: what wakes this thread. */
   wakeups = 0;
   /** When the turn that is under way should end, by `performance.now()`. */
@@ -66,9 +92,12 @@ export class Reactor {
     if (this.#kind === "queue") this.#useQueue();
   }
 
-  /** Registers a source, before it watches a socket. The process lives while a source that is `ref`ed is attached. */
-  attach(source: Source): void {
-    this.#sources.set(source, { refed: false });
+  /**
+   * Registers a source, before it watches a socket. What it receives waits for `maxDelay` ms at most, where it comes
+   * densely; a source that receives no messages says nothing. The process lives while a source that is `ref`ed is attached. */
+  attach(source: Source, maxDelay: number = Infinity): void {
+    this.#sources.set(source, { refed: false, maxDelay });
+    this.#maxDelay = Math.min(this.#maxDelay, maxDelay);
     this.setRef(source, true);
     this.#arm();
   }
@@ -77,8 +106,12 @@ export class Reactor {
   detach(source: Source): void {
     this.setRef(source, false);
     this.#sources.delete(source);
+    this.#maxDelay = Math.min(Infinity, ...Array.from(this.#sources.values(), ({ maxDelay }) => maxDelay));
     this.#hot = this.#hot.filter((hot) => hot.source !== source);
-    if (this.#sources.size === 0) this.#wake();
+    if (this.#sources.size === 0) {
+      this.#stopTimer();
+      this.#wake();
+    }
   }
 
   setRef(source: Source, refed: boolean): void {
@@ -86,7 +119,9 @@ export class Reactor {
     if (entry === undefined || entry.refed === refed) return;
     entry.refed = refed;
     this.#refs += refed ? 1 : -1;
-    if (this.#refs === (refed ? 1 : 0)) this.#poller[refed ? "ref" : "unref"]();
+    if (this.#refs !== (refed ? 1 : 0)) return;
+    this.#poller[refed ? "ref" : "unref"]();
+    this.#timer?.[refed ? "ref" : "unref"]();
   }
 
   /** Waits for `events` of a socket; 0 waits for nothing. */
@@ -106,10 +141,27 @@ export class Reactor {
     this.#arm();
   }
 
+  /** A message was sent: its answer is not to wait for anything. */
+  expectAnswer(): void {
+    this.#dense = false;
+    this.#asked = true;
+    if (this.#passed < this.#patience) this.#passed++;
+    else this.#nearUntil = performance.now() + NEAR;
+    if (this.#timer === null) return;
+    this.#stopTimer();
+    this.#arm();
+  }
+
+  #stopTimer(): void {
+    this.#timer?.clear();
+    this.#timer = null;
+  }
+
   /** Gives a source another turn after the event loop has had its own. */
   again(source: Source, fd: number, events: number): void {
     if (this.#hot.some((hot) => hot.source === source)) return;
     this.#hot.push({ source, fd, events });
+    this.#stopTimer();
     this.#wake();
     this.#arm();
   }
@@ -138,21 +190,33 @@ export class Reactor {
     this.#curl.curl_multi_wakeup(this.#multi);
   }
 
-  /** Goes on: to the next turn where a source is hot, else to sleep. */
+  /** Goes on: to the next turn where there may be something to do, else to sleep. */
   #arm(): void {
-    if (this.#polling || this.#inTurn || this.#deferred) return;
-    if (this.#hot.length > 0) {
+    if (this.#polling || this.#inTurn || this.#deferred || this.#timer !== null) return;
+    if (this.#hot.length > 0 || this.#lookAgain || this.#near()) {
       this.#deferred = true;
-      runtime().defer(() => {
-        this.#deferred = false;
-        this.#hotTurn();
-      });
-    } else if (this.#sources.size > 0) {
+      this.#lookAgain = false;
+      runtime().defer(this.#look);
+    } else if (this.#sources.size === 0) {
+      return;
+    } else if (this.#dense && this.#maxDelay < Infinity) {
+      this.#timer = runtime().setTimer(this.#look, this.#maxDelay);
+      if (this.#refs === 0) this.#timer.unref();
+    } else {
       this.#polling = true;
       this.#polled = this.#set;
       const { fds, count } = this.#set.prepare();
       this.#poller.poll(this.#multi, fds, count, FAR, this.#onPolled);
     }
+  }
+
+  /** Whether an answer may come sooner than a thread could be put to sleep and woken. */
+  #near(): boolean {
+    if (this.#nearUntil === 0) return false;
+    if (performance.now() < this.#nearUntil) return true;
+    this.#nearUntil = this.#passed = 0;
+    this.#patience = Math.min(MAX_PATIENCE, this.#patience * 2 + 1);
+    return false;
   }
 
   readonly #onPolled = (error?: unknown): void => {
@@ -171,18 +235,24 @@ export class Reactor {
     for (const source of [...this.#sources.keys()]) source.onReactorError(error);
   }
 
-  #hotTurn(): void {
+  /** A turn without a wait before it: what is ready is asked for, on this thread. */
+  readonly #look = (): void => {
+    this.#deferred = false;
+    this.#timer = null;
     const hot = this.#hot;
     this.#hot = [];
     const { fds, count } = this.#set.prepare();
     this.#polled = this.#set;
     this.#curl.curl_multi_poll(this.#multi, fds, count, 0, null);
     this.#turn(hot);
-  }
+  };
 
   /** One turn: the ready sockets first, then those that were hot. */
   #turn(hot: { source: Source; fd: number; events: number }[]): void {
     this.#inTurn = true;
+    this.#asked = false;
+    this.turnBytes = 0;
+    const near = this.#nearUntil;
     const turns: { source: Source; fd: number; events: number }[] = [];
     this.#polled.collect((fd, events) => {
       const entry = this.#watched.get(fd);
@@ -190,7 +260,8 @@ export class Reactor {
     });
     const ready = new Set(turns.map(({ source }) => source));
     for (const turn of hot) if (!ready.has(turn.source)) turns.push(turn);
-    const end = this.turnEnd = performance.now() + TURN_TIME;
+    const now = performance.now();
+    const end = this.turnEnd = now + TURN_TIME;
     for (const [i, turn] of turns.entries()) {
       if (!this.#sources.has(turn.source)) continue;
       if (turn.source.onReady(turn.fd, turn.events)) this.#hot.push(turn);
@@ -201,6 +272,24 @@ export class Reactor {
       }
     }
     this.#inTurn = false;
+    this.#plan(now, near);
     this.#arm();
+  }
+
+  /** What follows a turn that began at `now`, when answers were looked for until `near`: moderation, as network cards do it. */
+  #plan(now: number, near: number): void {
+    if (this.turnBytes === 0) {
+      this.#dense = false;
+      return;
+    }
+    if (near !== 0) {
+      this.#patience = this.#passed = 0;
+      if (this.#nearUntil === near) this.#nearUntil = 0;
+    }
+    // A timer costs a fraction of a wake-up. Messages that are up to two delays apart are worth one.
+    this.#dense = !this.#asked && now - this.#lastTurn < 2 * this.#maxDelay;
+    this.#lastTurn = now;
+    // A flood: once more before any wait.
+    if (this.turnBytes >= FLOOD) this.#lookAgain = true;
   }
 }

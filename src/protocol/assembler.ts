@@ -1,11 +1,11 @@
 /** Data frames to messages: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
 import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
-import { type DecodeText, decodeText } from "./utf8.ts";
+import { COPYING, type Copying } from "./copying.ts";
 
 /** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
 export class Assembler {
   readonly #maxMessageSize: number;
-  readonly #decodeText: DecodeText;
+  readonly #copying: Copying;
   #opcode = 0;
   #size = 0;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -15,9 +15,9 @@ export class Assembler {
   #text = "";
   #decoder: TextDecoder | null = null;
 
-  constructor(maxMessageSize: number, decode: DecodeText = decodeText) {
+  constructor(maxMessageSize: number, copying: Copying = COPYING) {
     this.#maxMessageSize = maxMessageSize;
-    this.#decodeText = decode;
+    this.#copying = copying;
   }
 
   /** A data frame begins. */
@@ -39,12 +39,12 @@ export class Assembler {
   }
 
   /** The whole message, where all of its bytes are here: the way most go. */
-  whole(bytes: Uint8Array, from: number = 0, to: number = bytes.length): string | Uint8Array<ArrayBuffer> {
+  whole(bytes: Uint8Array, from: number = 0, to: number = bytes.length): string | ArrayBuffer {
     const opcode = this.#opcode;
     this.#opcode = this.#size = 0;
-    if (opcode !== OPCODE_TEXT) return bytes.slice(from, to) as Uint8Array<ArrayBuffer>;
+    if (opcode !== OPCODE_TEXT) return this.#copying.copy(bytes, from, to);
     try {
-      return this.#decodeText(bytes, from, to);
+      return this.#copying.decode(bytes, from, to);
     } catch {
       throw new ProtocolViolation("TEXT_NOT_UTF8");
     }
@@ -87,7 +87,7 @@ export class Assembler {
   }
 
   /** The message's last frame has ended. */
-  finish(): string | Uint8Array<ArrayBuffer> {
+  finish(): string | ArrayBuffer {
     const text = this.#opcode === OPCODE_TEXT;
     const message = text ? this.#text + (this.#decoder === null ? "" : this.#decode(undefined, false)) : this.#joined();
     this.#opcode = this.#size = this.#filled = 0;
@@ -105,7 +105,7 @@ export class Assembler {
     }
   }
 
-  #joined(): Uint8Array<ArrayBuffer> {
+  #joined(): ArrayBuffer {
     const message = new Uint8Array(this.#size);
     let at = 0;
     for (const chunk of this.#chunks) {
@@ -113,6 +113,6 @@ export class Assembler {
       message.set(part, at);
       at += part.length;
     }
-    return message;
+    return message.buffer;
   }
 }

@@ -1,6 +1,6 @@
 /** permessage-deflate, RFC 7692 section 7.2: messages to and from raw DEFLATE streams, which somebody else provides. */
 import { ProtocolViolation } from "./constants.ts";
-import type { DeflateParameters } from "./extensions.ts";
+import { type DeflateParameters, MAX_WINDOW_BITS } from "./extensions.ts";
 
 /** An empty message, compressed. */
 const EMPTY: Uint8Array = Uint8Array.of(0);
@@ -55,7 +55,8 @@ export class MessageInflater {
 
   /** Some of a message's payload; `last` is the end of its last frame. It must stay as it is until it is used up. */
   write(payload: Uint8Array, last: boolean): void {
-    (this.#stream ??= this.#create(this.#parameters.serverMaxWindowBits)).write(payload, last);
+    // Whatever the server's window is: zlib would notice only sometimes, by how the bytes are cut, that it is exceeded.
+    (this.#stream ??= this.#create(MAX_WINDOW_BITS)).write(payload, last);
   }
 
   /**

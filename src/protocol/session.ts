@@ -1,13 +1,13 @@
 /** One side of an open WebSocket: bytes in, events out (RFC 6455). Knows no socket, timer, runtime or libcurl. */
 import { Assembler } from "./assembler.ts";
 import * as P from "./constants.ts";
+import { COPYING, type Copying } from "./copying.ts";
 import type { MessageInflater } from "./deflate.ts";
 import { FrameParser } from "./frame_parser.ts";
-import { type DecodeText, decodeText } from "./utf8.ts";
 
 /** What a session tells, in the order in which it came. A callback that answers false stops {@linkcode Session.receive}. */
 export interface SessionEvents {
-  onMessage(data: string | Uint8Array<ArrayBuffer>): boolean;
+  onMessage(data: string | ArrayBuffer): boolean;
   onPing(payload: Uint8Array<ArrayBuffer>): void;
   onPong(payload: Uint8Array<ArrayBuffer>): boolean;
   /** The peer's close frame; nothing follows it. */
@@ -22,8 +22,8 @@ export interface SessionOptions {
   readonly maxMessageSize: number;
   /** Null without permessage-deflate. */
   readonly inflater: MessageInflater | null;
-  /** How whole texts are decoded; by default {@linkcode decodeText}. */
-  readonly decode?: DecodeText;
+  /** How messages are taken out of what was received; by default {@linkcode COPYING}. */
+  readonly copying?: Copying;
 }
 
 export class Session {
@@ -36,9 +36,9 @@ export class Session {
   #compressed = false;
   #closed = false;
 
-  constructor({ maxMessageSize, inflater, decode = decodeText }: SessionOptions, events: SessionEvents) {
+  constructor({ maxMessageSize, inflater, copying = COPYING }: SessionOptions, events: SessionEvents) {
     this.#parser = new FrameParser(inflater !== null);
-    this.#assembler = new Assembler(maxMessageSize, decode);
+    this.#assembler = new Assembler(maxMessageSize, copying);
     this.#inflater = inflater;
     this.#events = events;
   }
@@ -97,7 +97,7 @@ export class Session {
   }
 
   /** Some of a compressed message's payload; `last` ends it. Answers the message then. */
-  #inflate(payload: Uint8Array, last: boolean): string | Uint8Array<ArrayBuffer> | undefined {
+  #inflate(payload: Uint8Array, last: boolean): string | ArrayBuffer | undefined {
     const inflater = this.#inflater!, assembler = this.#assembler;
     inflater.write(payload, last);
     let bytes = inflater.read();

@@ -84,12 +84,14 @@ export class FastMessageEvent {
   preventDefault(): void {}
   initEvent(): void {}
   initMessageEvent(): void {}
-  /** As `console.log` shows the platform's. */
-  [Symbol.for("nodejs.util.inspect.custom")](): Event {
-    return new MessageEvent("message", { data: this.data, origin: this.origin });
-  }
 }
 Object.setPrototypeOf(FastMessageEvent.prototype, MessageEvent.prototype);
+// As `console.log` shows the platform's.
+Object.defineProperty(FastMessageEvent.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: FastMessageEvent): Event {
+    return new MessageEvent("message", { data: this.data, origin: this.origin });
+  },
+});
 // An event's constructor is how programs make another one like it.
 Reflect.deleteProperty(FastMessageEvent.prototype, "constructor");
 

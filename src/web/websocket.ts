@@ -358,10 +358,11 @@ export class CurlWebSocket extends EventTarget {
     this.dispatchEvent(new Event("open"));
   }
 
-  #onMessage(bytes: string | Uint8Array<ArrayBuffer>): void {
+  #onMessage(message: string | ArrayBuffer): void {
     if (this.#readyState !== 1) return;
-    const data = typeof bytes === "string" ? bytes : this.#binaryType === "blob" ? new Blob([bytes]) : bytes.buffer;
-    this.#iteration?.push(data, bytes.length);
+    const text = typeof message === "string";
+    const data = text || this.#binaryType === "arraybuffer" ? message : new Blob([message]);
+    this.#iteration?.push(data, text ? message.length : message.byteLength);
     if (this.#messages.any) this.#messages.dispatch(new FastMessageEvent(data, this.#origin, this));
   }
 

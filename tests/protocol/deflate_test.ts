@@ -63,12 +63,12 @@ function deflater(parameters: Partial<DeflateParameters> = {}) {
   return { deflater, stream, created };
 }
 
-test("the inflater makes its stream for the first message, with the server's window", () => {
+test("the inflater makes its stream for the first message, with the largest window", () => {
   const { inflater: messages, created } = inflater();
   assertEquals(created, []);
   messages.write(Uint8Array.of(1), false);
   messages.write(Uint8Array.of(2), true);
-  assertEquals(created, [11]);
+  assertEquals(created, [15]);
 });
 
 test("the inflater hands on what is written and read", () => {

@@ -91,7 +91,7 @@ export const places: fc.Arbitrary<number[]> = fc.array(fc.nat({ max: 1_000_000 }
 export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): Event[] {
   const { maxMessageSize = 1 << 20, inflater = null, stop = () => false } = options;
   const events: Event[] = [];
-  const messages: (string | Uint8Array)[] = [];
+  const messages: (string | ArrayBuffer)[] = [];
   const session = new Session({ maxMessageSize, inflater }, {
     onMessage(data) {
       messages.push(data);
@@ -130,7 +130,7 @@ export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): 
   return events.map((event): Event => {
     if (event[0] !== "text") return event;
     const message = messages[next++]!;
-    return typeof message === "string" ? ["text", message] : ["binary", toHex(message)];
+    return typeof message === "string" ? ["text", message] : ["binary", toHex(new Uint8Array(message))];
   });
 }
 

@@ -2,8 +2,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { runtime } from "../../src/curl/ffi.ts";
 import "../../mod.ts";
-import { AsciiScanner, decodeText } from "../../src/protocol/utf8.ts";
-import { decodeMessage } from "../../src/text.ts";
+import { runtimeCopying } from "../../src/copying.ts";
+import { AsciiScanner, COPYING } from "../../src/protocol/copying.ts";
 import { test } from "../support/testing.ts";
 import { property } from "./support.ts";
 
@@ -46,7 +46,7 @@ property(
     } catch {
       // It is to be refused.
     }
-    for (const decode of [decodeText, decodeMessage]) {
+    for (const { decode } of [COPYING, runtimeCopying]) {
       if (expected === undefined) assertThrows(() => decode(from, offset, offset + bytes.length), TypeError);
       else assertEquals(decode(from, offset, offset + bytes.length), expected);
     }
@@ -56,8 +56,22 @@ property(
 test("long text, with U+FFFD in it, with a byte order mark, and with an error at its end", () => {
   const long = "\uFEFFabc\uFFFD漢字😀".repeat(1000);
   const bytes = new TextEncoder().encode(long);
-  assertEquals(decodeMessage(bytes, 0, bytes.length), long);
+  assertEquals(runtimeCopying.decode(bytes, 0, bytes.length), long);
   assertEquals(runtime().utf8(bytes), long);
   const bad = Uint8Array.of(...bytes, 0xe6, 0xbc);
-  assertThrows(() => decodeMessage(bad, 0, bad.length), TypeError);
+  assertThrows(() => runtimeCopying.decode(bad, 0, bad.length), TypeError);
+});
+
+test("binary is copied, from anywhere in a buffer", () => {
+  const bytes = Uint8Array.from({ length: 300 }, (_, i) => i & 255).subarray(7);
+  for (const { copy } of [COPYING, runtimeCopying]) {
+    for (const [from, to] of [[0, 0], [0, 5], [3, 100], [200, 293]] as const) {
+      const copied = copy(bytes, from, to);
+      assertEquals(new Uint8Array(copied), bytes.slice(from, to));
+      assertEquals(copied.byteLength, to - from);
+    }
+  }
+  const copied = runtimeCopying.copy(bytes, 0, 4);
+  bytes.fill(0);
+  assertEquals(new Uint8Array(copied), Uint8Array.of(7, 8, 9, 10));
 });

@@ -1,12 +1,20 @@
-/** Whole texts from their bytes, strictly (RFC 6455 section 8.1). */
+/** Messages out of the bytes they came in, which are used again. */
 
-/** The text of `bytes[from..to)`; throws a `TypeError` where that is not UTF-8. A byte order mark is part of it. */
-export type DecodeText = (bytes: Uint8Array, from: number, to: number) => string;
+/** How that is done; a runtime may know a faster way than the platform's. */
+export interface Copying {
+  /** The text of `bytes[from..to)`; throws a `TypeError` where that is not UTF-8. A byte order mark is part of it. */
+  decode(bytes: Uint8Array, from: number, to: number): string;
+  /** A copy of `bytes[from..to)`. */
+  copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
+}
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** By the platform's `TextDecoder`. */
-export const decodeText: DecodeText = (bytes, from, to) => decoder.decode(bytes.subarray(from, to));
+/** By the platform's own means. */
+export const COPYING: Copying = {
+  decode: (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to)),
+  copy: (bytes: Uint8Array, from: number, to: number): ArrayBuffer => bytes.slice(from, to).buffer as ArrayBuffer,
+};
 
 const NO_WORDS = new Int32Array(0);
 

@@ -1,0 +1,9 @@
+/** All fuzz targets. */
+import type { Target } from "./target.ts";
+import { deflate } from "./targets/deflate.ts";
+import { extensions } from "./targets/extensions.ts";
+import { frameWriter } from "./targets/frame_writer.ts";
+import { handshake } from "./targets/handshake.ts";
+import { session } from "./targets/session.ts";
+
+export const TARGETS: readonly Target[] = [session, handshake, frameWriter, extensions, deflate];
