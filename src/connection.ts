@@ -51,6 +51,7 @@ const LINGER = 1_000;
 /** One a thread: what is read is parsed before anything else is read. */
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 const keys = new MaskingKeys();
+const encoder = new TextEncoder();
 
 export class Connection implements Source {
   readonly #url: URL;
@@ -189,9 +190,25 @@ export class Connection implements Source {
     } else {
       this.#queue.push(opcode | P.RSV1, this.#deflater.deflate(message), keys.next(), length);
     }
+    this.#sent();
+    return true;
+  }
+
+  /** As {@linkcode send}, for text. */
+  sendText(text: string): boolean {
+    if (this.#closeSent || this.#closed) return false;
+    // Compression, and what is too long to be encoded in place, takes the text's bytes.
+    const compressed = this.#deflater !== null && text.length * 3 >= this.#options.deflate!.threshold;
+    if (compressed || !this.#queue.pushText(P.OPCODE_TEXT, text, keys.next())) {
+      return this.send(P.OPCODE_TEXT, encoder.encode(text));
+    }
+    this.#sent();
+    return true;
+  }
+
+  #sent(): void {
     this.#asked = true;
     this.#flushSoon();
-    return true;
   }
 
   ping(payload: Uint8Array): void {
@@ -431,6 +448,7 @@ export class Connection implements Source {
     this.#held = null;
     this.#inflater?.close();
     this.#deflater?.close();
+    this.#queue.close();
     this.#connector?.close();
     if (this.#transport !== null) {
       this.#reactor.watch(this.#transport.fd, this, 0);

@@ -1,16 +1,22 @@
 /** Frames on their way out: gathered into few buffers, counted as WHATWG's `bufferedAmount` counts. */
 import { allocate } from "./curl/ffi.ts";
-import { frameSize, writeFrame } from "./protocol/frame_writer.ts";
+import { frameSize, headerSize, writeFrame, writeHeader } from "./protocol/frame_writer.ts";
+import { mask } from "./protocol/mask.ts";
 
-const CHUNK_SIZE = 64 * 1024;
-/** What one send may take: so that a long message's `bufferedAmount` falls as it goes out. */
-const SEND_SIZE = 256 * 1024;
+/** Buffers come in two sizes: most connections send one small message at a time. */
+const SMALL = 16 * 1024, LARGE = 256 * 1024;
+/** So many of each size are kept for the next one who sends, by all connections of a thread together. */
+const KEPT = 8;
 
 interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
   start: number;
   end: number;
 }
+
+const free: Record<number, Uint8Array<ArrayBuffer>[]> = { [SMALL]: [], [LARGE]: [] };
+
+const encoder = new TextEncoder();
 
 export class SendQueue {
   #chunks: Chunk[] = [];
@@ -37,9 +43,13 @@ export class SendQueue {
 
   /** Queues bytes that are no frame: the handshake's request. */
   pushRaw(bytes: Uint8Array): void {
-    const chunk = this.#room(bytes.length);
-    chunk.bytes.set(bytes, chunk.end);
-    chunk.end += bytes.length;
+    for (let at = 0; at < bytes.length;) {
+      const chunk = this.#room(1, bytes.length - at);
+      const part = bytes.subarray(at, at + chunk.bytes.length - chunk.end);
+      chunk.bytes.set(part, chunk.end);
+      chunk.end += part.length;
+      at += part.length;
+    }
     this.#queued += bytes.length;
   }
 
@@ -48,9 +58,48 @@ export class SendQueue {
    * message before it was compressed, and nothing for a control frame.
    */
   push(opcode: number, payload: Uint8Array, key: number, counted: number): void {
-    const size = frameSize(payload.length);
-    const chunk = this.#room(size);
-    chunk.end = writeFrame(chunk.bytes, chunk.end, opcode, payload, key);
+    const { length } = payload, size = frameSize(length);
+    const chunk = this.#room(Math.min(size, headerSize(length) + 4), size);
+    if (chunk.bytes.length - chunk.end >= size) {
+      chunk.end = writeFrame(chunk.bytes, chunk.end, opcode, payload, key);
+    } else {
+      chunk.end = writeHeader(chunk.bytes, chunk.end, opcode, length, key);
+      for (let at = 0; at < length;) at += this.#append(payload, at, key);
+    }
+    this.#count(size, counted);
+  }
+
+  /** Queues a text message, encoded where it is to be sent from. Answers false for one that is too long for that. */
+  pushText(opcode: number, text: string, key: number): boolean {
+    // A UTF-16 code unit takes up to three bytes.
+    const most = frameSize(text.length * 3);
+    if (most > LARGE) return false;
+    const chunk = this.#room(most, most), { bytes, end } = chunk;
+    // Most text is ASCII: its length is known before.
+    const guess = headerSize(text.length);
+    const { written } = encoder.encodeInto(text, bytes.subarray(end + guess));
+    const header = headerSize(written);
+    if (header !== guess) bytes.copyWithin(end + header, end + guess, end + guess + written);
+    writeHeader(bytes, end, opcode, written, key);
+    chunk.end = end + header + written;
+    mask(bytes, end + header, chunk.end, key);
+    this.#count(header + written, written);
+    return true;
+  }
+
+  /** Appends as much of a payload as one chunk takes, and masks it; answers how much. */
+  #append(payload: Uint8Array, at: number, key: number): number {
+    const chunk = this.#room(1, payload.length - at);
+    const part = payload.subarray(at, at + chunk.bytes.length - chunk.end);
+    chunk.bytes.set(part, chunk.end);
+    const turn = (at & 3) * 8;
+    const turned = turn === 0 ? key : key >>> turn | key << 32 - turn;
+    mask(chunk.bytes, chunk.end, chunk.end + part.length, turned);
+    chunk.end += part.length;
+    return part.length;
+  }
+
+  #count(size: number, counted: number): void {
     this.#queued += size;
     if (counted === 0) return;
     this.#frames.push({ end: this.#queued, size, payload: counted });
@@ -60,8 +109,9 @@ export class SendQueue {
   /** Sends until all is sent or `send` takes nothing. Answers how many bytes went. */
   flush(send: (bytes: Uint8Array) => number): number {
     const before = this.#sent;
-    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
-      const length = this.#retry || Math.min(chunk.end - chunk.start, SEND_SIZE);
+    let done = 0;
+    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[done]) {
+      const length = this.#retry || chunk.end - chunk.start;
       const taken = send(chunk.bytes.subarray(chunk.start, chunk.start + length));
       if (taken === 0) {
         this.#retry = length;
@@ -70,22 +120,36 @@ export class SendQueue {
       this.#retry = 0;
       chunk.start += taken;
       this.#sent += taken;
-      if (chunk.start === chunk.end) this.#chunks.shift();
+      if (chunk.start < chunk.end) continue;
+      release(chunk.bytes);
+      done++;
     }
-    let done = 0;
-    while (done < this.#frames.length && this.#frames[done]!.end <= this.#sent) {
-      this.#payload -= this.#frames[done++]!.payload;
+    if (done > 0) this.#chunks.splice(0, done);
+    let whole = 0;
+    while (whole < this.#frames.length && this.#frames[whole]!.end <= this.#sent) {
+      this.#payload -= this.#frames[whole++]!.payload;
     }
-    if (done > 0) this.#frames.splice(0, done);
+    if (whole > 0) this.#frames.splice(0, whole);
     return this.#sent - before;
   }
 
-  #room(size: number): Chunk {
+  /** Gives the buffers back; what is queued stays counted. */
+  close(): void {
+    for (const { bytes } of this.#chunks.splice(0)) release(bytes);
+  }
+
+  /** A chunk with room for `least` bytes; a new one is small where `wanted` is. */
+  #room(least: number, wanted: number): Chunk {
     const tail = this.#chunks[this.#chunks.length - 1];
-    if (tail !== undefined && tail.bytes.length - tail.end >= size) return tail;
-    // The first buffer is just as large as its frame: most connections send one small message at a time.
-    const chunk = { bytes: allocate(tail === undefined ? size : Math.max(size, CHUNK_SIZE)), start: 0, end: 0 };
+    if (tail !== undefined && tail.bytes.length - tail.end >= least) return tail;
+    const size = tail === undefined && wanted <= SMALL ? SMALL : LARGE;
+    const chunk = { bytes: free[size]!.pop() ?? allocate(size), start: 0, end: 0 };
     this.#chunks.push(chunk);
     return chunk;
   }
+}
+
+function release(bytes: Uint8Array<ArrayBuffer>): void {
+  const kept = free[bytes.length]!;
+  if (kept.length < KEPT) kept.push(bytes);
 }

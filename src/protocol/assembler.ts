@@ -1,6 +1,11 @@
 /** Data frames to messages: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
 import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
-import { COPYING, type Copying } from "./copying.ts";
+import { AsciiScanner, COPYING, type Copying } from "./copying.ts";
+
+const FIRST_CHUNK = 4096;
+const LARGEST_CHUNK = 4 * 1024 * 1024;
+
+const scanner = new AsciiScanner();
 
 /** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
 export class Assembler {
@@ -12,6 +17,8 @@ export class Assembler {
   /** The tail of `#chunks`, and how much of it is filled. */
   #tail: Uint8Array<ArrayBuffer> | null = null;
   #filled = 0;
+  /** How many bytes `#chunks` hold. */
+  #gathered = 0;
   #text = "";
   #decoder: TextDecoder | null = null;
 
@@ -60,41 +67,59 @@ export class Assembler {
     return this.#decoder === null && this.#chunks.length === 0;
   }
 
-  /** Some of the payload. Text is decoded as it comes, so that the first bad byte fails it. */
+  /** Some of the payload. Text is decoded as it comes, so that the first bad byte fails it; ASCII has none. */
   push(bytes: Uint8Array): void {
-    if (this.#opcode === OPCODE_TEXT) {
-      // `ignoreBOM`: a byte order mark is part of the message.
-      this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    if (this.#opcode === OPCODE_TEXT && (this.#decoder !== null || !scanner.isAscii(bytes, 0, bytes.length))) {
+      if (this.#decoder === null) this.#beginDecoding();
       this.#text += this.#decode(bytes, true);
       return;
     }
-    while (bytes.length > 0) {
-      if (this.#tail === null || this.#filled === this.#tail.length) {
-        // Memory follows the bytes that came, never a length that was only announced.
-        const size = Math.max(
-          bytes.length,
-          Math.min(this.#chunks.length === 0 ? 4096 : this.#tail!.length * 2, 1 << 22),
-        );
-        this.#tail = new Uint8Array(size);
-        this.#chunks.push(this.#tail);
-        this.#filled = 0;
-      }
-      const part = bytes.subarray(0, this.#tail.length - this.#filled);
-      this.#tail.set(part, this.#filled);
+    for (let rest = bytes; rest.length > 0;) {
+      if (this.#tail === null || this.#filled === this.#tail.length) this.#grow(rest.length);
+      const part = rest.subarray(0, this.#tail!.length - this.#filled);
+      this.#tail!.set(part, this.#filled);
       this.#filled += part.length;
-      bytes = bytes.subarray(part.length);
+      this.#gathered += part.length;
+      rest = rest.subarray(part.length);
     }
+  }
+
+  /** Memory follows the bytes that came: what was only announced counts up to four times as much. */
+  #grow(length: number): void {
+    const usual = Math.min(this.#tail === null ? FIRST_CHUNK : this.#tail.length * 2, LARGEST_CHUNK);
+    const announced = this.#size - this.#gathered;
+    const size = announced <= Math.max(4 * length, FIRST_CHUNK) ? announced : Math.max(length, usual);
+    this.#tail = new Uint8Array(size);
+    this.#chunks.push(this.#tail);
+    this.#filled = 0;
+  }
+
+  /** The first bytes of a text that are not ASCII have come. `ignoreBOM`: a byte order mark is part of the message. */
+  #beginDecoding(): void {
+    this.#decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    for (const chunk of this.#chunks) this.#text += this.#decode(this.#used(chunk), true);
+    this.#forget();
   }
 
   /** The message's last frame has ended. */
   finish(): string | ArrayBuffer {
-    const text = this.#opcode === OPCODE_TEXT;
-    const message = text ? this.#text + (this.#decoder === null ? "" : this.#decode(undefined, false)) : this.#joined();
-    this.#opcode = this.#size = this.#filled = 0;
+    let message: string | ArrayBuffer;
+    if (this.#decoder !== null) message = this.#text + this.#decode(undefined, false);
+    else {
+      message = this.#joined();
+      if (this.#opcode === OPCODE_TEXT) message = this.#copying.decode(new Uint8Array(message), 0, message.byteLength);
+    }
+    this.#opcode = this.#size = 0;
     this.#text = "";
-    this.#decoder = this.#tail = null;
-    this.#chunks = [];
+    this.#decoder = null;
+    this.#forget();
     return message;
+  }
+
+  #forget(): void {
+    this.#chunks = [];
+    this.#tail = null;
+    this.#filled = this.#gathered = 0;
   }
 
   #decode(bytes: Uint8Array | undefined, stream: boolean): string {
@@ -105,11 +130,17 @@ export class Assembler {
     }
   }
 
+  #used(chunk: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+    return chunk === this.#tail ? chunk.subarray(0, this.#filled) : chunk;
+  }
+
   #joined(): ArrayBuffer {
-    const message = new Uint8Array(this.#size);
+    // The usual case: one frame, whose length was known.
+    if (this.#chunks.length === 1 && this.#filled === this.#tail!.length) return this.#tail!.buffer;
+    const message = new Uint8Array(this.#gathered);
     let at = 0;
     for (const chunk of this.#chunks) {
-      const part = chunk === this.#tail ? chunk.subarray(0, this.#filled) : chunk;
+      const part = this.#used(chunk);
       message.set(part, at);
       at += part.length;
     }

@@ -1,14 +1,18 @@
 /** A client's frames, RFC 6455 section 5.2: always masked, never fragmented. */
 import { mask } from "./mask.ts";
 
-/** The size of a client's frame. */
-export function frameSize(payloadLength: number): number {
-  return payloadLength + (payloadLength < 126 ? 6 : payloadLength < 0x1_0000 ? 8 : 14);
+/** The size of a client's frame header. */
+export function headerSize(payloadLength: number): number {
+  return payloadLength < 126 ? 6 : payloadLength < 0x1_0000 ? 8 : 14;
 }
 
-/** Writes one frame at `at`; answers the offset behind it. `opcode` may have RSV1 set. The payload is copied, not changed. */
-export function writeFrame(into: Uint8Array, at: number, opcode: number, payload: Uint8Array, key: number): number {
-  const { length } = payload;
+/** The size of a client's frame. */
+export function frameSize(payloadLength: number): number {
+  return headerSize(payloadLength) + payloadLength;
+}
+
+/** Writes a frame's header at `at`; answers the offset behind it. `opcode` may have RSV1 set. */
+export function writeHeader(into: Uint8Array, at: number, opcode: number, length: number, key: number): number {
   into[at++] = 0x80 | opcode;
   if (length < 126) {
     into[at++] = 0x80 | length;
@@ -24,7 +28,13 @@ export function writeFrame(into: Uint8Array, at: number, opcode: number, payload
     at += 8;
   }
   for (let shift = 0; shift < 32; shift += 8) into[at++] = key >>> shift & 0xff;
+  return at;
+}
+
+/** Writes one frame at `at`; answers the offset behind it. The payload is copied, not changed. */
+export function writeFrame(into: Uint8Array, at: number, opcode: number, payload: Uint8Array, key: number): number {
+  at = writeHeader(into, at, opcode, payload.length, key);
   into.set(payload, at);
-  mask(into, at, at + length, key);
-  return at + length;
+  mask(into, at, at + payload.length, key);
+  return at + payload.length;
 }

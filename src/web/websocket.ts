@@ -208,6 +208,10 @@ export class CurlWebSocket extends EventTarget {
    */
   send(data: Sendable): void {
     if (arguments.length === 0) throw new TypeError("send() needs data");
+    // The usual case, without a copy between.
+    if (typeof data === "string" && this.#readyState === 1 && this.#sending === null) {
+      if (this.#connection.sendText(data)) return;
+    }
     const blob = data instanceof Blob;
     const binary = blob || args.isBuffer(data);
     // Text is converted first: that may run the caller's code.
