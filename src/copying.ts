@@ -13,5 +13,6 @@ export const runtimeCopying: Copying = {
     to - from <= SHORT && scanner.isAscii(bytes, from, to)
       ? runtime().latin1(bytes, from, to)
       : runtime().utf8(bytes.subarray(from, to)),
+  ascii: (bytes: Uint8Array, from: number, to: number): string => runtime().latin1(bytes, from, to),
   copy: (bytes: Uint8Array, from: number, to: number): ArrayBuffer => runtime().copy(bytes, from, to),
 };

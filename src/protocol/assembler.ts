@@ -2,6 +2,7 @@
 import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
 import { AsciiScanner, COPYING, type Copying } from "./copying.ts";
 
+const MANY_PIECES = 1024;
 const FIRST_CHUNK = 4096;
 const LARGEST_CHUNK = 4 * 1024 * 1024;
 
@@ -20,6 +21,8 @@ export class Assembler {
   /** How many bytes `#chunks` hold. */
   #gathered = 0;
   #text = "";
+  /** What follows `#text`. */
+  #pieces: string[] = [];
   #decoder: TextDecoder | null = null;
 
   constructor(maxMessageSize: number, copying: Copying = COPYING) {
@@ -64,16 +67,12 @@ export class Assembler {
 
   /** Whether nothing of the message has been pushed. */
   get empty(): boolean {
-    return this.#decoder === null && this.#chunks.length === 0;
+    return this.#pieces.length === 0 && this.#text === "" && this.#chunks.length === 0;
   }
 
-  /** Some of the payload. Text is decoded as it comes, so that the first bad byte fails it; ASCII has none. */
+  /** Some of the payload. Text is decoded as it comes, so that the first bad byte fails it. */
   push(bytes: Uint8Array): void {
-    if (this.#opcode === OPCODE_TEXT && (this.#decoder !== null || !scanner.isAscii(bytes, 0, bytes.length))) {
-      if (this.#decoder === null) this.#beginDecoding();
-      this.#text += this.#decode(bytes, true);
-      return;
-    }
+    if (this.#opcode === OPCODE_TEXT) return this.#addText(bytes);
     for (let rest = bytes; rest.length > 0;) {
       if (this.#tail === null || this.#filled === this.#tail.length) this.#grow(rest.length);
       const part = rest.subarray(0, this.#tail!.length - this.#filled);
@@ -94,21 +93,28 @@ export class Assembler {
     this.#filled = 0;
   }
 
-  /** The first bytes of a text that are not ASCII have come. `ignoreBOM`: a byte order mark is part of the message. */
-  #beginDecoding(): void {
-    this.#decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    for (const chunk of this.#chunks) this.#text += this.#decode(this.#used(chunk), true);
-    this.#forget();
+  #addText(bytes: Uint8Array): void {
+    let piece: string;
+    if (this.#decoder === null && scanner.isAscii(bytes, 0, bytes.length)) {
+      piece = this.#copying.ascii(bytes, 0, bytes.length);
+    } else {
+      // `ignoreBOM`: a byte order mark is part of the message.
+      this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+      piece = this.#decode(bytes, true);
+    }
+    // A sum of strings is a tree in both engines, of some 32 bytes a node: pieces of a byte are not to be nodes.
+    if (this.#pieces.push(piece) === MANY_PIECES) this.#text = this.#wholeText();
+  }
+
+  #wholeText(): string {
+    return this.#text + this.#pieces.splice(0).join("");
   }
 
   /** The message's last frame has ended. */
   finish(): string | ArrayBuffer {
-    let message: string | ArrayBuffer;
-    if (this.#decoder !== null) message = this.#text + this.#decode(undefined, false);
-    else {
-      message = this.#joined();
-      if (this.#opcode === OPCODE_TEXT) message = this.#copying.decode(new Uint8Array(message), 0, message.byteLength);
-    }
+    const text = this.#opcode === OPCODE_TEXT;
+    if (this.#decoder !== null) this.#pieces.push(this.#decode(undefined, false));
+    const message = text ? this.#wholeText() : this.#joined();
     this.#opcode = this.#size = 0;
     this.#text = "";
     this.#decoder = null;

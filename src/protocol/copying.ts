@@ -4,6 +4,8 @@
 export interface Copying {
   /** The text of `bytes[from..to)`; throws a `TypeError` where that is not UTF-8. A byte order mark is part of it. */
   decode(bytes: Uint8Array, from: number, to: number): string;
+  /** The text of `bytes[from..to)`, which are ASCII. */
+  ascii(bytes: Uint8Array, from: number, to: number): string;
   /** A copy of `bytes[from..to)`. */
   copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
 }
@@ -13,6 +15,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** By the platform's own means. */
 export const COPYING: Copying = {
   decode: (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to)),
+  ascii: (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to)),
   copy: (bytes: Uint8Array, from: number, to: number): ArrayBuffer => bytes.slice(from, to).buffer as ArrayBuffer,
 };
 
@@ -37,6 +40,7 @@ export class AsciiScanner {
     let word = byteOffset + from >> 2;
     // Words would reach beyond a text of less than four bytes.
     if (word < end) {
+      for (; word + 4 <= end; word += 4) all |= words[word]! | words[word + 1]! | words[word + 2]! | words[word + 3]!;
       for (; word < end; word++) all |= words[word]!;
       from = (word << 2) - byteOffset;
     }

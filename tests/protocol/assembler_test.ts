@@ -222,3 +222,10 @@ test("the limit is on the sum of a message's bytes, and counted before they are 
   new Assembler(0).count(0);
   new Assembler(Infinity).count(2 ** 63);
 });
+
+test("text in thousands of pieces of one byte is the same text, ASCII or not", () => {
+  for (const text of ["abc".repeat(1500), `${"abc".repeat(900)}é漢😀`.repeat(2), "é".repeat(2100)]) {
+    const bytes = new TextEncoder().encode(text);
+    assertEquals(assemble(OPCODE_TEXT, Array.from(bytes, (byte) => Uint8Array.of(byte))), text);
+  }
+});
