@@ -1,7 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { CurlWebSocket, libcurl } from "../../mod.ts";
 import { Reactor, type ReadySetKind } from "../../src/curl/reactor.ts";
+import { loadCurl } from "../../src/curl/library.ts";
 import { closed, message, next, opened } from "../support/events.ts";
+import { frame, Opcode } from "../support/frames.ts";
+import { RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
@@ -69,4 +72,43 @@ test("the iterator pauses reading at highWaterMark and misses nothing", async ()
   }
   assertEquals(count, 300);
   assert(paused > 0, "reading was never paused");
+});
+
+test("a dense stream takes many messages a wake-up, unless maxReceiveDelay is 0", async () => {
+  await using server = await RawServer.start();
+  const wakeups = async (maxReceiveDelay: number) => {
+    const socket = new CurlWebSocket(server.url(), { maxReceiveDelay });
+    let count = 0;
+    const all = new Promise<void>((resolve) => {
+      socket.onmessage = () => {
+        if (++count === 1500) resolve();
+      };
+    });
+    const peer = await server.connection();
+    await peer.accept();
+    const reactor = Reactor.of(loadCurl());
+    const before = reactor.wakeups;
+    for (let sent = 0; sent < 1500; sent++) {
+      await peer.send(frame(Opcode.text, "x"));
+      // Some 5,000 a second, on the loop that receives them: each is alone in its packet.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await all;
+    socket.terminate();
+    return reactor.wakeups - before;
+  };
+  const moderated = await wakeups(1), immediate = await wakeups(0);
+  assert(moderated < 500, `${moderated} wake-ups`);
+  assert(immediate > 0);
+});
+
+test("messages of sockets with and without maxReceiveDelay all come, and answers too", async () => {
+  await using server = await WsServer.start();
+  const sockets = [0, 1, 5].map((maxReceiveDelay) => new CurlWebSocket(server.url("/echo"), { maxReceiveDelay }));
+  await Promise.all(sockets.map(opened));
+  for (let round = 0; round < 200; round++) {
+    for (const socket of sockets) socket.send(String(round));
+    assertEquals(await Promise.all(sockets.map(message)), sockets.map(() => String(round)));
+  }
+  for (const socket of sockets) socket.terminate();
 });
