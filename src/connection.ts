@@ -8,7 +8,7 @@ import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import { CurlWebSocketError } from "./errors.ts";
 import * as P from "./protocol/constants.ts";
-import { MessageDeflater, MessageInflater } from "./protocol/deflate.ts";
+import { MessageInflater } from "./protocol/deflate.ts";
 import {
   acceptFor,
   type Agreement,
@@ -17,11 +17,10 @@ import {
   makeKey,
   ResponseReader,
 } from "./protocol/handshake.ts";
-import { MaskingKeys } from "./protocol/mask.ts";
 import { Session } from "./protocol/session.ts";
-import { SendQueue } from "./send_queue.ts";
+import { Outgoing } from "./outgoing.ts";
 import { runtimeCopying } from "./copying.ts";
-import { createDeflate, createInflate, loadZlib } from "./zlib.ts";
+import { createInflate, loadZlib } from "./zlib.ts";
 
 /** How a connection ended. */
 export interface CloseResult {
@@ -50,8 +49,6 @@ const LINGER = 1_000;
 
 /** One a thread: what is read is parsed before anything else is read. */
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
-const keys = new MaskingKeys();
-const encoder = new TextEncoder();
 
 export class Connection implements Source {
   readonly #url: URL;
@@ -59,12 +56,11 @@ export class Connection implements Source {
   readonly #handler: ConnectionHandler;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
-  readonly #queue: SendQueue = new SendQueue();
+  readonly #out: Outgoing = new Outgoing();
   /** Null before the handshake is done. */
   #session: Session | null = null;
   /** Null without permessage-deflate. */
   #inflater: MessageInflater | null = null;
-  #deflater: MessageDeflater | null = null;
   #connector: Connector | null = null;
   #transport: Transport | null = null;
   /** Reads the handshake's answer; null before and after. */
@@ -83,7 +79,6 @@ export class Connection implements Source {
   #flushing = false;
   /** Whether what is queued may have an answer. */
   #asked = false;
-  #closeSent = false;
   #closeReceived: { code: number; reason: string } | null = null;
   /** Set when the peer broke the protocol: what will be told when our close frame is out. */
   #failure: CurlWebSocketError | null = null;
@@ -106,7 +101,7 @@ export class Connection implements Source {
   }
 
   get bufferedAmount(): number {
-    return this.#queue.bufferedAmount;
+    return this.#out.queue.bufferedAmount;
   }
 
   get paused(): boolean {
@@ -171,7 +166,7 @@ export class Connection implements Source {
     this.#response = new ResponseReader(accept, offer);
     this.#reactor.attach(this, this.#options.maxReceiveDelay);
     this.#reactor.setRef(this, this.#refed);
-    this.#queue.pushRaw(buildRequest(this.#url, key, offer, this.#options.headers));
+    this.#out.queue.pushRaw(buildRequest(this.#url, key, offer, this.#options.headers));
     const { handshakeTimeout } = this.#options;
     this.#limit(handshakeTimeout, () => {
       const message = `${this.#url.host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
@@ -183,25 +178,16 @@ export class Connection implements Source {
 
   /** Queues a message; its bytes are copied. Answers false where it is too late. */
   send(opcode: number, message: Uint8Array): boolean {
-    if (this.#closeSent || this.#closed) return false;
-    const { length } = message;
-    if (this.#deflater === null || length < this.#options.deflate!.threshold) {
-      this.#queue.push(opcode, message, keys.next(), length);
-    } else {
-      this.#queue.push(opcode | P.RSV1, this.#deflater.deflate(message), keys.next(), length);
-    }
+    if (this.#out.closeSent || this.#closed) return false;
+    this.#out.message(opcode, message);
     this.#sent();
     return true;
   }
 
   /** As {@linkcode send}, for text. */
   sendText(text: string): boolean {
-    if (this.#closeSent || this.#closed) return false;
-    // Compression, and what is too long to be encoded in place, takes the text's bytes.
-    const compressed = this.#deflater !== null && text.length * 3 >= this.#options.deflate!.threshold;
-    if (compressed || !this.#queue.pushText(P.OPCODE_TEXT, text, keys.next())) {
-      return this.send(P.OPCODE_TEXT, encoder.encode(text));
-    }
+    if (this.#out.closeSent || this.#closed) return false;
+    this.#out.text(text);
     this.#sent();
     return true;
   }
@@ -230,7 +216,7 @@ export class Connection implements Source {
 
   /** Stops reading, after the message being handled: TCP makes the sender wait. */
   pause(): void {
-    if (this.#paused || this.#closeSent || this.#closed) return;
+    if (this.#paused || this.#out.closeSent || this.#closed) return;
     this.#paused = true;
     this.#watch();
   }
@@ -318,13 +304,12 @@ export class Connection implements Source {
     const { maxMessageSize } = this.#options;
     if (deflate !== null) {
       const zlib = loadZlib()!;
-      const { level, memLevel } = this.#options.deflate!;
       this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
-      this.#deflater = new MessageDeflater(deflate, (bits) => createDeflate(zlib, bits, level, memLevel));
+      this.#out.compress(zlib, deflate, this.#options.deflate!);
     }
     this.#session = new Session({ maxMessageSize, inflater: this.#inflater, copying: runtimeCopying }, {
       onMessage: (data) => {
-        if (this.#closeSent || this.#failure !== null) return true;
+        if (this.#out.closeSent || this.#failure !== null) return true;
         this.#handler.onMessage(data);
         return this.#goOn();
       },
@@ -368,21 +353,15 @@ export class Connection implements Source {
   }
 
   #control(opcode: number, payload: Uint8Array): void {
-    if (this.#closeSent || this.#closed) return;
-    this.#queue.push(opcode, payload, keys.next(), 0);
+    if (this.#out.closeSent || this.#closed) return;
+    this.#out.control(opcode, payload);
     this.#flushSoon();
   }
 
   #sendClose(code: number, reason: Uint8Array): void {
-    if (this.#closeSent) return;
-    const payload = new Uint8Array(code === 0 ? 0 : 2 + reason.length);
-    if (code !== 0) {
-      payload[0] = code >> 8;
-      payload[1] = code & 0xff;
-      payload.set(reason, 2);
-    }
-    this.#control(P.OPCODE_CLOSE, payload);
-    this.#closeSent = true;
+    if (this.#out.closeSent || this.#closed) return;
+    this.#out.closeFrame(code, reason);
+    this.#flushSoon();
   }
 
   /** Bounds the wait for the peer's close frame, and for its end of TCP. */
@@ -407,9 +386,9 @@ export class Connection implements Source {
     const transport = this.#transport;
     if (transport === null || this.#closed) return;
     try {
-      const sent = this.#queue.flush((bytes) => transport.send(bytes));
+      const sent = this.#out.queue.flush((bytes) => transport.send(bytes));
       // A peer that still takes what was queued before the close frame is given more time.
-      if (sent > 0 && this.#closeSent && this.#failure === null) this.#awaitPeer();
+      if (sent > 0 && this.#out.closeSent && this.#failure === null) this.#awaitPeer();
       if (sent > 0 && this.#asked) {
         this.#asked = false;
         this.#reactor.expectAnswer();
@@ -423,7 +402,7 @@ export class Connection implements Source {
 
   #watch(): void {
     if (this.#transport === null || this.#closed) return;
-    const events = (this.#paused ? 0 : READABLE) | (this.#queue.empty ? 0 : WRITABLE);
+    const events = (this.#paused ? 0 : READABLE) | (this.#out.queue.empty ? 0 : WRITABLE);
     this.#reactor.watch(this.#transport.fd, this, events);
   }
 
@@ -447,8 +426,7 @@ export class Connection implements Source {
     this.#stopListening();
     this.#held = null;
     this.#inflater?.close();
-    this.#deflater?.close();
-    this.#queue.close();
+    this.#out.close();
     this.#connector?.close();
     if (this.#transport !== null) {
       this.#reactor.watch(this.#transport.fd, this, 0);

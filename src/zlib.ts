@@ -54,7 +54,8 @@ const LLP64: Layout = { bytes: 88, nextOut: 4, availOut: 6, message: 8, dataType
 /** So much is given to zlib, and taken from it, with one call. */
 const BUFFER_SIZE = 64 * 1024;
 
-interface Zlib extends Symbols<typeof ZLIB_SYMBOLS> {
+/** The opened library. */
+export interface Zlib extends Symbols<typeof ZLIB_SYMBOLS> {
   readonly path: string;
   readonly version: string;
   readonly layout: Layout;

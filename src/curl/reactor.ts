@@ -50,7 +50,8 @@ export class Reactor {
   readonly #multi: Pointer;
   readonly #watched: Map<number, { source: Source; events: number }> = new Map();
   readonly #sources: Map<Source, { refed: boolean; maxDelay: number }> = new Map();
-  /** The least `maxReceiveDelay` of the sources. */
+  /** How many sources have which `maxReceiveDelay`, and the least of them. */
+  readonly #delays: Map<number, number> = new Map();
   #maxDelay = Infinity;
   readonly #kind: ReadySetKind;
   #refs = 0;
@@ -94,24 +95,35 @@ export class Reactor {
 
   /**
    * Registers a source, before it watches a socket. What it receives waits for `maxDelay` ms at most, where it comes
-   * densely; a source that receives no messages says nothing. The process lives while a source that is `ref`ed is attached. */
+   * densely; a source that receives no messages says nothing. The process lives while a source that is `ref`ed is
+   * attached.
+   */
   attach(source: Source, maxDelay: number = Infinity): void {
     this.#sources.set(source, { refed: false, maxDelay });
-    this.#maxDelay = Math.min(this.#maxDelay, maxDelay);
+    this.#countDelay(maxDelay, 1);
     this.setRef(source, true);
     this.#arm();
   }
 
   /** Forgets a source. Its sockets must no longer be watched. */
   detach(source: Source): void {
+    const entry = this.#sources.get(source);
+    if (entry === undefined) return;
     this.setRef(source, false);
     this.#sources.delete(source);
-    this.#maxDelay = Math.min(Infinity, ...Array.from(this.#sources.values(), ({ maxDelay }) => maxDelay));
+    this.#countDelay(entry.maxDelay, -1);
     this.#hot = this.#hot.filter((hot) => hot.source !== source);
     if (this.#sources.size === 0) {
       this.#stopTimer();
       this.#wake();
     }
+  }
+
+  #countDelay(delay: number, change: 1 | -1): void {
+    const count = (this.#delays.get(delay) ?? 0) + change;
+    if (count > 0) this.#delays.set(delay, count);
+    else this.#delays.delete(delay);
+    this.#maxDelay = Math.min(Infinity, ...this.#delays.keys());
   }
 
   setRef(source: Source, refed: boolean): void {
