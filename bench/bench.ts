@@ -9,7 +9,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import pc from "picocolors";
-import { findPeers, type Peer } from "./peers.ts";
+import { findPeers, type Peer, takesPart } from "./peers.ts";
 import type { Command, Measured } from "./protocol.ts";
 import { type Scenario, SCENARIOS } from "./scenarios.ts";
 import { drawBars } from "./svg.ts";
@@ -117,7 +117,7 @@ async function runScenario(
   const rows: Row[] = peers.map(({ name }) => ({ peer: name, rounds: [], value: null, ratio: null }));
   const started: (Child | null)[] = [];
   for (const peer of peers) {
-    const child = new Child(peer.command, { NODE_TLS_REJECT_UNAUTHORIZED: "0" });
+    const child = new Child(peer.command, { NODE_TLS_REJECT_UNAUTHORIZED: "0", ...peer.env });
     started.push(child);
     await child.read(60_000).catch((error) => {
       rows[started.length - 1]!.error = error.message;
@@ -231,8 +231,11 @@ async function main(): Promise<number> {
   const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
   const seconds = Number(values.seconds ?? (values.quick ? 0.4 : 1));
   if (!(rounds >= 1) || !(seconds > 0)) throw new Error("--rounds and --seconds must be numbers above 0");
-  const found = await findPeers();
   const wanted = values.peers?.split(",");
+  const { peers: found, skipped } = findPeers({
+    includes: (name) => wanted?.includes(name) ?? !values.quick,
+    install: !values.list,
+  });
   const peers = found.filter(({ name, quick }) => wanted ? wanted.includes(name) : quick || !values.quick);
   const only = values.only?.split(",");
   const scenarios = SCENARIOS.filter(({ name, quick, tls }) =>
@@ -241,8 +244,10 @@ async function main(): Promise<number> {
   if (values.list) {
     for (const { name, title } of SCENARIOS) console.log(`${name.padEnd(24)}${title}`);
     for (const { name, version } of found) console.log(`${pc.bold(name.padEnd(24))}${version}`);
+    for (const { name, why } of skipped) console.log(pc.dim(`${name.padEnd(24)}left out: ${why}`));
     return 0;
   }
+  for (const { name, why } of skipped) console.error(pc.yellow(`left out: ${name}: ${why}`));
   if (peers.length === 0) throw new Error(`no such peer; found are ${found.map(({ name }) => name).join(", ")}`);
   if (scenarios.length === 0) throw new Error("no such scenario; see --list");
   const started = performance.now();
@@ -253,7 +258,8 @@ async function main(): Promise<number> {
   const results: Result[] = [];
   for (const [index, scenario] of scenarios.entries()) {
     const label = `[${index + 1}/${scenarios.length}]`;
-    const able = peers.filter(({ actions }) => actions.includes(scenario.command.action));
+    const able = peers.filter((peer) => takesPart(peer, scenario.command, values.tls));
+    if (able.length === 0) continue;
     const result = await runScenario(scenario, able, { url, tls: values.tls, rounds, seconds, label });
     progress("");
     print(result);

@@ -1,69 +1,102 @@
 /** The clients that are compared, as far as this machine has them. */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findRuntimes } from "./demo/runtimes.ts";
+import { findRuntimes, type Runtime } from "./demo/runtimes.ts";
+import { findImpers, findNodeWs, nodeVersion } from "./peers/node.ts";
+import { findPythonPeers } from "./peers/python.ts";
 import type { Command } from "./protocol.ts";
+
+/**
+ * What a peer may be without. `thousands` is of connections that share a dense feed: more than 1,000, which it does not
+ * keep up with; `options` stands for scenarios that vary an option of CurlWebSocket.
+ */
+export type Lack = "deflate" | "tls" | "connections" | "thousands" | "flood" | "json" | "options";
 
 export interface Peer {
   /** The runtime, then the client. */
   name: string;
   version: string;
   command: string[];
+  env?: Record<string, string>;
   actions: Command["action"][];
+  lacks?: Lack[];
   /** In `--quick`. */
   quick: boolean;
 }
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = dirname(here);
-const ALL: Command["action"][] = ["receive", "roundTrip", "send", "idle"];
-
-export function findPeers(): Promise<Peer[]> {
-  const worker = join(here, "peers", "worker.ts");
-  const peers: Peer[] = [];
-  const runtimes = findRuntimes();
-  for (const { name, version, command, args } of runtimes) {
-    const run = name === "deno" ? [command, ...args, "--unsafely-ignore-certificate-errors"] : [command, ...args];
-    for (const client of ["curlws", "native", "ws"]) {
-      peers.push({
-        name: `${name} ${client}`,
-        version: `${name} ${version}`,
-        command: [...run, worker, client],
-        actions: ALL,
-        quick: client !== "ws",
-      });
-    }
-  }
-  const node = nodeWorker(worker, runtimes.find(({ name }) => name === "bun")?.command);
-  if (node !== undefined) {
-    peers.push({
-      name: "node ws",
-      version: node.version,
-      command: ["node", node.path, "ws"],
-      actions: ALL,
-      quick: true,
-    });
-  }
-  return Promise.resolve(peers);
+export interface Found {
+  peers: Peer[];
+  skipped: { name: string; why: string }[];
 }
 
-/** Node 20 takes no TypeScript: Bun's bundler makes JavaScript of the worker. */
-function nodeWorker(worker: string, bun: string | undefined): { path: string; version: string } | undefined {
-  const { status, stdout } = spawnSync("node", ["--version"], { encoding: "utf8" });
-  if (status !== 0 || bun === undefined) return undefined;
-  const folder = join(root, ".cache", "bench");
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "worker.mjs");
-  const args = [
-    "build",
-    worker,
-    "--target=node",
-    "--packages=external",
-    "--external=../../mod.ts",
-    `--outfile=${path}`,
-  ];
-  const built = spawnSync(bun, args, { encoding: "utf8" });
-  return built.status === 0 && existsSync(path) ? { path, version: `node ${stdout.trim().slice(1)}` } : undefined;
+export interface Wanted {
+  includes(name: string): boolean;
+  /** Whether what is missing may be installed. */
+  install: boolean;
+}
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = dirname(here);
+const inPeers = (file: string) => join(here, "peers", file);
+const ALL: Command["action"][] = ["receive", "roundTrip", "send", "idle"];
+
+/** What a scenario asks of a peer beyond its action. */
+function needs({ deflate, connections = 1, rate, action, kind, options }: Omit<Command, "url" | "seconds" | "warmUp">) {
+  const list: Lack[] = [];
+  if (deflate) list.push("deflate");
+  if (connections > 1) list.push("connections");
+  if (connections > 1000) list.push("thousands");
+  if (action === "receive" && rate === 0) list.push("flood");
+  if (kind === "json") list.push("json");
+  if (options !== undefined) list.push("options");
+  return list;
+}
+
+/** Whether a peer can take part in a scenario. */
+export function takesPart(peer: Peer, command: Parameters<typeof needs>[0], tls: boolean): boolean {
+  const lacks = peer.lacks ?? [];
+  return peer.actions.includes(command.action) && !(tls && lacks.includes("tls")) &&
+    !needs(command).some((need) => lacks.includes(need));
+}
+
+function peersOf({ name, version, command, args }: Runtime): Peer[] {
+  const run = name === "deno" ? [command, ...args, "--unsafely-ignore-certificate-errors"] : [command, ...args];
+  const sockets = ["curlws", "native", "ws"].map((client): Peer => ({
+    name: `${name} ${client}`,
+    version: `${name} ${version}`,
+    command: [...run, inPeers("worker.ts"), client],
+    actions: ALL,
+    // Deno's own offers no compression: it would be sent more bytes, and inflate none.
+    lacks: name === "deno" && client === "native" ? ["deflate"] : [],
+    quick: client !== "ws",
+  }));
+  const loops = ["busy", "sleep-1ms", "adaptive"].map((strategy): Peer => ({
+    name: `${name} ${strategy}`,
+    version: `${name} ${version}`,
+    command: [...run, inPeers("loops.ts"), strategy],
+    actions: ["receive"],
+    lacks: ["deflate", "tls", "connections", "flood", "json", "options"],
+    quick: false,
+  }));
+  return [...sockets, ...loops];
+}
+
+/** The runtimes' peers, and of those that have to be installed first the wanted ones. */
+export function findPeers(wanted: Wanted): Found {
+  const runtimes = findRuntimes();
+  const peers = runtimes.flatMap(peersOf);
+  const python = findPythonPeers(root, inPeers("worker.py"), wanted);
+  const skipped = [...python.skipped];
+  const bun = runtimes.find(({ name }) => name === "bun")?.command, node = nodeVersion();
+  if (bun !== undefined && node !== undefined) {
+    const ws = findNodeWs(root, inPeers("worker.ts"), bun, node);
+    if (ws !== undefined) peers.push(ws);
+    const impers = findImpers(root, inPeers("impers.ts"), bun, node, wanted);
+    peers.push(...impers.peers);
+    skipped.push(...impers.skipped);
+  } else {
+    const why = node === undefined ? "there is no Node" : "there is no Bun, whose bundler makes its JavaScript";
+    skipped.push({ name: "node ws", why });
+  }
+  return { peers: [...peers, ...python.peers], skipped };
 }

@@ -1,6 +1,7 @@
 /** One measurement: `client.ts STRATEGY URL SECONDS` connects, warms up, measures and prints one JSON line. */
 import process from "node:process";
 import { epochNow } from "./clock.ts";
+import { makePause } from "./pauses.ts";
 import { RawConnection } from "./raw_curl.ts";
 import { startUsage } from "./usage.ts";
 
@@ -39,30 +40,10 @@ function report(usage: ReturnType<ReturnType<typeof startUsage>>, polls: number 
   process.exit(0);
 }
 
-const sleepCell = new Int32Array(new SharedArrayBuffer(4));
-
-function sleep(milliseconds: number): void {
-  Atomics.wait(sleepCell, 0, 0, milliseconds);
-}
-
-/** Returns what to do after a poll, told whether it brought bytes. */
-function makePause(): (got: boolean) => void {
-  if (strategy === "busy") return () => {};
-  if (strategy === "sleep-1ms") return (got) => got || sleep(1);
-  let gap = 20;
-  let last = performance.now();
-  return (got) => {
-    if (!got) return sleep(Math.min(10, Math.max(0.1, gap / 2)));
-    const now = performance.now();
-    gap = now - last;
-    last = now;
-  };
-}
-
 /** Polls libcurl in a loop that never goes back to the event loop. */
 async function runLoop(): Promise<void> {
   const connection = await RawConnection.open(url);
-  const pause = makePause();
+  const pause = makePause(strategy);
   const runFor = (milliseconds: number) => {
     const end = performance.now() + milliseconds;
     while (performance.now() < end) pause(connection.poll(onText));

@@ -12,6 +12,7 @@ interface Curl {
   recv(offset: number): number;
   send(bytes: Uint8Array<ArrayBuffer>): number;
   received(): number;
+  cleanup(): void;
 }
 
 interface DenoFfi {
@@ -50,6 +51,7 @@ function connectDeno(ffi: DenoFfi, url: string, buffer: Uint8Array<ArrayBuffer>)
     curl_easy_perform: { parameters: ["pointer"], result: "i32" },
     curl_easy_recv: { parameters: ["pointer", "pointer", "usize", "buffer"], result: "i32" },
     curl_easy_send: { parameters: ["pointer", "buffer", "usize", "buffer"], result: "i32" },
+    curl_easy_cleanup: { parameters: ["pointer"], result: "void" },
   });
   const { curl_easy_recv: easyRecv, curl_easy_send: easySend } = symbols;
   check(symbols.curl_global_init(BigInt(CURL_GLOBAL_ALL)), "curl_global_init");
@@ -69,6 +71,7 @@ function connectDeno(ffi: DenoFfi, url: string, buffer: Uint8Array<ArrayBuffer>)
     },
     send: (bytes) => easySend(easy, bytes, BigInt(bytes.length), countBytes) as number,
     received: () => Number(count[0]),
+    cleanup: () => void symbols.curl_easy_cleanup(easy),
   };
 }
 
@@ -82,6 +85,7 @@ async function connectBun(url: string, buffer: Uint8Array<ArrayBuffer>): Promise
     curl_easy_perform: { args: ["ptr"], returns: "i32" },
     curl_easy_recv: { args: ["ptr", "ptr", "usize", "ptr"], returns: "i32" },
     curl_easy_send: { args: ["ptr", "ptr", "usize", "ptr"], returns: "i32" },
+    curl_easy_cleanup: { args: ["ptr"], returns: "void" },
   });
   const { curl_easy_recv: easyRecv, curl_easy_send: easySend } = symbols;
   check(symbols.curl_global_init(CURL_GLOBAL_ALL), "curl_global_init");
@@ -99,6 +103,7 @@ async function connectBun(url: string, buffer: Uint8Array<ArrayBuffer>): Promise
     recv: (offset) => easyRecv(easy, base + offset, buffer.length - offset, countPointer) as number,
     send: (bytes) => easySend(easy, ffi.ptr(bytes), bytes.length, countPointer) as number,
     received: () => Number(count[0]),
+    cleanup: () => void symbols.curl_easy_cleanup(easy),
   };
 }
 
@@ -116,13 +121,13 @@ export class RawConnection {
   }
 
   static async open(url: string): Promise<RawConnection> {
-    const { host, pathname } = new URL(url);
+    const { host, pathname, search } = new URL(url);
     const buffer = new Uint8Array(1 << 17);
     const deno = (globalThis as { Deno?: DenoFfi }).Deno;
     const target = `http://${host}`;
     const curl = deno ? connectDeno(deno, target, buffer) : await connectBun(target, buffer);
     const request = [
-      `GET ${pathname} HTTP/1.1`,
+      `GET ${pathname}${search} HTTP/1.1`,
       `Host: ${host}`,
       "Upgrade: websocket",
       "Connection: Upgrade",
@@ -132,6 +137,11 @@ export class RawConnection {
     ].join("\r\n");
     check(curl.send(encoder.encode(request)), "curl_easy_send");
     return new RawConnection(curl, buffer);
+  }
+
+  /** Once: libcurl's handle is gone after it. */
+  close(): void {
+    this.#curl.cleanup();
   }
 
   /** Returns whether bytes came. */

@@ -4,10 +4,10 @@
  * process's, all threads.
  */
 import process from "node:process";
-import { createInterface } from "node:readline";
-import { Bench } from "tinybench";
 import { cpuNow } from "../cpu_clock.ts";
+import { epochNow } from "../demo/clock.ts";
 import type { Command, Measured } from "../protocol.ts";
+import { answer, measure, quantiles } from "./measure.ts";
 
 /** What the peers have in common. */
 interface Socket {
@@ -61,31 +61,6 @@ function drop(socket: Socket): void {
   else socket.close();
 }
 
-/** Runs `task`, which handles `batch` messages, again and again; the figures are a message's. */
-async function measure(command: Command, task: () => Promise<void>): Promise<Measured> {
-  const { batch, seconds, rate } = command;
-  for (const end = performance.now() + command.warmUp; performance.now() < end;) await task();
-  const paced = rate > 0;
-  const bench = new Bench({
-    now: cpuNow,
-    warmup: false,
-    throws: true,
-    // A paced feed leaves the CPU idle: there the clock says little about how long a run takes.
-    time: paced ? 0 : seconds * 1000,
-    iterations: paced ? Math.max(1, Math.ceil(rate * seconds / batch)) : 4,
-  });
-  let runs = 0;
-  bench.add("batch", async () => {
-    await task();
-    runs++;
-  });
-  const cpu = cpuNow(), wall = performance.now();
-  await bench.run();
-  const cpuMs = cpuNow() - cpu, wallMs = performance.now() - wall;
-  const messages = runs * batch;
-  return { messages, wallMs, cpuMs, cpuUs: cpuMs * 1000 / messages, perSecond: messages / wallMs * 1000 };
-}
-
 /** Messages of a feed, over one connection or many. */
 async function receive(make: Make, command: Command): Promise<Measured> {
   const { batch, connections = 1, stamped = 0 } = command;
@@ -94,8 +69,9 @@ async function receive(make: Make, command: Command): Promise<Measured> {
   const latencies: number[] = [];
   const onmessage = ({ data }: { data: unknown }) => {
     bytes += typeof data === "string" ? data.length : (data as ArrayBuffer).byteLength;
-    if (stamped > 0 && ++count % stamped === 0) {
-      latencies.push(performance.timeOrigin + performance.now() - Number((data as string).slice(0, 17)));
+    count++;
+    if (stamped > 0 && count % stamped === 0) {
+      latencies.push(epochNow() - Number((data as string).slice(0, 17)));
     }
     if (--left === 0) resume();
   };
@@ -109,13 +85,19 @@ async function receive(make: Make, command: Command): Promise<Measured> {
     sockets.push(socket);
   }
   const result = await measure(command, () => {
-    left = batch;
-    return new Promise((resolve) => resume = resolve);
+    left += batch; // what came since the last batch was full counts
+    return left <= 0 ? Promise.resolve() : new Promise((resolve) => resume = resolve);
+  }, {
+    start: () =>
+      left =
+        bytes =
+        count =
+        latencies.length =
+          0,
+    count: () => count,
   });
   for (const socket of sockets) drop(socket);
-  latencies.sort((a, b) => a - b);
-  const quantile = (q: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * q))];
-  return stamped > 0 ? { ...result, bytes, p50: quantile(0.5), p99: quantile(0.99) } : { ...result, bytes };
+  return { ...result, bytes, ...(stamped > 0 ? quantiles(latencies) : {}) };
 }
 
 /** One small message there and back at a time. */
@@ -132,10 +114,9 @@ async function roundTrip(make: Make, command: Command): Promise<Measured> {
       });
       times.push(performance.now() - at);
     }
-  });
+  }, { start: () => times.length = 0 });
   drop(socket);
-  times.sort((a, b) => a - b);
-  return { ...result, p50: times[times.length >> 1], p99: times[Math.floor(times.length * 0.99)] };
+  return { ...result, ...quantiles(times) };
 }
 
 /** Messages sent; a batch is over when the server has them all. */
@@ -166,14 +147,6 @@ async function idle(make: Make, command: Command): Promise<Measured> {
 }
 
 const make = await peer(process.argv[2] ?? "");
-const actions = { receive, roundTrip, send, idle };
-console.log(JSON.stringify({ ready: true }));
-for await (const line of createInterface({ input: process.stdin })) {
-  const command = JSON.parse(line) as Command;
-  try {
-    console.log(JSON.stringify(await actions[command.action](make, command)));
-  } catch (error) {
-    console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
-  }
-}
-process.exit(0);
+const bind = (action: (make: Make, command: Command) => Promise<Measured>) => (command: Command) =>
+  action(make, command);
+await answer({ receive: bind(receive), roundTrip: bind(roundTrip), send: bind(send), idle: bind(idle) });

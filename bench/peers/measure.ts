@@ -1,0 +1,64 @@
+/** What the peers' workers have in common: the command loop, and the measuring itself. */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { Bench } from "tinybench";
+import { cpuNow } from "../cpu_clock.ts";
+import type { Command, Measured } from "../protocol.ts";
+
+/**
+ * Runs `task`, which handles `batch` messages, again and again; the figures are a message's. `start` is called between
+ * the warm-up and the measuring, and `count` after it: how many messages there really were, as a batch may bring more.
+ */
+export async function measure(
+  command: Command,
+  task: () => Promise<void>,
+  { start, count }: { start?: () => void; count?: () => number } = {},
+): Promise<Measured> {
+  const { batch, seconds, rate } = command;
+  for (const end = performance.now() + command.warmUp; performance.now() < end;) await task();
+  const paced = rate > 0;
+  const bench = new Bench({
+    now: cpuNow,
+    warmup: false,
+    throws: true,
+    // A paced feed leaves the CPU idle: there the clock says little about how long a run takes.
+    time: paced ? 0 : seconds * 1000,
+    iterations: paced ? Math.max(1, Math.ceil(rate * seconds / batch)) : 4,
+  });
+  let runs = 0;
+  bench.add("batch", async () => {
+    await task();
+    runs++;
+  });
+  start?.();
+  const cpu = cpuNow(), wall = performance.now();
+  await bench.run();
+  const cpuMs = cpuNow() - cpu, wallMs = performance.now() - wall;
+  const messages = count?.() ?? runs * batch;
+  return { messages, wallMs, cpuMs, cpuUs: cpuMs * 1000 / messages, perSecond: messages / wallMs * 1000 };
+}
+
+/** The middle and the tail of some times, which are sorted in place. */
+export function quantiles(times: number[]): { p50?: number; p99?: number } {
+  times.sort((a, b) => a - b);
+  const at = (q: number) => times[Math.min(times.length - 1, Math.floor(times.length * q))];
+  return { p50: at(0.5), p99: at(0.99) };
+}
+
+/** Says that the worker is ready, answers each line of standard input, and ends with it. */
+export async function answer(
+  actions: Partial<Record<Command["action"], (command: Command) => Promise<Measured>>>,
+): Promise<never> {
+  console.log(JSON.stringify({ ready: true }));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const command = JSON.parse(line) as Command;
+    try {
+      const action = actions[command.action];
+      if (action === undefined) throw new Error(`this peer has no ${command.action}`);
+      console.log(JSON.stringify(await action(command)));
+    } catch (error) {
+      console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
+    }
+  }
+  process.exit(0);
+}
