@@ -1,4 +1,5 @@
 /** The primitives of `src/curl/ffi.ts` on Bun. */
+import { createHash } from "node:crypto";
 import type { FFIFunction, Pointer as Address } from "bun:ffi";
 import type { CFunction, CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
 
@@ -122,6 +123,8 @@ export function createBunRuntime(): Runtime {
     copy: ({ buffer, byteOffset }: Uint8Array, from: number, to: number): ArrayBuffer =>
       buffer.slice(byteOffset + from, byteOffset + to) as ArrayBuffer,
     utf8: (bytes: Uint8Array): string => fatal.decode(bytes),
+
+    sha1: (text: string): Uint8Array => createHash("sha1").update(text).digest(),
 
     callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
       const callback = new ffi.JSCallback(fn as (...args: unknown[]) => number, definition({ parameters, result }));

@@ -1,5 +1,6 @@
 /** The primitives of `src/curl/ffi.ts` on Deno. */
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import type { CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
 
 type DenoPointer = Deno.PointerValue;
@@ -129,6 +130,10 @@ export function createDenoRuntime(): Runtime {
     utf8(bytes: Uint8Array): string {
       const text = replacing.decode(bytes as Uint8Array<ArrayBuffer>);
       return text.includes("\uFFFD") ? fatal.decode(bytes as Uint8Array<ArrayBuffer>) : text;
+    },
+
+    sha1(text: string): Uint8Array {
+      return createHash("sha1").update(text).digest();
     },
 
     callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {

@@ -19,6 +19,7 @@ import {
 } from "./protocol/handshake.ts";
 import { Session } from "./protocol/session.ts";
 import { Outgoing } from "./outgoing.ts";
+import { paced } from "./pacer.ts";
 import { runtimeCopying } from "./copying.ts";
 import { createInflate, loadZlib } from "./zlib.ts";
 
@@ -92,12 +93,14 @@ export class Connection implements Source {
     this.#curl = loadCurl(options.library);
     this.#reactor = Reactor.of(this.#curl);
     // Whatever comes of it is told in a later task, when the constructor's caller has added its listeners.
-    this.#start(protocols).catch((cause) => {
-      const error = cause instanceof CurlWebSocketError
-        ? cause
-        : new CurlWebSocketError("ERR_LIBCURL", `connecting failed: ${cause}`, { cause });
-      this.#finish(P.CLOSE_ABNORMAL, "", false, error);
-    });
+    this.#start(protocols);
+  }
+
+  #failed(cause: unknown): void {
+    const error = cause instanceof CurlWebSocketError
+      ? cause
+      : new CurlWebSocketError("ERR_LIBCURL", `connecting failed: ${cause}`, { cause });
+    this.#finish(P.CLOSE_ABNORMAL, "", false, error);
   }
 
   get bufferedAmount(): number {
@@ -129,8 +132,8 @@ export class Connection implements Source {
     return now > this.#reactor.turnEnd;
   }
 
-  async #start(protocols: readonly string[]): Promise<void> {
-    const { signal, connectTimeout, tls } = this.#options;
+  #start(protocols: readonly string[]): void {
+    const { signal, connectTimeout } = this.#options;
     const onAbort = () => {
       const message = `connecting was aborted: ${signal!.reason}`;
       this.#finish(
@@ -143,13 +146,24 @@ export class Connection implements Source {
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
-    const key = makeKey();
-    const accept = await acceptFor(key);
-    if (this.#closed) return;
     this.#limit(connectTimeout, () => {
       const message = `connecting to ${this.#url.host} took longer than connectTimeout, ${connectTimeout} ms`;
       this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message));
     });
+    paced(() => {
+      if (this.#closed) return;
+      try {
+        this.#connect(protocols);
+      } catch (cause) {
+        this.#failed(cause);
+      }
+    });
+  }
+
+  #connect(protocols: readonly string[]): void {
+    const { tls } = this.#options;
+    const key = makeKey();
+    const accept = acceptFor(key, (text) => runtime().sha1(text));
     const url = new URL(this.#url.href.replace(/^ws/, "http"));
     const deflate = this.#options.deflate === null || loadZlib() === null ? null : this.#options.deflate.offer;
     const offer = { protocols, deflate };

@@ -75,6 +75,8 @@ export interface Runtime {
   copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
   /** Bytes as UTF-8, with a byte order mark, if there is one; throws a `TypeError` where they are not. */
   utf8(bytes: Uint8Array): string;
+  /** The SHA-1 of ASCII text; Web Crypto's costs a thread hop. */
+  sha1(text: string): Uint8Array;
   /** A C function pointer that calls `fn` on this thread; it lives as long as the thread. */
   callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer;
   /** The off-thread poll of one opened libcurl. */

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
@@ -20,8 +21,10 @@ function request(url: string, headers: HeaderList = [], offer: Partial<Handshake
   return String.fromCharCode(...buildRequest(new URL(url), KEY, { ...NOTHING, ...offer }, headers));
 }
 
-test("the Accept that belongs to a key", async () => {
-  for (const { key, accept } of ACCEPTS) assertEquals(await acceptFor(key), accept);
+test("the Accept that belongs to a key", () => {
+  for (const { key, accept } of ACCEPTS) {
+    assertEquals(acceptFor(key, (text) => createHash("sha1").update(text).digest()), accept);
+  }
 });
 
 test("a key is 16 random bytes", () => {
