@@ -1,5 +1,6 @@
 /** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
 import { CurlWebSocketError } from "../errors.ts";
+import { READABLE } from "./constants.ts";
 import { type Pointer, type Poller, runtime, type Timer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
@@ -10,6 +11,13 @@ export interface Source {
   onReady(fd: number, events: number): boolean;
   /** The reactor cannot go on. */
   onReactorError(error: CurlWebSocketError): void;
+}
+
+/** What a source is to do in a turn. */
+interface Turn {
+  readonly source: Source;
+  readonly fd: number;
+  readonly events: number;
 }
 
 /** Up to so many sockets are passed to `curl_multi_poll` as they are; more go into a kernel queue. */
@@ -58,7 +66,7 @@ export class Reactor {
   #set: ReadySet = new ArraySet();
   /** The set that the last poll was given; `#set` may have changed while it was out. */
   #polled: ReadySet = this.#set;
-  #hot: { source: Source; fd: number; events: number }[] = [];
+  #hot: Turn[] = [];
   #closing: (() => void)[] = [];
   #polling = false;
   #woken = false;
@@ -238,7 +246,7 @@ export class Reactor {
     const closing = this.#closing;
     this.#closing = [];
     for (const close of closing) close();
-    this.#turn([]);
+    this.#turn([], true);
   };
 
   #onError(cause: unknown): void {
@@ -253,23 +261,34 @@ export class Reactor {
     this.#timer = null;
     const hot = this.#hot;
     this.#hot = [];
+    const only = this.#onlySocket();
+    if (only !== null) return this.#turn(hot.length > 0 ? hot : [only], false);
     const { fds, count } = this.#set.prepare();
     this.#polled = this.#set;
     this.#curl.curl_multi_poll(this.#multi, fds, count, 0, null);
-    this.#turn(hot);
+    this.#turn(hot, true);
   };
 
-  /** One turn: the ready sockets first, then those that were hot. */
-  #turn(hot: { source: Source; fd: number; events: number }[]): void {
+  /** The one socket there is, if it only waits to be read: reading it tells as much as asking, with one call less. */
+  #onlySocket(): Turn | null {
+    if (this.#watched.size !== 1) return null;
+    const [[fd, { source, events }]] = this.#watched as unknown as [[number, { source: Source; events: number }]];
+    return events === READABLE ? { source, fd, events } : null;
+  }
+
+  /** One turn: the ready sockets first, if `polled` tells them, then those that were hot. */
+  #turn(hot: Turn[], polled: boolean): void {
     this.#inTurn = true;
     this.#asked = false;
     this.turnBytes = 0;
     const near = this.#nearUntil;
-    const turns: { source: Source; fd: number; events: number }[] = [];
-    this.#polled.collect((fd, events) => {
-      const entry = this.#watched.get(fd);
-      if (entry !== undefined) turns.push({ source: entry.source, fd, events });
-    });
+    const turns: Turn[] = [];
+    if (polled) {
+      this.#polled.collect((fd, events) => {
+        const entry = this.#watched.get(fd);
+        if (entry !== undefined) turns.push({ source: entry.source, fd, events });
+      });
+    }
     const ready = new Set(turns.map(({ source }) => source));
     for (const turn of hot) if (!ready.has(turn.source)) turns.push(turn);
     const now = performance.now();
@@ -290,16 +309,17 @@ export class Reactor {
 
   /** What follows a turn that began at `now`, when answers were looked for until `near`: moderation, as network cards do it. */
   #plan(now: number, near: number): void {
+    // A timer costs a fraction of a wake-up. Messages that are up to two delays apart are worth one.
+    const dense = !this.#asked && now - this.#lastTurn < 2 * this.#maxDelay;
     if (this.turnBytes === 0) {
-      this.#dense = false;
+      this.#dense &&= dense;
       return;
     }
+    this.#dense = dense;
     if (near !== 0) {
       this.#patience = this.#passed = 0;
       if (this.#nearUntil === near) this.#nearUntil = 0;
     }
-    // A timer costs a fraction of a wake-up. Messages that are up to two delays apart are worth one.
-    this.#dense = !this.#asked && now - this.#lastTurn < 2 * this.#maxDelay;
     this.#lastTurn = now;
     // A flood: once more before any wait.
     if (this.turnBytes >= FLOOD) this.#lookAgain = true;
