@@ -45,6 +45,8 @@ export interface ConnectionHandler {
 
 /** How much one connection may read in a turn before the others have theirs. */
 const TURN_BYTES = 2 * 1024 * 1024;
+/** What a task sends goes out when it is so much, not at its end. */
+const EAGER_SIZE = 256 * 1024;
 /** How long a connection that failed is still drained, ms, so that the peer gets our close frame and no reset. */
 const LINGER = 1_000;
 
@@ -78,6 +80,10 @@ export class Connection implements Source {
   #checkEvery = 1;
   #checkedAt = 0;
   #flushing = false;
+  /** Whether the kernel took less than all: it says when it takes more. */
+  #blocked = false;
+  /** Bytes of messages that went out in this task: WHATWG's `bufferedAmount` does not fall while one runs. */
+  #early = 0;
   /** Whether what is queued may have an answer. */
   #asked = false;
   #closeReceived: { code: number; reason: string } | null = null;
@@ -104,7 +110,7 @@ export class Connection implements Source {
   }
 
   get bufferedAmount(): number {
-    return this.#out.queue.bufferedAmount;
+    return this.#out.queue.bufferedAmount + this.#early;
   }
 
   get paused(): boolean {
@@ -386,13 +392,20 @@ export class Connection implements Source {
     });
   }
 
-  /** Sends all that this task queues with one call. */
+  /** Sends all that this task queues with one call, or with few where it is much: memory that is used again is cheaper. */
   #flushSoon(): void {
-    if (this.#flushing || this.#transport === null) return;
+    if (this.#transport === null) return;
+    if (this.#out.queue.size >= EAGER_SIZE && !this.#blocked) {
+      const before = this.#out.queue.bufferedAmount;
+      this.#flush();
+      this.#early += before - this.#out.queue.bufferedAmount;
+    }
+    if (this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(() => {
       this.#flushing = false;
-      this.#flush();
+      this.#early = 0;
+      if (!this.#blocked) this.#flush();
     });
   }
 
@@ -402,6 +415,7 @@ export class Connection implements Source {
     try {
       const sent = this.#out.queue.flush((bytes) => transport.send(bytes));
       // A peer that still takes what was queued before the close frame is given more time.
+      this.#blocked = !this.#out.queue.empty;
       if (sent > 0 && this.#out.closeSent && this.#failure === null) this.#awaitPeer();
       if (sent > 0 && this.#asked) {
         this.#asked = false;

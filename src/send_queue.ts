@@ -33,6 +33,11 @@ export class SendQueue {
     return this.#chunks.length === 0;
   }
 
+  /** Bytes that are still to be sent, frames and all. */
+  get size(): number {
+    return this.#queued - this.#sent;
+  }
+
   /** Bytes of messages that the kernel has not yet taken; of one that is partly sent, in proportion. */
   get bufferedAmount(): number {
     const head = this.#frames[0];
@@ -69,16 +74,21 @@ export class SendQueue {
     this.#count(size, counted);
   }
 
-  /** Queues a text message, encoded where it is to be sent from. Answers false for one that is too long for that. */
+  /**
+   * Queues a text message, encoded where it is to be sent from. Answers false, and queues nothing, for one that does not
+   * fit there: it is too long, or not ASCII and longer in bytes than there is room.
+   */
   pushText(opcode: number, text: string, key: number): boolean {
-    // A UTF-16 code unit takes up to three bytes.
-    const most = frameSize(text.length * 3);
-    if (most > LARGE) return false;
-    const chunk = this.#room(most, most), { bytes, end } = chunk;
     // Most text is ASCII: its length is known before.
-    const guess = headerSize(text.length);
-    const { written } = encoder.encodeInto(text, bytes.subarray(end + guess));
+    const guess = headerSize(text.length), least = guess + text.length;
+    if (least > LARGE) return false;
+    const chunk = this.#room(least, least), { bytes, end } = chunk;
+    const { read, written } = encoder.encodeInto(text, bytes.subarray(end + guess));
     const header = headerSize(written);
+    if (read < text.length || end + header + written > bytes.length) {
+      if (chunk.start === chunk.end) release(this.#chunks.pop()!.bytes);
+      return false;
+    }
     if (header !== guess) bytes.copyWithin(end + header, end + guess, end + guess + written);
     writeHeader(bytes, end, opcode, written, key);
     chunk.end = end + header + written;

@@ -69,8 +69,15 @@ test("text is encoded in place, whatever its length in bytes turns out to be", (
     "😀",
   ]
     .concat("a".repeat(65_535), "a".repeat(65_536), "é".repeat(40_000), "漢字".repeat(10_000));
-  for (const text of texts) assert(queue.pushText(1, text, KEY));
   const bytes = texts.map((text) => new TextEncoder().encode(text));
+  let refused = 0;
+  for (const [index, text] of texts.entries()) {
+    if (queue.pushText(1, text, KEY)) continue;
+    refused++;
+    queue.push(1, bytes[index]!, KEY, bytes[index]!.length);
+  }
+  // The last one has room by its length in characters, and not by its bytes.
+  assertEquals(refused, 1);
   assertEquals(queue.bufferedAmount, bytes.reduce((sum, { length }) => sum + length, 0));
   const got = frames(drain(queue, 70_001));
   for (const [index, { opcode, payload }] of got.entries()) {
@@ -78,7 +85,10 @@ test("text is encoded in place, whatever its length in bytes turns out to be", (
     assert(payload.equals(bytes[index]!), `text ${index}`);
   }
   assertEquals(got.length, texts.length);
-  assertEquals(queue.pushText(1, "x".repeat(100_000), KEY), false);
+  assertEquals([queue.pushText(1, "x".repeat(300_000), KEY), queue.pushText(1, "漢".repeat(100_000), KEY)], [
+    false,
+    false,
+  ]);
   assert(queue.empty);
 });
 

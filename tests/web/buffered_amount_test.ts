@@ -151,3 +151,18 @@ test("bufferedAmount counts no close frame, ping or pong", async () => {
   pair.socket.close(3000, "reason");
   assertEquals(pair.socket.bufferedAmount, 0);
 });
+
+test("bufferedAmount does not fall while a task runs, though much of it is sent by then", async () => {
+  await using server = await WsServer.start();
+  const socket = new CurlWebSocket(server.url("/closed"));
+  await opened(socket);
+  const text = "x".repeat(100_000);
+  for (let count = 1; count <= 50; count++) {
+    socket.send(text);
+    assertEquals(socket.bufferedAmount, count * 100_000);
+  }
+  const end = closed(socket);
+  socket.close();
+  await end;
+  assertEquals(socket.bufferedAmount, 0);
+});
