@@ -111,7 +111,7 @@ function progress(text: string): void {
 async function runScenario(
   scenario: Scenario,
   peers: Peer[],
-  base: { url: string; tls: boolean; rounds: number; seconds: number; label: string },
+  base: { url: string; tls: boolean; rounds: number; seconds: number; warmUp: number; label: string },
 ): Promise<Result> {
   const { rounds, seconds, tls } = base;
   const rows: Row[] = peers.map(({ name }) => ({ peer: name, rounds: [], value: null, ratio: null }));
@@ -131,7 +131,7 @@ async function runScenario(
       if (!child) continue;
       progress(`${base.label} ${scenario.title}${tls ? ", TLS" : ""}: round ${round + 1} of ${rounds}, ${peer.name}`);
       const long = scenario.command.rate > 0 && scenario.command.rate < 50 ? Math.max(3, seconds) : seconds;
-      const command = { ...scenario.command, url: base.url + scenario.path, seconds: long, warmUp: 300 };
+      const command = { ...scenario.command, url: base.url + scenario.path, seconds: long, warmUp: base.warmUp };
       const measured = await child.ask(command).catch((error): Measured => ({ error: error.message } as Measured));
       if (measured.error === undefined) {
         row.rounds.push(measured);
@@ -229,7 +229,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
-  const seconds = Number(values.seconds ?? (values.quick ? 0.4 : 1));
+  const seconds = Number(values.seconds ?? (values.quick ? 0.3 : 1));
+  const warmUp = values.quick ? 150 : 300;
   if (!(rounds >= 1) || !(seconds > 0)) throw new Error("--rounds and --seconds must be numbers above 0");
   const wanted = values.peers?.split(",");
   const { peers: found, skipped } = findPeers({
@@ -260,7 +261,7 @@ async function main(): Promise<number> {
     const label = `[${index + 1}/${scenarios.length}]`;
     const able = peers.filter((peer) => takesPart(peer, scenario.command, values.tls));
     if (able.length === 0) continue;
-    const result = await runScenario(scenario, able, { url, tls: values.tls, rounds, seconds, label });
+    const result = await runScenario(scenario, able, { url, tls: values.tls, rounds, seconds, warmUp, label });
     progress("");
     print(result);
     results.push(result);
