@@ -5,7 +5,8 @@ export interface Panel {
   bars: { label: string; value: number | null; text: string; own: boolean }[];
 }
 
-const escapeXml = (text: string): string =>
+/** Text as XML has it. */
+export const escapeXml = (text: string): string =>
   text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);
 
 export function drawBars(title: string, subtitle: string, panels: Panel[]): string {

@@ -133,12 +133,8 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw new TypeError("signal must be an AbortSignal");
   }
-  const number = (name: keyof CurlWebSocketOptions, fallback: number, max: number): number => {
-    const value = options[name] ?? fallback;
-    if (typeof value !== "number") throw new TypeError(`${name} must be a number, not ${typeof value}`);
-    if (!(value >= 0 && value <= max)) throw new RangeError(`${name} must be from 0 to ${max}, and is ${value}`);
-    return value;
-  };
+  const number = (name: keyof CurlWebSocketOptions, fallback: number, max: number): number =>
+    numberOf(name, options[name] ?? fallback, 0, max);
   return {
     headers: headerList(options.headers),
     tls,
@@ -158,16 +154,8 @@ function deflateOptions(given: boolean | PerMessageDeflateOptions): CompleteDefl
   if (given === false) return null;
   const options = given === true ? {} : given;
   checkNames("perMessageDeflate option", options, DEFLATE_NAMES);
-  const integer = (name: keyof PerMessageDeflateOptions, min: number, max: number): number | undefined => {
-    const value = options[name];
-    if (value === undefined) return undefined;
-    const full = `perMessageDeflate.${name}`;
-    if (typeof value !== "number") throw new TypeError(`${full} must be a number, not ${typeof value}`);
-    if (!Number.isInteger(value) || value < min || value > max) {
-      throw new RangeError(`${full} must be an integer from ${min} to ${max}, and is ${value}`);
-    }
-    return value;
-  };
+  const integer = (name: keyof PerMessageDeflateOptions, min: number, max: number): number | undefined =>
+    options[name] === undefined ? undefined : numberOf(`perMessageDeflate.${name}`, options[name], min, max, true);
   const flag = (name: keyof PerMessageDeflateOptions): boolean => {
     const value = options[name] ?? false;
     if (typeof value !== "boolean") {
@@ -189,6 +177,15 @@ function deflateOptions(given: boolean | PerMessageDeflateOptions): CompleteDefl
     level: integer("level", -1, 9) ?? -1,
     memLevel: integer("memLevel", 1, 9) ?? 8,
   };
+}
+
+/** A number in its range, an integer where it must be one. */
+function numberOf(name: string, value: unknown, min: number, max: number, integer = false): number {
+  if (typeof value !== "number") throw new TypeError(`${name} must be a number, not ${typeof value}`);
+  if (!(value >= min && value <= max) || (integer && !Number.isInteger(value))) {
+    throw new RangeError(`${name} must be ${integer ? "an integer " : ""}from ${min} to ${max}, and is ${value}`);
+  }
+  return value;
 }
 
 function checkNames(what: string, given: object, known: readonly string[]): void {

@@ -1,5 +1,7 @@
 /** Draws the demo's results as a stand-alone SVG: one panel of CPU bars for every feed and runtime. */
 
+import { escapeXml } from "../svg.ts";
+
 export interface Bar {
   label: string;
   value: number | null;
@@ -17,10 +19,6 @@ const LABEL_WIDTH = 90;
 const BAR_SPACE = 215;
 const ROW = 30;
 const TOP = 84;
-
-function escapeXml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
 
 function drawBar({ label, value, note }: Bar, y: number, max: number): string {
   const own = label === "curlws";

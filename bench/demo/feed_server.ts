@@ -6,6 +6,7 @@
  */
 import process from "node:process";
 import { WebSocketServer } from "ws";
+import { makeRandom } from "../load/messages.ts";
 import { epochNow } from "./clock.ts";
 
 interface Peer {
@@ -15,15 +16,6 @@ interface Peer {
 
 interface Request {
   url?: string;
-}
-
-/** Seeded, so that every strategy gets the same messages at the same gaps. */
-function makeRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
 }
 
 function tickerMessage(sequence: number, random: () => number): string {
