@@ -5,7 +5,7 @@
  *    or: bun tests/conformance/autobahn.ts [options]
  *
  *   --cases LIST      cases to run, comma-separated: `1.*`, `7.1.6`, `1`, `1-7` (default: all that apply to a client,
- *                     1-7,9,10,12,13; sections 12 and 13 alone take some 15 minutes: 216,000 compressed messages)
+ *                     1-7,9,10,12,13; with 12 and 13 it takes 15 to 20 minutes a runtime: 216,000 compressed messages)
  *   --runtimes LIST   runtimes to test, comma-separated (default: deno,bun)
  *   --native          test the runtime's own WebSocket instead
  *   --keep            keep the suite's reports, also when every case passes
