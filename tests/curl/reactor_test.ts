@@ -102,6 +102,28 @@ test("a dense stream takes many messages a wake-up, unless maxReceiveDelay is 0"
   assert(immediate > 0);
 });
 
+test("nothing happens any more when a dense stream has ended", async () => {
+  await using server = await RawServer.start();
+  const socket = new CurlWebSocket(server.url());
+  let count = 0;
+  socket.onmessage = () => count++;
+  const peer = await server.connection();
+  await peer.accept();
+  const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  const reactor = Reactor.of(loadCurl());
+  for (let sent = 0; sent < 100; sent++) {
+    await peer.send(frame(Opcode.text, "x"));
+    await wait(1);
+  }
+  await wait(200);
+  assertEquals(count, 100);
+  const { turns, wakeups } = reactor;
+  assert(turns > wakeups, "the stream was not dense");
+  await wait(300);
+  assertEquals(reactor.turns - turns, 0);
+  socket.terminate();
+});
+
 test("messages of sockets with and without maxReceiveDelay all come, and answers too", async () => {
   await using server = await WsServer.start();
   const sockets = [0, 1, 5].map((maxReceiveDelay) => new CurlWebSocket(server.url("/echo"), { maxReceiveDelay }));
