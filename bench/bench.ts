@@ -10,14 +10,14 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import pc from "picocolors";
 import { findPeers, type Peer, takesPart } from "./peers.ts";
-import type { Command, Measured } from "./protocol.ts";
+import { BUCKETS, type Command, type Measured } from "./protocol.ts";
 import { type Scenario, SCENARIOS } from "./scenarios.ts";
 import { drawBars } from "./svg.ts";
 
 const HELP = `usage: npm run bench -- [options]
 
   --quick            a few scenarios, 3 short rounds: under 2 minutes
-  --only LIST        scenarios whose names begin so, comma-separated: flood,paced-1000,json,send,idle,connections,round
+  --only LIST        scenarios whose names begin so, comma-separated: flood,paced-1000,json,send,idle,connections,round,open,memory
   --peers LIST       peers, comma-separated; see --list
   --rounds N         rounds of each (default 5)
   --seconds N        how long one measurement lasts (default 1)
@@ -88,6 +88,7 @@ interface Result {
   tls: boolean;
   figure: Scenario["figure"];
   rows: Row[];
+  histogram: boolean;
 }
 
 function figureOf(figure: Scenario["figure"], { cpuMs, wallMs, bytes, ...measured }: Measured): number | undefined {
@@ -152,7 +153,14 @@ async function runScenario(
     const reference = rows.find(({ peer }) => peer === own)?.value;
     row.ratio = reference && row.value !== null ? row.value / reference : null;
   }
-  return { scenario: scenario.name, title: scenario.title, tls, figure: scenario.figure, rows };
+  return {
+    scenario: scenario.name,
+    title: scenario.title,
+    tls,
+    figure: scenario.figure,
+    rows,
+    histogram: scenario.histogram === true,
+  };
 }
 
 const UNITS = {
@@ -161,16 +169,19 @@ const UNITS = {
   p50: "ms",
   cpuPercent: "% CPU",
   bytesPerSecond: "MB/s",
+  stallMs: "ms",
+  memoryEach: "KiB",
 };
 
 function format(figure: Scenario["figure"], value: number | null): string {
   if (value === null) return "-";
   if (figure === "bytesPerSecond") return (value / 1e6).toFixed(0);
+  if (figure === "memoryEach") return (value / 1024).toFixed(1);
   if (figure === "perSecond") return Math.round(value).toLocaleString("en-US");
   return value.toFixed(figure === "p50" || value < 10 ? 3 : 1);
 }
 
-function print({ title, tls, figure, rows }: Result): void {
+function print({ title, tls, figure, rows, histogram }: Result): void {
   console.log(`\n${pc.bold(`${title}${tls ? ", over TLS" : ""}`)} ${pc.dim(`(${UNITS[figure]})`)}`);
   for (const { peer, rounds, value, ratio, error } of rows) {
     const values = rounds.flatMap((round) => figureOf(figure, round) ?? []);
@@ -187,6 +198,17 @@ function print({ title, tls, figure, rows }: Result): void {
     if (error !== undefined) console.log(pc.red(`  ${peer.padEnd(24)}${error}`));
     else console.log(peer.includes("curlws") ? pc.green(line) : line);
   }
+  if (histogram) { for (const { peer, rounds } of rows) console.log(histogramLine(peer, rounds)); }
+}
+
+/** How the latencies of all rounds are spread, in percent. */
+function histogramLine(peer: string, rounds: Measured[]): string {
+  const sums = [...BUCKETS, Infinity].map((_, i) => rounds.reduce((sum, r) => sum + (r.histogram?.[i] ?? 0), 0));
+  const all = sums.reduce((sum, count) => sum + count, 0);
+  const parts = sums.flatMap((count, i) =>
+    count === 0 ? [] : `${i < BUCKETS.length ? `<=${BUCKETS[i]}` : "more"}: ${(count / all * 100).toFixed(1)}`
+  );
+  return pc.dim(`  ${peer.padEnd(24)}% by ms  ${parts.join("  ")}`);
 }
 
 function save(results: Result[], peers: Peer[], started: number): string {

@@ -10,7 +10,7 @@ import type { Command } from "./protocol.ts";
  * What a peer may be without. `thousands` is of connections that share a dense feed: more than 1,000, which it does not
  * keep up with; `options` stands for scenarios that vary an option of CurlWebSocket.
  */
-export type Lack = "deflate" | "tls" | "connections" | "thousands" | "flood" | "json" | "options";
+export type Lack = "deflate" | "tls" | "connections" | "thousands" | "flood" | "paced" | "json" | "options";
 
 export interface Peer {
   /** The runtime, then the client. */
@@ -38,7 +38,7 @@ export interface Wanted {
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const inPeers = (file: string) => join(here, "peers", file);
-const ALL: Command["action"][] = ["receive", "roundTrip", "send", "idle"];
+const ALL: Command["action"][] = ["receive", "roundTrip", "send", "idle", "open"];
 
 /** What a scenario asks of a peer beyond its action. */
 function needs({ deflate, connections = 1, rate, action, kind, options }: Omit<Command, "url" | "seconds" | "warmUp">) {
@@ -47,6 +47,7 @@ function needs({ deflate, connections = 1, rate, action, kind, options }: Omit<C
   if (connections > 1) list.push("connections");
   if (connections > 1000) list.push("thousands");
   if (action === "receive" && rate === 0) list.push("flood");
+  if (rate > 0) list.push("paced");
   if (kind === "json") list.push("json");
   if (options !== undefined) list.push("options");
   return list;
@@ -78,7 +79,15 @@ function peersOf({ name, version, command, args }: Runtime): Peer[] {
     lacks: ["deflate", "tls", "connections", "flood", "json", "options"],
     quick: false,
   }));
-  return [...sockets, ...loops];
+  const raw: Peer = {
+    name: `${name} raw`,
+    version: `${name} ${version}`,
+    command: [...run, inPeers("raw.ts")],
+    actions: ["receive"],
+    lacks: ["paced", "json", "connections", "deflate", "options"],
+    quick: false,
+  };
+  return [...sockets, ...loops, ...(name === "bun" ? [raw] : [])];
 }
 
 /** The runtimes' peers, and of those that have to be installed first the wanted ones. */

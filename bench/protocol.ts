@@ -2,7 +2,7 @@
 
 /** What a peer is to do. */
 export interface Command {
-  action: "receive" | "roundTrip" | "send" | "idle";
+  action: "receive" | "roundTrip" | "send" | "idle" | "open";
   url: string;
   /** Messages that are measured together. */
   batch: number;
@@ -22,6 +22,9 @@ export interface Command {
   options?: Record<string, unknown>;
 }
 
+/** The upper bounds of a latency histogram, ms. */
+export const BUCKETS: readonly number[] = [0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 2.5, 3, 5, 10];
+
 /** What came of it. */
 export interface Measured {
   messages: number;
@@ -34,6 +37,12 @@ export interface Measured {
   /** Latency, or the round trip's time: ms. */
   p50?: number;
   p99?: number;
+  /** How many of the latencies were up to each of {@linkcode BUCKETS}, and above the one before; the last is of the rest. */
+  histogram?: number[];
+  /** The longest time between two turns of the event loop: ms. */
+  stallMs?: number;
+  /** Resident memory that a connection added, bytes. */
+  memoryEach?: number;
   /** Resident memory, bytes. */
   memory?: number;
   error?: string;

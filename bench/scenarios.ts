@@ -7,11 +7,13 @@ export interface Scenario {
   path: string;
   command: Omit<Command, "url" | "seconds" | "warmUp">;
   /** The figure that counts, and whether more of it is better. */
-  figure: "perSecond" | "cpuUs" | "p50" | "cpuPercent" | "bytesPerSecond";
+  figure: "perSecond" | "cpuUs" | "p50" | "cpuPercent" | "bytesPerSecond" | "stallMs" | "memoryEach";
   /** Also measured over TLS. */
   tls: boolean;
   /** In `--quick`. */
   quick: boolean;
+  /** Its latencies are shown as a histogram. */
+  histogram?: boolean;
 }
 
 type Extra = Partial<Scenario["command"]>;
@@ -87,6 +89,19 @@ function idle(connections: number, quick: boolean): Scenario {
   };
 }
 
+function opening(connections: number, figure: "stallMs" | "memoryEach"): Scenario {
+  const what = figure === "stallMs" ? "longest stall of the event loop" : "memory of each";
+  return {
+    name: figure === "stallMs" ? `open-${connections}` : `memory-${connections}`,
+    title: `${connections.toLocaleString("en-US")} connections opened at once: ${what}`,
+    path: "/idle",
+    command: base({ action: "open", batch: 1, connections }),
+    figure,
+    tls: false,
+    quick: false,
+  };
+}
+
 function base(command: Extra & Pick<Command, "action" | "batch">): Scenario["command"] {
   return { rate: 0, size: 100, kind: "text", ...command };
 }
@@ -95,9 +110,12 @@ export const SCENARIOS: Scenario[] = [
   paced(5, false),
   paced(100, false),
   paced(1000, true),
-  paced(10_000, true),
+  { ...paced(10_000, true), histogram: true },
   paced(50_000, false),
-  paced(10_000, false, { options: { maxReceiveDelay: 0 } }, "paced-10000-immediate", ", maxReceiveDelay 0"),
+  {
+    ...paced(10_000, false, { options: { maxReceiveDelay: 0 } }, "paced-10000-immediate", ", maxReceiveDelay 0"),
+    histogram: true,
+  },
   flood(16, "text", false),
   flood(100, "text", true),
   flood(100, "binary", true),
@@ -120,6 +138,8 @@ export const SCENARIOS: Scenario[] = [
   json(true),
   idle(1, true),
   idle(1000, false),
+  opening(1000, "stallMs"),
+  opening(1000, "memoryEach"),
   many(100),
   many(1000),
   many(5000),

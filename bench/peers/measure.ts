@@ -3,7 +3,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { Bench } from "tinybench";
 import { cpuNow } from "../cpu_clock.ts";
-import type { Command, Measured } from "../protocol.ts";
+import { BUCKETS, type Command, type Measured } from "../protocol.ts";
 
 /**
  * Runs `task`, which handles `batch` messages, again and again; the figures are a message's. `start` is called between
@@ -38,11 +38,16 @@ export async function measure(
   return { messages, wallMs, cpuMs, cpuUs: cpuMs * 1000 / messages, perSecond: messages / wallMs * 1000 };
 }
 
-/** The middle and the tail of some times, which are sorted in place. */
-export function quantiles(times: number[]): { p50?: number; p99?: number } {
+/** The middle, the tail and the histogram of some times, which are sorted in place. */
+export function quantiles(times: number[]): Pick<Measured, "p50" | "p99" | "histogram"> {
   times.sort((a, b) => a - b);
   const at = (q: number) => times[Math.min(times.length - 1, Math.floor(times.length * q))];
-  return { p50: at(0.5), p99: at(0.99) };
+  const histogram = Array.from({ length: BUCKETS.length + 1 }, () => 0);
+  for (const time of times) {
+    const bucket = BUCKETS.findIndex((bound) => time <= bound);
+    histogram[bucket < 0 ? BUCKETS.length : bucket]!++;
+  }
+  return { p50: at(0.5), p99: at(0.99), histogram };
 }
 
 /** Says that the worker is ready, answers each line of standard input, and ends with it. */

@@ -146,7 +146,46 @@ async function idle(make: Make, command: Command): Promise<Measured> {
   return { messages: 0, wallMs, cpuMs, cpuUs: 0, perSecond: 0, memory: process.memoryUsage().rss };
 }
 
+/** Many connections at once: how long the event loop stands still, and what memory each takes. */
+async function openMany(make: Make, command: Command): Promise<Measured> {
+  const { connections = 1 } = command;
+  const before = process.memoryUsage().rss;
+  let last = performance.now(), stallMs = 0, opening = true;
+  const turn = () => {
+    const now = performance.now();
+    stallMs = Math.max(stallMs, now - last);
+    last = now;
+    if (opening) setImmediate(turn);
+  };
+  const cpu = cpuNow(), wall = performance.now();
+  turn();
+  const opened = Promise.all(Array.from({ length: connections }, () => open(make, command)));
+  const sockets = await opened;
+  opening = false;
+  const cpuMs = cpuNow() - cpu, wallMs = performance.now() - wall;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const memory = process.memoryUsage().rss;
+  for (const socket of sockets) drop(socket);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return {
+    messages: connections,
+    wallMs,
+    cpuMs,
+    cpuUs: cpuMs * 1000 / connections,
+    perSecond: connections / wallMs * 1000,
+    stallMs,
+    memory,
+    memoryEach: Math.max(0, memory - before) / connections,
+  };
+}
+
 const make = await peer(process.argv[2] ?? "");
 const bind = (action: (make: Make, command: Command) => Promise<Measured>) => (command: Command) =>
   action(make, command);
-await answer({ receive: bind(receive), roundTrip: bind(roundTrip), send: bind(send), idle: bind(idle) });
+await answer({
+  receive: bind(receive),
+  roundTrip: bind(roundTrip),
+  send: bind(send),
+  idle: bind(idle),
+  open: bind(openMany),
+});

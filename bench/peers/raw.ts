@@ -1,0 +1,40 @@
+/**
+ * No client: it counts the bytes of a flood and looks at none, so what it gets is what the load server can give. Its
+ * figures stand beside the others' to show that the server is not what limits them.
+ */
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Command, Measured } from "../protocol.ts";
+import { answer, measure } from "./measure.ts";
+
+/** The bytes of an unmasked frame. */
+function frameSize(size: number): number {
+  return size + (size < 126 ? 2 : size < 65536 ? 4 : 10);
+}
+
+async function receive(command: Command): Promise<Measured> {
+  const url = new URL(command.url);
+  const socket = await new Promise<Socket>((resolve, reject) => {
+    const secure = url.protocol === "wss:";
+    const made: Socket = secure
+      ? connectTls({ host: url.hostname, port: Number(url.port), rejectUnauthorized: false }, () => resolve(made))
+      : connect(Number(url.port), url.hostname, () => resolve(made));
+    made.on("error", reject);
+  });
+  let bytes = 0, wanted = Infinity, resume: () => void = () => {};
+  socket.on("data", (data) => {
+    bytes += data.length;
+    if (bytes >= wanted) resume();
+  });
+  socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nSec-WebSocket-Key: eA==\r\n\r\n`);
+  const batch = command.batch * frameSize(command.size);
+  let started = 0;
+  const result = await measure(command, () => {
+    wanted = bytes + batch;
+    return new Promise((resolve) => resume = resolve);
+  }, { start: () => started = bytes, count: () => (bytes - started) / frameSize(command.size) });
+  socket.destroy();
+  return { ...result, bytes: bytes - started };
+}
+
+await answer({ receive });
