@@ -152,12 +152,12 @@ export class Connection implements Source {
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
-    this.#limit(connectTimeout, () => {
-      const message = `connecting to ${this.#url.host} took longer than connectTimeout, ${connectTimeout} ms`;
-      this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message));
-    });
     paced(() => {
       if (this.#closed) return;
+      this.#limit(connectTimeout, () => {
+        const message = `connecting to ${this.#url.host} took longer than connectTimeout, ${connectTimeout} ms`;
+        this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message));
+      });
       try {
         this.#connect(protocols);
       } catch (cause) {

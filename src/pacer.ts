@@ -2,7 +2,7 @@
 import { runtime } from "./curl/ffi.ts";
 
 /** How long one turn of the event loop may be kept, ms. */
-const BUDGET = 4;
+const BUDGET = 3;
 
 const waiting: (() => void)[] = [];
 let scheduled = false;

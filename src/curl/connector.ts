@@ -5,6 +5,7 @@ import { allocate, isNull, type Pointer, runtime, type Timer, toCString } from "
 import type { Curl } from "./library.ts";
 import type { Reactor, Source } from "./reactor.ts";
 import { Transport } from "./transport.ts";
+import { paced } from "../pacer.ts";
 
 /** What to connect to, and how. */
 export interface ConnectTarget {
@@ -62,6 +63,8 @@ export class Connector implements Source {
   readonly #running: Uint8Array = allocate(4);
   readonly #fds: Set<number> = new Set();
   #timer: Timer | null = null;
+  /** How often libcurl has set its timer: only the last one counts. */
+  #timerSets = 0;
   #refed = true;
   #done = false;
 
@@ -155,7 +158,15 @@ export class Connector implements Source {
   onTimer(milliseconds: number): number {
     this.#timer?.clear();
     this.#timer = null;
+    const set = ++this.#timerSets;
     if (milliseconds < 0 || this.#done) return 0;
+    // Now: the first steps of many attempts at once are not to be one long task.
+    if (milliseconds === 0) {
+      paced(() => {
+        if (set === this.#timerSets) this.#act(C.CURL_SOCKET_TIMEOUT, 0);
+      });
+      return 0;
+    }
     this.#timer = runtime().setTimer(() => {
       this.#timer = null;
       this.#act(C.CURL_SOCKET_TIMEOUT, 0);

@@ -88,6 +88,8 @@ export function installHint(os: Runtime["os"]): string {
 }
 
 const opened = new Map<string, Curl>();
+/** The one for callers that name none. */
+let usual: Curl | undefined;
 
 /**
  * Opens libcurl, once a thread and path: `path`, else what `CURLWS_LIBCURL` names, else the platform's names and places.
@@ -95,6 +97,7 @@ const opened = new Map<string, Curl>();
  * @throws {CurlWebSocketError} `ERR_LIBCURL_NOT_FOUND`, `ERR_LIBCURL_TOO_OLD`, `ERR_FFI_PERMISSION`
  */
 export function loadCurl(path?: string): Curl {
+  if (path === undefined && usual !== undefined) return usual;
   const env = path === undefined ? runtime().env("CURLWS_LIBCURL") : undefined;
   const named = path ?? (env === "" ? undefined : env);
   const key = named ?? "";
@@ -106,6 +109,7 @@ export function loadCurl(path?: string): Curl {
     try {
       const curl = open(name);
       opened.set(key, curl);
+      if (path === undefined) usual = curl;
       return curl;
     } catch (error) {
       if (error instanceof CurlWebSocketError) throw error;

@@ -34,7 +34,7 @@ const NEAR = 0.1;
 /** How many sends pass at most without looking for their answer that way. */
 const MAX_PATIENCE = 256;
 /** How long one turn may keep the event loop, ms; what is left comes after the loop's own turn. */
-const TURN_TIME = 8;
+const TURN_TIME = 5;
 
 const reactors = new Map<Curl, Reactor>();
 

@@ -51,6 +51,7 @@ export function socketUrl(text: string): URL {
 
 /** WHATWG, the constructor's steps 8 and 9. */
 export function subprotocols(given: string | Iterable<string>): readonly string[] {
+  if (Array.isArray(given) && given.length === 0) return given;
   const list = isIterable(given) ? Array.from(given, (protocol) => `${protocol}`) : [`${given}`];
   for (const [i, protocol] of list.entries()) {
     if (!isToken(protocol)) {

@@ -102,6 +102,37 @@ test("a dense stream takes many messages a wake-up, unless maxReceiveDelay is 0"
   assert(immediate > 0);
 });
 
+test("a slow handler on one socket does not keep the messages of another back", async () => {
+  await using server = await RawServer.start();
+  const slow = new CurlWebSocket(server.url()), other = new CurlWebSocket(server.url());
+  const first = await server.connection(), second = await server.connection();
+  await Promise.all([first.accept(), second.accept()]);
+  const order: string[] = [];
+  const done = new Promise<void>((resolve) => {
+    const listen = (socket: CurlWebSocket, name: string, busy: number) => {
+      socket.onmessage = () => {
+        order.push(name);
+        for (const end = performance.now() + busy; performance.now() < end;);
+        if (order.length === 220) resolve();
+      };
+    };
+    listen(slow, "slow", 3);
+    listen(other, "other", 0);
+  });
+  // Whichever of the two was accepted first: both get all of theirs at once.
+  const burst = (count: number) =>
+    new Uint8Array(Array.from({ length: count }, () => [...frame(Opcode.text, "x")]).flat());
+  await Promise.all([opened(slow), opened(other)]);
+  await first.send(burst(110));
+  await second.send(burst(110));
+  await done;
+  // A turn ends after some milliseconds, whatever else is there: the other one's come long before the slow one is done.
+  const lastOther = order.lastIndexOf("other"),
+    slowBefore = order.slice(0, lastOther).filter((name) => name === "slow");
+  assert(slowBefore.length < 30, `${slowBefore.length} messages of the slow one came first`);
+  for (const socket of [slow, other]) socket.terminate();
+});
+
 test("nothing happens any more when a dense stream has ended", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
