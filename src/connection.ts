@@ -50,6 +50,9 @@ const EAGER_SIZE = 256 * 1024;
 /** How long a connection that failed is still drained, ms, so that the peer gets our close frame and no reset. */
 const LINGER = 1_000;
 
+/** A TLS record has so many bytes at most. */
+const TLS_RECORD = 16 * 1024;
+
 /** One a thread: what is read is parsed before anything else is read. */
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 
@@ -70,6 +73,10 @@ export class Connection implements Source {
   #response: ResponseReader | null = null;
   /** Bytes that were read and not yet parsed: a handler said stop. */
   #held: Uint8Array | null = null;
+  /** Whether the last reading took all there was. */
+  #drained = false;
+  /** What ended the reading, behind bytes that are still to be told. */
+  #broken: CurlWebSocketError | null = null;
   #timer: Timer | null = null;
   #refed = true;
   #paused = false;
@@ -281,9 +288,8 @@ export class Connection implements Source {
       if (!this.#take(held)) return !this.#stopped;
     }
     const buffer = readBuffer ??= allocate(READ_SIZE);
-    const secure = this.#url.protocol === "wss:";
     for (let total = 0; total < TURN_BYTES;) {
-      const count = transport.recv(buffer);
+      const count = this.#fill(transport, buffer);
       if (count === WOULD_BLOCK) return false;
       if (count === END) {
         this.#onEnd();
@@ -292,10 +298,35 @@ export class Connection implements Source {
       total += count;
       this.#reactor.turnBytes += count;
       if (!this.#take(buffer.subarray(0, count))) return !this.#stopped;
-      // A plain socket that gave less than asked for is drained; libcurl may hold more of TLS.
-      if (!secure && count < buffer.length) return false;
+      if (this.#drained) return false;
     }
     return true;
+  }
+
+  /** Reads what there is, or a buffer full; answers as {@linkcode Transport.recv}. */
+  #fill(transport: Transport, buffer: Uint8Array): number {
+    if (this.#broken !== null) throw this.#broken;
+    let filled = transport.recv(buffer);
+    // A plain socket that gave less than asked for is drained.
+    this.#drained = filled < buffer.length;
+    if (this.#url.protocol === "ws:" || filled <= 0) return filled;
+    // libcurl gives one TLS record at a time, and may hold more. A message that is here as a whole costs less than one in
+    // pieces.
+    while (filled <= buffer.length - TLS_RECORD) {
+      let count: number;
+      try {
+        count = transport.recv(buffer.subarray(filled));
+      } catch (error) {
+        // What came before counts.
+        this.#broken = error as CurlWebSocketError;
+        count = END;
+      }
+      this.#drained = count === WOULD_BLOCK;
+      if (count <= 0) return filled;
+      filled += count;
+    }
+    this.#drained = false;
+    return filled;
   }
 
   /** Parses bytes that were read. Answers false, and keeps the rest, where the event loop is to have its turn first. */

@@ -37,10 +37,17 @@ export class FrameParser {
     if (first !== 0x81 && first !== 0x82) return 0;
     let start = at + 2;
     if (length > 125) {
-      if (length !== 126 || end - at < 4) return 0;
-      length = input[at + 2]! << 8 | input[at + 3]!;
-      if (length < 126) return 0;
-      start = at + 4;
+      if (end - at < MAX_HEADER) return 0;
+      if (length === 126) {
+        length = input[at + 2]! << 8 | input[at + 3]!;
+        if (length < 126) return 0;
+        start = at + 4;
+      } else {
+        if (length > 127 || uint32(input, at + 2) !== 0) return 0;
+        length = uint32(input, at + 6);
+        if (length < 0x1_0000) return 0;
+        start = at + MAX_HEADER;
+      }
     }
     if (start + length > end) return 0;
     this.opcode = first & 0x0f;

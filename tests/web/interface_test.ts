@@ -110,6 +110,26 @@ test("messages of separate TLS records awaited one by one are not lost", async (
   socket.terminate();
 });
 
+test("over TLS, messages of all sizes before the end are told, whether it is clean or not", async () => {
+  await using server = await RawServer.start({ tls: true });
+  for (const clean of [true, false]) {
+    const socket = new CurlWebSocket(server.url("/", "localhost"), { tls: { ca: certificates().ca } });
+    const sizes: number[] = [];
+    socket.onmessage = ({ data }) => sizes.push(data.length);
+    const peer = await server.connection();
+    const end = closed(socket);
+    await peer.accept();
+    const expected = Array.from({ length: 40 }, (_, i) => (i * i * 173) % 150_000);
+    const bytes = expected.flatMap((size) => [frame(Opcode.text, "x".repeat(size))]);
+    if (clean) bytes.push(frame(Opcode.close));
+    await peer.send(new Uint8Array(await new Blob(bytes as Uint8Array<ArrayBuffer>[]).arrayBuffer()));
+    peer.end();
+    const { code, wasClean } = await end;
+    assertEquals(sizes, expected);
+    assertEquals([code, wasClean], clean ? [1005, true] : [1006, false]);
+  }
+});
+
 test("a message and the close in one packet arrive both", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
