@@ -15,6 +15,26 @@ import "./runtimes/mod.ts";
 
 export { CurlWebSocket, type CurlWebSocketInit, type Sendable } from "./src/web/websocket.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
-export type { CurlWebSocketOptions, PerMessageDeflateOptions } from "./src/options.ts";
-export type { TlsOptions } from "./src/curl/connector.ts";
+export type {
+  AuthOptions,
+  BearerAuth,
+  CookieJar,
+  CookiesOption,
+  CurlOptionValue,
+  CurlWebSocketOptions,
+  HeadersOption,
+  KeepAliveOptions,
+  NetworkOptions,
+  ParamsOption,
+  PasswordAuth,
+  Pem,
+  PerMessageDeflateOptions,
+  ProxyAuth,
+  ProxyOption,
+  ProxyOptions,
+  ProxyTlsOptions,
+  TlsOptions,
+  TlsVersion,
+} from "./src/options.ts";
+export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/curl/connection_info.ts";
 export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

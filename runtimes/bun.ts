@@ -125,6 +125,7 @@ export function createBunRuntime(): Runtime {
     utf8: (bytes: Uint8Array): string => fatal.decode(bytes),
 
     sha1: (text: string): Uint8Array => createHash("sha1").update(text).digest(),
+    hash: (algorithm, bytes) => createHash(algorithm).update(bytes).digest("hex"),
 
     callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
       const callback = new ffi.JSCallback(fn as (...args: unknown[]) => number, definition({ parameters, result }));

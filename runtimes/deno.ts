@@ -135,6 +135,9 @@ export function createDenoRuntime(): Runtime {
     sha1(text: string): Uint8Array {
       return createHash("sha1").update(text).digest();
     },
+    hash(algorithm: "md5" | "sha256", bytes: Uint8Array): string {
+      return createHash(algorithm).update(bytes).digest("hex");
+    },
 
     callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
       const definition = { parameters, result } as unknown as Deno.UnsafeCallbackDefinition;

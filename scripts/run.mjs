@@ -6,6 +6,7 @@
 //   node scripts/run.mjs conformance [-- options of tests/conformance/autobahn.ts]
 //   node scripts/run.mjs fuzz [-- options of tests/fuzz/fuzz.ts]
 //   node scripts/run.mjs bench [-- options of bench/bench.ts]
+//   node scripts/run.mjs libcurls [-- options of scripts/libcurls.ts]
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -21,6 +22,7 @@ const ENTRIES = {
   conformance: "tests/conformance/autobahn.ts",
   fuzz: "tests/fuzz/fuzz.ts",
   bench: "bench/bench.ts",
+  libcurls: "scripts/libcurls.ts",
 };
 const WINDOWS = process.platform === "win32";
 
@@ -81,5 +83,10 @@ const deno = findDeno();
 if (deno === undefined) {
   console.error("no working Deno found in node_modules or on the PATH");
   process.exit(1);
+}
+// A machine may have no libcurl: then one is fetched into the user's cache, and said so.
+if (name === "start" || name === "test") {
+  const status = run(deno, ["run", "-A", "cli/mod.ts", "install-libcurl", "--if-missing"]);
+  if (status !== 0) process.exit(status);
 }
 process.exit(run(deno, ["run", "-A", ENTRIES[name], ...args]));

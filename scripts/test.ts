@@ -4,6 +4,7 @@
  *
  *   --only deno|bun    the tests on that runtime alone
  *   --filter <text>    the tests whose names contain the text, without the other checks
+ *   --without <names>  no tests of these folders of tests/, comma-separated
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,7 +28,7 @@ interface Suite extends Check {
   report: string;
 }
 
-const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "tests", "bench", "scripts"];
+const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
 
 const CHECKS: Check[] = [
   { name: "format", tool: "deno", args: ["fmt", "--check"] },
@@ -40,12 +41,12 @@ const CHECKS: Check[] = [
 ];
 
 /** The test files that both runtimes run, relative to the root; the conformance tests have their own command. */
-function testFiles(): string[] {
+function testFiles(without: string[]): string[] {
   const tests = join(ROOT, "tests");
   if (!existsSync(tests)) return [];
   return readdirSync(tests, { recursive: true, encoding: "utf8" })
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith("_test.ts") && !path.startsWith("conformance/"))
+    .filter((path) => path.endsWith("_test.ts") && !["conformance", ...without].includes(path.split("/")[0]!))
     .sort()
     .map((path) => `./tests/${path}`);
 }
@@ -130,9 +131,9 @@ async function runSuite(suite: Suite, files: string[]): Promise<Counts> {
 async function main(): Promise<number> {
   const { values } = parseArgs({
     args: process.argv.slice(2),
-    options: { only: { type: "string" }, filter: { type: "string" } },
+    options: { only: { type: "string" }, filter: { type: "string" }, without: { type: "string" } },
   });
-  const { only, filter } = values;
+  const { only, filter, without } = values;
   if (only !== undefined && only !== "deno" && only !== "bun") throw new Error("--only takes deno or bun");
 
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
@@ -145,7 +146,7 @@ async function main(): Promise<number> {
   if (only === undefined && filter === undefined) {
     for (const check of CHECKS) add(await runCheck(check));
   }
-  const files = testFiles();
+  const files = testFiles(without === undefined ? [] : without.split(","));
   const reports = mkdtempSync(join(tmpdir(), "curlws-test-"));
   try {
     for (const suite of suites(files, reports, filter)) {

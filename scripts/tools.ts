@@ -64,10 +64,18 @@ function list(directory: string): string[] {
   return existsSync(directory) ? readdirSync(directory).sort() : [];
 }
 
-/** Runs a command at the root of the repository, collecting its output; kills it after `timeout` milliseconds. */
-export function run(command: string, args: string[], timeout: number): Promise<Outcome> {
+/**
+ * Runs a command at the root of the repository, collecting its output; kills it after `timeout` milliseconds. `added` goes
+ * to the environment.
+ */
+export function run(
+  command: string,
+  args: string[],
+  timeout: number,
+  added: Record<string, string> = {},
+): Promise<Outcome> {
   return new Promise((resolve) => {
-    const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+    const env = { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...added };
     const child = spawn(command, args, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     let expired = false;

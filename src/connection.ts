@@ -1,25 +1,19 @@
 /** The pump: the only place where a transport meets a protocol session. */
 import type { CompleteOptions } from "./options.ts";
-import { Connector } from "./curl/connector.ts";
+import type { ConnectionInfo } from "./curl/connection_info.ts";
 import { READABLE, WRITABLE } from "./curl/constants.ts";
 import { allocate, runtime, type Timer } from "./curl/ffi.ts";
 import { type Curl, loadCurl } from "./curl/library.ts";
 import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import { CurlWebSocketError } from "./errors.ts";
+import { Health } from "./health.ts";
 import * as P from "./protocol/constants.ts";
 import { MessageInflater } from "./protocol/deflate.ts";
-import {
-  acceptFor,
-  type Agreement,
-  buildRequest,
-  type HandshakeOffer,
-  makeKey,
-  ResponseReader,
-} from "./protocol/handshake.ts";
+import type { Agreement } from "./protocol/handshake.ts";
 import { Session } from "./protocol/session.ts";
+import { Opening } from "./opening.ts";
 import { Outgoing } from "./outgoing.ts";
-import { paced } from "./pacer.ts";
 import { runtimeCopying } from "./copying.ts";
 import { createInflate, loadZlib } from "./zlib.ts";
 
@@ -57,20 +51,21 @@ const TLS_RECORD = 16 * 1024;
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 
 export class Connection implements Source {
-  readonly #url: URL;
   readonly #options: CompleteOptions;
   readonly #handler: ConnectionHandler;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
   readonly #out: Outgoing = new Outgoing();
+  readonly #health: Health;
   /** Null before the handshake is done. */
   #session: Session | null = null;
   /** Null without permessage-deflate. */
   #inflater: MessageInflater | null = null;
-  #connector: Connector | null = null;
+  /** Null when the connection is open, or closed. */
+  #opening: Opening | null = null;
+  /** Null before the handshake is done. */
+  #info: ConnectionInfo | null = null;
   #transport: Transport | null = null;
-  /** Reads the handshake's answer; null before and after. */
-  #response: ResponseReader | null = null;
   /** Bytes that were read and not yet parsed: a handler said stop. */
   #held: Uint8Array | null = null;
   /** Whether the last reading took all there was. */
@@ -100,28 +95,38 @@ export class Connection implements Source {
   #stopListening: () => void = () => {};
 
   constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
-    this.#url = url;
     this.#options = options;
     this.#handler = handler;
-    this.#curl = loadCurl(options.library);
+    this.#curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
     this.#reactor = Reactor.of(this.#curl);
+    this.#health = new Health({
+      ping: (payload) => this.#control(P.OPCODE_PING, payload),
+      look: () => this.#transport !== null && this.#reactor.again(this, this.#transport.fd, READABLE),
+      fail: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
+    }, options);
+    this.#opening = new Opening(this.#curl, this.#reactor, url, protocols, options, {
+      onOpened: (transport, agreement, rest, info) => this.#onOpened(transport, agreement, rest, info),
+      onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
+    });
     // Whatever comes of it is told in a later task, when the constructor's caller has added its listeners.
-    this.#start(protocols);
-  }
-
-  #failed(cause: unknown): void {
-    const error = cause instanceof CurlWebSocketError
-      ? cause
-      : new CurlWebSocketError("ERR_LIBCURL", `connecting failed: ${cause}`, { cause });
-    this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+    this.#start();
   }
 
   get bufferedAmount(): number {
     return this.#out.queue.bufferedAmount + this.#early;
   }
 
+  /** What the connection goes over; null before it stands. */
+  get info(): ConnectionInfo | null {
+    return this.#info;
+  }
+
   get paused(): boolean {
     return this.#paused;
+  }
+
+  get roundTripTime(): number | null {
+    return this.#health.roundTripTime;
   }
 
   get #stopped(): boolean {
@@ -145,8 +150,8 @@ export class Connection implements Source {
     return now > this.#reactor.turnEnd;
   }
 
-  #start(protocols: readonly string[]): void {
-    const { signal, connectTimeout } = this.#options;
+  #start(): void {
+    const { signal } = this.#options;
     const onAbort = () => {
       const message = `connecting was aborted: ${signal!.reason}`;
       this.#finish(
@@ -159,48 +164,25 @@ export class Connection implements Source {
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
-    paced(() => {
-      if (this.#closed) return;
-      this.#limit(connectTimeout, () => {
-        const message = `connecting to ${this.#url.host} took longer than connectTimeout, ${connectTimeout} ms`;
-        this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message));
-      });
-      try {
-        this.#connect(protocols);
-      } catch (cause) {
-        this.#failed(cause);
-      }
-    });
+    this.#opening!.start();
   }
 
-  #connect(protocols: readonly string[]): void {
-    const { tls } = this.#options;
-    const key = makeKey();
-    const accept = acceptFor(key, (text) => runtime().sha1(text));
-    const url = new URL(this.#url.href.replace(/^ws/, "http"));
-    const deflate = this.#options.deflate === null || loadZlib() === null ? null : this.#options.deflate.offer;
-    const offer = { protocols, deflate };
-    this.#connector = new Connector(this.#curl, this.#reactor, { url, tls }, {
-      onConnected: (transport) => this.#onConnected(transport, key, accept, offer),
-      onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
-    });
-    this.#connector.setRef(this.#refed);
-  }
-
-  #onConnected(transport: Transport, key: string, accept: string, offer: HandshakeOffer): void {
-    this.#connector = null;
+  /** The handshake is done. `rest` came behind it. */
+  #onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
+    this.#opening = null;
     this.#transport = transport;
-    this.#response = new ResponseReader(accept, offer);
+    this.#info = info;
+    this.#stopListening();
     this.#reactor.attach(this, this.#options.maxReceiveDelay);
     this.#reactor.setRef(this, this.#refed);
-    this.#out.queue.pushRaw(buildRequest(this.#url, key, offer, this.#options.headers));
-    const { handshakeTimeout } = this.#options;
-    this.#limit(handshakeTimeout, () => {
-      const message = `${this.#url.host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
-      const error = this.#response?.end() ?? new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message);
-      this.#finish(P.CLOSE_ABNORMAL, "", false, error);
-    });
-    this.#flush();
+    if (rest.length > 0) this.#held = rest;
+    this.#begin(agreement);
+    this.#health.start();
+    this.#handler.onOpen(agreement);
+    if (this.#closed) return;
+    // TLS bytes may wait inside libcurl, where no poll sees them: read first.
+    if (!this.#paused) this.#reactor.again(this, transport.fd, READABLE);
+    this.#watch();
   }
 
   /** Queues a message; its bytes are copied. Answers false where it is too late. */
@@ -226,6 +208,7 @@ export class Connection implements Source {
 
   ping(payload: Uint8Array): void {
     this.#asked = true;
+    this.#health.pinged(payload);
     this.#control(P.OPCODE_PING, payload);
   }
 
@@ -245,12 +228,14 @@ export class Connection implements Source {
   pause(): void {
     if (this.#paused || this.#out.closeSent || this.#closed) return;
     this.#paused = true;
+    this.#health.pause();
     this.#watch();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    if (this.#transport !== null && !this.#out.closeSent && !this.#closed) this.#health.start();
     // TLS bytes may wait inside libcurl, where no poll sees them: read first.
     if (this.#transport !== null) this.#reactor.again(this, this.#transport.fd, READABLE);
     this.#watch();
@@ -258,7 +243,7 @@ export class Connection implements Source {
 
   setRef(refed: boolean): void {
     this.#refed = refed;
-    this.#connector?.setRef(refed);
+    this.#opening?.setRef(refed);
     this.#reactor.setRef(this, refed);
     this.#timer?.[refed ? "ref" : "unref"]();
   }
@@ -285,6 +270,7 @@ export class Connection implements Source {
     if (this.#held !== null) {
       const held = this.#held;
       this.#held = null;
+      this.#health.heard();
       if (!this.#take(held)) return !this.#stopped;
     }
     const buffer = readBuffer ??= allocate(READ_SIZE);
@@ -295,6 +281,7 @@ export class Connection implements Source {
         this.#onEnd();
         return false;
       }
+      this.#health.heard();
       total += count;
       this.#reactor.turnBytes += count;
       if (!this.#take(buffer.subarray(0, count))) return !this.#stopped;
@@ -309,7 +296,7 @@ export class Connection implements Source {
     let filled = transport.recv(buffer);
     // A plain socket that gave less than asked for is drained.
     this.#drained = filled < buffer.length;
-    if (this.#url.protocol === "ws:" || filled <= 0) return filled;
+    if (this.#info!.tls === null || filled <= 0) return filled;
     // libcurl gives one TLS record at a time, and may hold more. A message that is here as a whole costs less than one in
     // pieces.
     while (filled <= buffer.length - TLS_RECORD) {
@@ -332,17 +319,6 @@ export class Connection implements Source {
   /** Parses bytes that were read. Answers false, and keeps the rest, where the event loop is to have its turn first. */
   #take(bytes: Uint8Array): boolean {
     if (this.#failure !== null || this.#closed) return !this.#closed;
-    if (this.#response !== null) {
-      const answer = this.#response.push(bytes);
-      if (answer === null) return true;
-      this.#response = null;
-      this.#clearTimer();
-      this.#stopListening();
-      if (answer.rest.length > 0) this.#held = answer.rest.slice();
-      this.#begin(answer.agreement);
-      this.#handler.onOpen(answer.agreement);
-      return false;
-    }
     this.#yielded = false;
     const at = this.#session!.receive(bytes, 0);
     if (at === bytes.length) return !this.#stopped && !this.#yielded;
@@ -366,6 +342,7 @@ export class Connection implements Source {
       },
       onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
       onPong: (payload) => {
+        if (this.#health.ponged(payload)) return true;
         this.#handler.onPong(payload);
         return this.#goOn();
       },
@@ -379,11 +356,8 @@ export class Connection implements Source {
       const { code, reason } = this.#closeReceived;
       return this.#finish(code, reason, true, null);
     }
-    const message = this.#response === null
-      ? "the server closed the connection without a close frame"
-      : `${this.#url.host} closed the connection without answering the handshake`;
-    const error = this.#response?.end() ?? new CurlWebSocketError("ERR_CONNECTION_LOST", message);
-    this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+    const message = "the server closed the connection without a close frame";
+    this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECTION_LOST", message));
   }
 
   #onCloseFrame(code: number, reason: string): void {
@@ -412,6 +386,7 @@ export class Connection implements Source {
   #sendClose(code: number, reason: Uint8Array): void {
     if (this.#out.closeSent || this.#closed) return;
     this.#out.closeFrame(code, reason);
+    this.#health.stop();
     this.#flushSoon();
   }
 
@@ -445,6 +420,7 @@ export class Connection implements Source {
     if (transport === null || this.#closed) return;
     try {
       const sent = this.#out.queue.flush((bytes) => transport.send(bytes));
+      if (sent > 0 && this.#blocked) this.#health.progressed();
       // A peer that still takes what was queued before the close frame is given more time.
       this.#blocked = !this.#out.queue.empty;
       if (sent > 0 && this.#out.closeSent && this.#failure === null) this.#awaitPeer();
@@ -482,11 +458,12 @@ export class Connection implements Source {
     if (this.#closed) return;
     this.#closed = true;
     this.#clearTimer();
+    this.#health.stop();
     this.#stopListening();
     this.#held = null;
     this.#inflater?.close();
     this.#out.close();
-    this.#connector?.close();
+    this.#opening?.close();
     if (this.#transport !== null) {
       this.#reactor.watch(this.#transport.fd, this, 0);
       this.#reactor.detach(this);

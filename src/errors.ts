@@ -10,13 +10,20 @@ export type ErrorCode =
   | "ERR_CONNECT_REFUSED"
   | "ERR_CONNECT_TIMEOUT"
   | "ERR_DNS"
+  | "ERR_PROXY"
+  | "ERR_PROXY_AUTH"
+  | "ERR_PROXY_CONNECT"
   | "ERR_TLS"
+  | "ERR_IMPERSONATE"
+  | "ERR_COOKIE_JAR"
   | "ERR_HANDSHAKE_INVALID"
   | "ERR_HANDSHAKE_REDIRECT"
   | "ERR_HANDSHAKE_STATUS"
   | "ERR_HANDSHAKE_TIMEOUT"
   | "ERR_PROTOCOL"
   | "ERR_CONNECTION_LOST"
+  | "ERR_PING_TIMEOUT"
+  | "ERR_IDLE_TIMEOUT"
   | "ERR_ABORTED";
 
 /** What an error may carry beside its message. */
@@ -25,7 +32,7 @@ export interface CurlWebSocketErrorInit extends ErrorOptions {
   curlCode?: number;
   /** libcurl's own words. */
   curlMessage?: string;
-  /** The HTTP status of a refused handshake. */
+  /** The HTTP status of a refused handshake, or of a proxy that refused. */
   status?: number;
   /** The response's header fields, in order, as received. */
   headers?: readonly (readonly [name: string, value: string])[];
@@ -43,9 +50,9 @@ export class CurlWebSocketError extends Error {
   readonly curlCode: number | undefined;
   /** libcurl's own words, if it was libcurl that failed. */
   readonly curlMessage: string | undefined;
-  /** The HTTP status of a refused handshake. */
+  /** The HTTP status of a refused handshake, or of a proxy that refused. */
   readonly status: number | undefined;
-  /** The header fields of a refused handshake, in order, as received. */
+  /** The header fields of a refused handshake, or of a proxy that refused, in order, as received. */
   readonly headers: readonly (readonly [name: string, value: string])[] | undefined;
   /** The first 64 KiB of a refused handshake's body. */
   readonly body: Uint8Array | undefined;

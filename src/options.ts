@@ -1,44 +1,141 @@
 /** The options a user may give, validated and made whole. An option that is not known is an error, never ignored. */
-import type { TlsOptions } from "./curl/connector.ts";
-import { type DeflateOffer, MAX_WINDOW_BITS, MIN_WINDOW_BITS } from "./protocol/extensions.ts";
-import { checkHeaders, type HeaderList } from "./protocol/handshake.ts";
+import type { CookiesOption } from "./cookies.ts";
+import { offersClientWindow } from "./protocol/browsers.ts";
+import type { HeaderList } from "./protocol/handshake.ts";
+import { checkNames, numberOf } from "./options/check.ts";
+import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./options/deflate.ts";
+import { type CurlOptionValue, type RawCurlOption, rawCurlOptions } from "./options/curl_options.ts";
+import { headerList, type HeadersOption } from "./options/headers.ts";
+import { type AuthOptions, type CompleteHttpOptions, httpOptions, type ParamsOption } from "./options/http.ts";
+import { type CompleteNetwork, NETWORK_NAMES, type NetworkOptions, networkOptions } from "./options/network.ts";
+import { type CompleteProxy, type ProxyOption, proxyOptions } from "./options/proxy.ts";
+import { type TlsOptions, tlsOptions } from "./options/tls.ts";
 
-/** How messages are compressed, RFC 7692. */
-export interface PerMessageDeflateOptions {
-  /** Messages of so many bytes or more are compressed; default 1024. What the server compresses is its own choice. */
-  threshold?: number;
-  /** zlib's compression level, 0 (none) to 9 (best); default -1, zlib's own choice, which is 6. */
-  level?: number;
-  /** How much memory a compressing stream takes, 1 (least) to 9; default 8, which makes 256 KiB with the largest window. */
-  memLevel?: number;
-  /** Asks the server to compress each message by itself, which spares both sides memory; default false. */
-  serverNoContextTakeover?: boolean;
-  /** Compresses each message by itself; default false. */
-  clientNoContextTakeover?: boolean;
-  /** Bounds the server's window to 2^n bytes, n from 8 to 15; by default the server chooses. */
-  serverMaxWindowBits?: number;
-  /**
-   * The window this client compresses with, 2^n bytes, n from 8 to 15; true (the default) lets the server bound it, false
-   * does not.
-   */
-  clientMaxWindowBits?: number | boolean;
-}
+export type { CompleteDeflateOptions, PerMessageDeflateOptions } from "./options/deflate.ts";
+export type { CurlOptionValue } from "./options/curl_options.ts";
+export type { CookieJar, CookiesOption } from "./cookies.ts";
+export type { HeadersOption } from "./options/headers.ts";
+export type { AuthOptions, BearerAuth, ParamsOption, PasswordAuth } from "./options/http.ts";
+export type { KeepAliveOptions, NetworkOptions } from "./options/network.ts";
+export type { ProxyAuth, ProxyOption, ProxyOptions } from "./options/proxy.ts";
+export type { Pem, ProxyTlsOptions, TlsOptions, TlsVersion } from "./options/tls.ts";
 
 /** What a `CurlWebSocket` may be given beside its URL and subprotocols. Times are in milliseconds, sizes in bytes. */
-export interface CurlWebSocketOptions {
+export interface CurlWebSocketOptions extends NetworkOptions {
   /**
    * Header fields of the handshake's request, sent exactly as given, in this order and case: a record, or pairs where a
-   * name comes twice. One of `Host`, `Connection` or `Upgrade` stands where it is given. CR, LF and NUL are refused.
+   * name comes twice. One of `Host`, `Connection` or `Upgrade` stands where it is given. CR, LF and NUL are refused. With
+   * `impersonate` a field that the browser has too stands in the browser's place, and all others behind the browser's.
    */
-  headers?: Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
+  headers?: HeadersOption;
+  /**
+   * The browser to be taken for: `"chrome"`, `"edge"`, `"firefox"` or `"safari"`, which is the newest that libcurl knows,
+   * or one of its targets, such as `"chrome131_android"`. Its ClientHello and its WebSocket handshake are sent: the
+   * fields, their order and values, the User-Agent of that version and platform, and its offer of compression unless
+   * `perMessageDeflate` says something else. Of Safari the order of the fields is not known for certain.
+   *
+   * It takes libcurl-impersonate (`library`); another libcurl, or one that does not know the browser, makes the
+   * constructor throw `ERR_IMPERSONATE`. A browser always sends an Origin: by default that of the URL, as from a page of
+   * the same server.
+   *
+   * ```ts
+   * import { CurlWebSocket } from "@curlws/curlws";
+   *
+   * const Chrome = CurlWebSocket.with({ impersonate: "chrome", origin: "https://www.example.com" });
+   * ```
+   */
+  impersonate?: string;
+  /** The value of Origin: a scheme, a host and a port, or `"null"`. By default none is sent, but with `impersonate`. */
+  origin?: string;
+  /**
+   * Who asks: a username and password, for Basic or Digest, or a bearer token. Goes before the URL's username and
+   * password, which are sent as Basic.
+   *
+   * ```ts
+   * import { CurlWebSocket } from "@curlws/curlws";
+   *
+   * const Basic = CurlWebSocket.with({ auth: { username: "joe", password: "secret" } });
+   * const Digest = CurlWebSocket.with({ auth: { username: "joe", password: "secret", type: "digest" } });
+   * const Bearer = CurlWebSocket.with({ auth: { bearer: "mF_9.B5f-4.1JqM" } });
+   * ```
+   */
+  auth?: AuthOptions;
+  /**
+   * Cookies: the value of `Cookie` as it is to be sent, a record of names and values, or a jar such as tough-cookie's. A
+   * jar is asked for the cookies of each URL, and given every `Set-Cookie` of an answer, also of a refusal, before the
+   * `open` event; what it throws or rejects with is `ERR_COOKIE_JAR`. Other cookies that are set are dropped.
+   *
+   * ```ts
+   * import { CurlWebSocket } from "@curlws/curlws";
+   *
+   * const Fixed = CurlWebSocket.with({ cookies: { session: "38afes7a8" } });
+   * ```
+   */
+  cookies?: CookiesOption;
+  /**
+   * How many redirects are followed, 0 (the default, as the WHATWG standard says) to 100: 301, 302, 303, 307 and 308 to
+   * `ws:`, `wss:`, `http:` or `https:`, but not from `wss:` to `ws:`, nor back to a request that was made before. For
+   * another origin `auth`, `cookies` (but a jar's), the URL's username and password, the client certificate,
+   * `tls.serverName` and the headers Authorization, Cookie, Host and Proxy-Authorization are left out, and stay so. Each
+   * connection has its `connectTimeout` and `handshakeTimeout`. One that is not followed is `ERR_HANDSHAKE_REDIRECT`.
+   */
+  maxRedirects?: number;
+  /**
+   * Parameters to add to the URL's query, behind those it has; `url` shows them.
+   *
+   * ```ts
+   * import { CurlWebSocket } from "@curlws/curlws";
+   *
+   * const Trades = CurlWebSocket.with({ params: { symbol: ["BTC", "ETH"], depth: 10 } });
+   * ```
+   */
+  params?: ParamsOption;
   /** TLS settings of `wss:`; the server's certificate is checked unless `verify` is false. */
   tls?: TlsOptions;
+  /**
+   * The proxy to connect through: its URL, or an object with all there is to say about it. `false` for none at all. By
+   * default the environment names it, by curl's rules: `ws_proxy` or `wss_proxy`, else `http_proxy` (in lower case alone)
+   * or `https_proxy`, else `all_proxy`, but not for the hosts of `no_proxy`.
+   *
+   * ```ts
+   * import { CurlWebSocket } from "@curlws/curlws";
+   *
+   * const Proxied = CurlWebSocket.with({ proxy: "socks5h://user:secret@proxy.example:1080" });
+   * const Direct = CurlWebSocket.with({ proxy: false });
+   * ```
+   */
+  proxy?: ProxyOption;
+  /**
+   * Options of libcurl itself, by name (`"TCP_FASTOPEN"`, `"CURLOPT_TCP_FASTOPEN"`) or number, for what has no option
+   * here. They are set last. A value must have the option's kind: integers, or booleans, for `long`, strings, lists of
+   * strings, bytes for blobs. Those that take functions or pointers, that would break the client or that would have no
+   * effect are refused, by this constructor; those that the loaded libcurl lacks with `ERR_LIBCURL`.
+   */
+  curlOptions?: Readonly<Record<string, CurlOptionValue>>;
   /** How long DNS, TCP and TLS may take together; default 30,000, 0 for no limit. */
   connectTimeout?: number;
   /** How long the server may take to answer the handshake's request; default 30,000, 0 for no limit. */
   handshakeTimeout?: number;
   /** How long a close may wait for the peer, from the last byte it took; default 5,000, 0 for no limit. */
   closeTimeout?: number;
+  /**
+   * A ping is sent so often; default 0 for never. Where nothing at all has come from the peer between one and the next, the
+   * connection ends with `ERR_PING_TIMEOUT` and 1006. Their pongs fire no event. Pings rest while reading is paused, when no
+   * pong can be read, and begin anew with `resume()`.
+   *
+   * ```ts
+   * import { CurlWebSocket } from "@curlws/curlws";
+   *
+   * const Watchful = CurlWebSocket.with({ pingInterval: 20_000 });
+   * ```
+   */
+  pingInterval?: number;
+  /**
+   * The connection ends with `ERR_IDLE_TIMEOUT` and 1006 where no byte was received for so long; default 0 for no limit.
+   * Pongs are bytes too, so with `pingInterval` below it a peer that answers is never idle. The time while reading is
+   * paused does not count.
+   */
+  idleTimeout?: number;
   /** The largest message that is received; default 64 MiB. A larger one ends the connection with 1009. */
   maxMessageSize?: number;
   /**
@@ -60,21 +157,19 @@ export interface CurlWebSocketOptions {
   signal?: AbortSignal;
 }
 
-/** What permessage-deflate is offered with, and what this client compresses with. */
-export interface CompleteDeflateOptions {
-  readonly offer: DeflateOffer;
-  readonly threshold: number;
-  readonly level: number;
-  readonly memLevel: number;
-}
-
 /** Options with every default in place. */
-export interface CompleteOptions {
+export interface CompleteOptions extends CompleteHttpOptions {
   readonly headers: HeaderList;
   readonly tls: TlsOptions;
+  /** Null where the environment decides. */
+  readonly proxy: CompleteProxy | false | null;
+  readonly network: CompleteNetwork;
+  readonly curlOptions: readonly RawCurlOption[];
   readonly connectTimeout: number;
   readonly handshakeTimeout: number;
   readonly closeTimeout: number;
+  readonly pingInterval: number;
+  readonly idleTimeout: number;
   readonly maxMessageSize: number;
   readonly maxReceiveDelay: number;
   readonly highWaterMark: number;
@@ -86,26 +181,27 @@ export interface CompleteOptions {
 
 const NAMES = [
   "headers",
+  "impersonate",
+  "origin",
+  "auth",
+  "cookies",
+  "maxRedirects",
+  "params",
   "tls",
+  "proxy",
+  "curlOptions",
+  ...NETWORK_NAMES,
   "connectTimeout",
   "handshakeTimeout",
   "closeTimeout",
+  "pingInterval",
+  "idleTimeout",
   "maxMessageSize",
   "maxReceiveDelay",
   "highWaterMark",
   "perMessageDeflate",
   "library",
   "signal",
-];
-const TLS_NAMES = ["ca", "verify"];
-const DEFLATE_NAMES = [
-  "threshold",
-  "level",
-  "memLevel",
-  "serverNoContextTakeover",
-  "clientNoContextTakeover",
-  "serverMaxWindowBits",
-  "clientMaxWindowBits",
 ];
 
 /** The longest time a timer can hold. */
@@ -119,91 +215,39 @@ const MAX_TIMEOUT = 0x7fff_ffff;
  */
 export function completeOptions(options: CurlWebSocketOptions): CompleteOptions {
   checkNames("option", options, NAMES);
-  const tls = options.tls ?? {};
-  checkNames("tls option", tls, TLS_NAMES);
-  if (tls.ca !== undefined && typeof tls.ca !== "string" && !(tls.ca instanceof Uint8Array)) {
-    throw new TypeError(`tls.ca must be PEM text, PEM bytes or a path, not ${typeof tls.ca}`);
-  }
-  if (tls.verify !== undefined && typeof tls.verify !== "boolean") {
-    throw new TypeError(`tls.verify must be true or false, not ${tls.verify}`);
-  }
   if (options.library !== undefined && typeof options.library !== "string") {
     throw new TypeError(`library must be a name or path, not ${typeof options.library}`);
   }
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw new TypeError("signal must be an AbortSignal");
   }
+  if (options.unixSocket !== undefined && options.proxy) {
+    throw new TypeError("unixSocket needs no proxy: give one of the two");
+  }
   const number = (name: keyof CurlWebSocketOptions, fallback: number, max: number): number =>
     numberOf(name, options[name] ?? fallback, 0, max);
+  const headers = headerList(options.headers);
+  const http = httpOptions(options, headers);
   return {
-    headers: headerList(options.headers),
-    tls,
+    ...http,
+    headers,
+    tls: tlsOptions("tls", options.tls ?? {}),
+    proxy: proxyOptions(options.proxy),
+    network: networkOptions(options),
+    curlOptions: rawCurlOptions(options.curlOptions),
     connectTimeout: number("connectTimeout", 30_000, MAX_TIMEOUT),
     handshakeTimeout: number("handshakeTimeout", 30_000, MAX_TIMEOUT),
     closeTimeout: number("closeTimeout", 5_000, MAX_TIMEOUT),
+    pingInterval: number("pingInterval", 0, MAX_TIMEOUT),
+    idleTimeout: number("idleTimeout", 0, MAX_TIMEOUT),
     maxMessageSize: number("maxMessageSize", 64 * 1024 * 1024, Number.MAX_SAFE_INTEGER),
     maxReceiveDelay: number("maxReceiveDelay", 1, 1000),
     highWaterMark: number("highWaterMark", 1024 * 1024, Number.MAX_SAFE_INTEGER),
-    deflate: deflateOptions(options.perMessageDeflate ?? true),
+    deflate: deflateOptions(
+      options.perMessageDeflate ?? true,
+      http.impersonate === null || offersClientWindow(http.impersonate),
+    ),
     library: options.library,
     signal: options.signal,
   };
-}
-
-function deflateOptions(given: boolean | PerMessageDeflateOptions): CompleteDeflateOptions | null {
-  if (given === false) return null;
-  const options = given === true ? {} : given;
-  checkNames("perMessageDeflate option", options, DEFLATE_NAMES);
-  const integer = (name: keyof PerMessageDeflateOptions, min: number, max: number): number | undefined =>
-    options[name] === undefined ? undefined : numberOf(`perMessageDeflate.${name}`, options[name], min, max, true);
-  const flag = (name: keyof PerMessageDeflateOptions): boolean => {
-    const value = options[name] ?? false;
-    if (typeof value !== "boolean") {
-      throw new TypeError(`perMessageDeflate.${name} must be true or false, not ${value}`);
-    }
-    return value;
-  };
-  const bound = options.clientMaxWindowBits ?? true;
-  return {
-    offer: {
-      serverNoContextTakeover: flag("serverNoContextTakeover"),
-      clientNoContextTakeover: flag("clientNoContextTakeover"),
-      serverMaxWindowBits: integer("serverMaxWindowBits", MIN_WINDOW_BITS, MAX_WINDOW_BITS) ?? null,
-      clientMaxWindowBits: typeof bound === "boolean"
-        ? bound || null
-        : integer("clientMaxWindowBits", MIN_WINDOW_BITS, MAX_WINDOW_BITS)!,
-    },
-    threshold: integer("threshold", 0, Number.MAX_SAFE_INTEGER) ?? 1024,
-    level: integer("level", -1, 9) ?? -1,
-    memLevel: integer("memLevel", 1, 9) ?? 8,
-  };
-}
-
-/** A number in its range, an integer where it must be one. */
-function numberOf(name: string, value: unknown, min: number, max: number, integer = false): number {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number, not ${typeof value}`);
-  if (!(value >= min && value <= max) || (integer && !Number.isInteger(value))) {
-    throw new RangeError(`${name} must be ${integer ? "an integer " : ""}from ${min} to ${max}, and is ${value}`);
-  }
-  return value;
-}
-
-function checkNames(what: string, given: object, known: readonly string[]): void {
-  if (typeof given !== "object" || given === null) throw new TypeError(`${what}s must be an object, not ${given}`);
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new TypeError(`unknown ${what} ${unknown}; known are ${known.join(", ")}`);
-}
-
-function headerList(headers: CurlWebSocketOptions["headers"]): HeaderList {
-  if (headers === undefined) return [];
-  if (typeof headers !== "object" || headers === null) throw new TypeError("headers must be a record or pairs");
-  const pairs = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
-  const list = pairs.map(([name, value]): [string, string] => {
-    if (typeof name !== "string" || typeof value !== "string") {
-      throw new TypeError(`headers: the value of ${String(name)} must be a string, not ${typeof value}`);
-    }
-    return [name, value];
-  });
-  checkHeaders(list);
-  return list;
 }

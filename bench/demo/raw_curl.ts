@@ -2,7 +2,7 @@
  * The smallest libcurl connection the polling strategies can share: connect-only, `curl_easy_recv`, a mini frame parser.
  * It is the loop this project replaces, kept here to be measured; do not use it for anything else.
  */
-import process from "node:process";
+import { libcurl } from "../../mod.ts";
 
 type Handle = unknown;
 type Functions<T> = { [Name in keyof T]: (...args: unknown[]) => unknown };
@@ -35,7 +35,8 @@ const CURLE_AGAIN = 81;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const library = process.platform === "darwin" ? "libcurl.4.dylib" : "libcurl.so.4";
+/** The one that `CurlWebSocket` uses. */
+const library = libcurl().path;
 
 function check(code: unknown, what: string): void {
   if (code !== CURLE_OK) throw new Error(`${what} failed with libcurl code ${code}`);

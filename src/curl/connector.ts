@@ -1,39 +1,42 @@
 /** Opens a connection with libcurl, without ever blocking: `curl_multi_socket_action` driven by the reactor. */
-import { CurlWebSocketError, type ErrorCode } from "../errors.ts";
+import { CurlWebSocketError } from "../errors.ts";
+import { type CompleteProxy, proxyName } from "../options/proxy.ts";
+import { type ConnectionInfo, readConnection } from "./connection_info.ts";
 import * as C from "./constants.ts";
-import { allocate, isNull, type Pointer, runtime, type Timer, toCString } from "./ffi.ts";
+import { OptionSetter } from "./easy_options.ts";
+import { explainFailure } from "./explain.ts";
+import { clientCertificate } from "./explain_tls.ts";
+import { allocate, isNull, type Pointer, runtime, type Timer } from "./ffi.ts";
+import { getNumber } from "./get_info.ts";
+import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
 import type { Reactor, Source } from "./reactor.ts";
+import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
+import { TransferLog } from "./transfer_log.ts";
 import { Transport } from "./transport.ts";
 import { paced } from "../pacer.ts";
 
-/** What to connect to, and how. */
-export interface ConnectTarget {
-  /** An `http:` or `https:` URL; only its origin matters. */
-  readonly url: URL;
-  readonly tls: TlsOptions;
-}
-
-/** TLS settings. */
-export interface TlsOptions {
-  /** Certificates to trust instead of the system's: PEM text or bytes, or the path of a PEM file. */
-  ca?: string | Uint8Array;
-  /** Whether to check the server's certificate and name; default true. */
-  verify?: boolean;
-}
+export type { ConnectTarget } from "./setup.ts";
 
 /** How an attempt ends, exactly once, unless it is closed before. */
 export interface ConnectHandler {
-  onConnected(transport: Transport): void;
+  onConnected(transport: Transport, info: ConnectionInfo): void;
   onFailed(error: CurlWebSocketError): void;
 }
 
 /** The connector whose call into libcurl is on the stack: libcurl's callbacks come inside our own calls alone. */
 let current: Connector | null = null;
 
-let callbacks: { socket: Pointer; timer: Pointer } | undefined;
+/** Function pointers for libcurl. */
+interface Callbacks {
+  readonly socket: Pointer;
+  readonly timer: Pointer;
+  readonly debug: Pointer;
+}
 
-function libcurlCallbacks(): { socket: Pointer; timer: Pointer } {
+let callbacks: Callbacks | undefined;
+
+function libcurlCallbacks(): Callbacks {
   return callbacks ??= {
     // int curl_socket_callback(CURL *, curl_socket_t, int what, void *, void *)
     socket: runtime().callback(
@@ -47,6 +50,13 @@ function libcurlCallbacks(): { socket: Pointer; timer: Pointer } {
       "i32",
       (_multi: Pointer, milliseconds: bigint | number) => current?.onTimer(Number(milliseconds)) ?? 0,
     ),
+    // int curl_debug_callback(CURL *, curl_infotype, char *data, size_t, void *)
+    debug: runtime().callback(
+      ["pointer", "i32", "pointer", "usize", "pointer"],
+      "i32",
+      (_easy: Pointer, kind: number, data: Pointer, size: bigint | number) =>
+        current?.onDebug(kind, data, Number(size)) ?? 0,
+    ),
   };
 }
 
@@ -58,6 +68,9 @@ export class Connector implements Source {
   readonly #target: ConnectTarget;
   readonly #easy: Pointer;
   readonly #multi: Pointer;
+  readonly #set: OptionSetter;
+  readonly #proxy: CompleteProxy | null;
+  readonly #log: TransferLog = new TransferLog();
   /** libcurl reads or writes these for as long as the handle lives. */
   readonly #errorBuffer: Uint8Array = allocate(C.CURL_ERROR_SIZE);
   readonly #running: Uint8Array = allocate(4);
@@ -78,59 +91,59 @@ export class Connector implements Source {
     if (isNull(this.#easy) || isNull(this.#multi)) {
       throw new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory or descriptors");
     }
-    this.#setOptions();
+    this.#set = new OptionSetter(curl, this.#easy);
+    try {
+      this.#proxy = chooseProxy(target);
+      this.#setOptions();
+    } catch (error) {
+      // Nothing polls it yet, so nothing has to be waited for.
+      this.#freeNow();
+      throw error;
+    }
     reactor.attach(this);
     this.#guard(() => curl.curl_multi_add_handle(this.#multi, this.#easy));
   }
 
   #setOptions(): void {
-    const { url, tls } = this.#target;
-    const easy = this.#easy, curl = this.#curl;
-    const set = (option: number, value: number) => this.#check(option, curl.setLong(easy, option, value));
+    const easy = this.#easy, curl = this.#curl, set = this.#set;
     curl.setBuffer(easy, C.CURLOPT_ERRORBUFFER, this.#errorBuffer);
-    this.#check(C.CURLOPT_URL, curl.setBuffer(easy, C.CURLOPT_URL, toCString(url.origin)));
-    set(C.CURLOPT_CONNECT_ONLY, 1);
-    set(C.CURLOPT_NOSIGNAL, 1);
-    set(C.CURLOPT_TCP_NODELAY, 1);
-    set(C.CURLOPT_HTTP_VERSION, C.CURL_HTTP_VERSION_1_1);
-    set(C.CURLOPT_HTTPPROXYTUNNEL, 1);
+    set.long("CONNECT_ONLY", 1);
+    set.long("NOSIGNAL", 1);
+    set.long("TCP_NODELAY", 1);
+    set.long("HTTP_VERSION", C.CURL_HTTP_VERSION_1_1);
+    if (this.#target.browser !== null) impersonate(curl, easy, this.#target.browser);
+    set.long("HTTPPROXYTUNNEL", 1);
     // Our own timer bounds the connecting; libcurl's default of 300 s must not cut a longer one short.
-    set(C.CURLOPT_CONNECTTIMEOUT_MS, 0x7fff_ffff);
-    // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits.
-    curl.setLong(easy, C.CURLOPT_QUICK_EXIT, 1);
-    if (tls.verify === false) {
-      set(C.CURLOPT_SSL_VERIFYPEER, 0);
-      set(C.CURLOPT_SSL_VERIFYHOST, 0);
-    }
-    if (tls.ca !== undefined) this.#setCa(tls.ca);
-    const { socket, timer } = libcurlCallbacks();
+    set.long("CONNECTTIMEOUT_MS", 0x7fff_ffff);
+    // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate 7.84
+    // has another option, of TLS session tickets, by the same number.
+    if (curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);
+    const { socket, timer, debug } = libcurlCallbacks();
     curl.setCallback(this.#multi, C.CURLMOPT_SOCKETFUNCTION, socket);
     curl.setCallback(this.#multi, C.CURLMOPT_TIMERFUNCTION, timer);
-  }
-
-  #setCa(ca: string | Uint8Array): void {
-    if (typeof ca === "string" && !ca.includes("-----BEGIN")) {
-      this.#check(C.CURLOPT_CAINFO, this.#curl.setBuffer(this.#easy, C.CURLOPT_CAINFO, toCString(ca)));
-      return;
+    if (this.#hasLog) {
+      curl.setPointer(easy, C.CURLOPT_DEBUGFUNCTION, debug);
+      if (!this.#hasDoh) set.long("VERBOSE", 1);
     }
-    const pem = typeof ca === "string" ? new TextEncoder().encode(ca) : ca;
-    const data = allocate(pem.length);
-    data.set(pem);
-    // struct curl_blob {void *data; size_t len; unsigned int flags}; CURL_BLOB_COPY: libcurl keeps a copy.
-    const CURL_BLOB_COPY = 1;
-    const blob = allocate(24);
-    const fields = new DataView(blob.buffer);
-    fields.setBigUint64(0, runtime().address(runtime().pointerTo(data)), true);
-    fields.setBigUint64(8, BigInt(data.length), true);
-    fields.setUint32(16, CURL_BLOB_COPY, true);
-    this.#check(C.CURLOPT_CAINFO_BLOB, this.#curl.setBuffer(this.#easy, C.CURLOPT_CAINFO_BLOB, blob));
+    setOptions(set, this.#target, this.#proxy);
   }
 
-  #check(option: number, code: number): void {
-    if (code === C.CURLE_OK) return;
-    const { version } = this.#curl.info;
-    const message = `libcurl ${version} refuses option ${option}: ${this.#curl.message(code)} (${code})`;
-    throw new CurlWebSocketError("ERR_LIBCURL", message, { curlCode: code, curlMessage: this.#curl.message(code) });
+  /** Whether libcurl's log is read: it alone tells of TLS and of a proxy's answer. A user who asks for it has it instead. */
+  get #hasLog(): boolean {
+    const { url, curlOptions } = this.#target;
+    return (url.protocol === "https:" || this.#proxy !== null) &&
+      !curlOptions.some(({ option }) => option.name === "VERBOSE");
+  }
+
+  /** libcurl's own requests for DNS over HTTPS would write their log to the terminal: there ours begins behind them. */
+  get #hasDoh(): boolean {
+    const { network, curlOptions } = this.#target;
+    return network.dohUrl !== undefined || curlOptions.some(({ option }) => option.name === "DOH_URL");
+  }
+
+  /** The proxy that is connected through, without its credentials, or null. */
+  get proxyName(): string | null {
+    return this.#proxy === null ? null : proxyName(this.#proxy);
   }
 
   /** Calls into libcurl with this as the connector its callbacks belong to. */
@@ -175,6 +188,13 @@ export class Connector implements Source {
     return 0;
   }
 
+  onDebug(kind: number, data: Pointer, size: number): number {
+    if (this.#done || size === 0 || !TransferLog.wants(kind)) return 0;
+    const bytes = runtime().view(data, size);
+    this.#log.add(kind, runtime().latin1(bytes, 0, size));
+    return 0;
+  }
+
   onReady(fd: number, events: number): boolean {
     if (this.#fds.has(fd)) this.#act(fd, events);
     return false;
@@ -199,6 +219,9 @@ export class Connector implements Source {
 
   #act(fd: number, events: number): void {
     if (this.#done) return;
+    if (this.#hasDoh && this.#hasLog && getNumber(this.#curl, this.#easy, C.CURLINFO_NAMELOOKUP_TIME_T)) {
+      this.#set.long("VERBOSE", 1);
+    }
     this.#guard(() => this.#curl.curl_multi_socket_action(this.#multi, fd, events, this.#running));
     const message = this.#curl.curl_multi_info_read(this.#multi, this.#running);
     if (isNull(message)) return;
@@ -210,9 +233,21 @@ export class Connector implements Source {
     this.#curl.getInfo(this.#easy, C.CURLINFO_ACTIVESOCKET, socket);
     const connectedFd = Number(new DataView(socket.buffer).getBigInt64(0, true));
     if (connectedFd < 0) return this.#fail(this.#describe(C.CURLE_COULDNT_CONNECT));
+    const secure = this.#target.url.protocol === "https:";
+    const unix = this.#target.network.unixSocket !== undefined;
+    const info = readConnection(this.#curl, this.#easy, { proxy: this.#proxy, secure, log: this.#log, unix });
     this.#settle();
     const free = () => this.#free();
-    this.#handler.onConnected(new Transport(this.#curl, this.#easy, connectedFd, this.#errorBuffer, free));
+    const certificate = secure ? this.#certificateHelp() : null;
+    const transport = new Transport(this.#curl, this.#easy, connectedFd, this.#errorBuffer, free, certificate);
+    this.#handler.onConnected(transport, info);
+  }
+
+  #certificateHelp(): { help: string; missing: boolean } {
+    const { url, tls } = this.#target;
+    const help = clientCertificate({ peer: url.host, what: "tls", options: tls });
+    const none = tls.cert === undefined && tls.pfx === undefined;
+    return { help, missing: none && this.#log.certificateRequested };
   }
 
   #fail(error: CurlWebSocketError): void {
@@ -225,6 +260,8 @@ export class Connector implements Source {
   /** Takes this out of the reactor; the handles stay. */
   #settle(): void {
     this.#done = true;
+    // What is sent and received is of no use in a log.
+    if (this.#hasLog) this.#set.long("VERBOSE", 0);
     this.#timer?.clear();
     this.#timer = null;
     for (const fd of this.#fds) this.#reactor.watch(fd, this, 0);
@@ -233,45 +270,31 @@ export class Connector implements Source {
   }
 
   #free(): void {
-    this.#reactor.whenUnpolled(() => {
-      this.#guard(() => {
-        this.#curl.curl_multi_remove_handle(this.#multi, this.#easy);
-        this.#curl.curl_easy_cleanup(this.#easy);
-        return this.#curl.curl_multi_cleanup(this.#multi);
-      });
+    this.#reactor.whenUnpolled(() => this.#freeNow());
+  }
+
+  #freeNow(): void {
+    this.#guard(() => {
+      this.#curl.curl_multi_remove_handle(this.#multi, this.#easy);
+      this.#curl.curl_easy_cleanup(this.#easy);
+      return this.#curl.curl_multi_cleanup(this.#multi);
     });
+    this.#set.free();
   }
 
   #describe(curlCode: number): CurlWebSocketError {
-    const { url } = this.#target;
     const end = this.#errorBuffer.indexOf(0);
     const curlMessage = new TextDecoder().decode(this.#errorBuffer.subarray(0, end)) || this.#curl.message(curlCode);
-    const [code, help] = explain(curlCode, url);
-    return new CurlWebSocketError(code, `${help}: ${curlMessage} (curl ${curlCode})`, { curlCode, curlMessage });
-  }
-}
-
-function explain(curlCode: number, url: URL): [ErrorCode, string] {
-  const port = url.port || (url.protocol === "https:" ? "443" : "80");
-  switch (curlCode) {
-    case C.CURLE_COULDNT_RESOLVE_HOST:
-      return ["ERR_DNS", `the host ${url.hostname} is unknown; check its spelling and this machine's DNS`];
-    case C.CURLE_COULDNT_RESOLVE_PROXY:
-      return ["ERR_DNS", "the proxy's host is unknown; check http_proxy, https_proxy and all_proxy"];
-    case C.CURLE_COULDNT_CONNECT:
-      return ["ERR_CONNECT_REFUSED", `nothing accepts connections at ${url.hostname} port ${port}`];
-    case C.CURLE_OPERATION_TIMEDOUT:
-      return ["ERR_CONNECT_TIMEOUT", `connecting to ${url.host} took too long`];
-    case C.CURLE_PEER_FAILED_VERIFICATION:
-      return [
-        "ERR_TLS",
-        `the certificate of ${url.host} is not trusted; give its CA with tls: { ca }, or, for tests only, tls: { verify: false }`,
-      ];
-    case C.CURLE_SSL_CACERT_BADFILE:
-      return ["ERR_TLS", "the CA certificates could not be read; check tls: { ca }"];
-    case C.CURLE_SSL_CONNECT_ERROR:
-      return ["ERR_TLS", `the TLS handshake with ${url.host} failed; is it a wss server?`];
-    default:
-      return ["ERR_CONNECT_REFUSED", `connecting to ${url.host} failed`];
+    const number = (info: number) => getNumber(this.#curl, this.#easy, info) ?? 0;
+    return explainFailure({
+      target: this.#target,
+      proxy: this.#proxy,
+      curlCode,
+      curlMessage,
+      connectCode: number(C.CURLINFO_HTTP_CONNECTCODE),
+      proxyError: number(C.CURLINFO_PROXY_ERROR),
+      response: this.#log.response,
+      certificateRequested: this.#log.certificateRequested,
+    });
   }
 }

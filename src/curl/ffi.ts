@@ -77,6 +77,8 @@ export interface Runtime {
   utf8(bytes: Uint8Array): string;
   /** The SHA-1 of ASCII text; Web Crypto's costs a thread hop. */
   sha1(text: string): Uint8Array;
+  /** A hash in hexadecimal; Web Crypto has no MD5. */
+  hash(algorithm: "md5" | "sha256", bytes: Uint8Array): string;
   /** A C function pointer that calls `fn` on this thread; it lives as long as the thread. */
   callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer;
   /** The off-thread poll of one opened libcurl. */

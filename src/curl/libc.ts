@@ -1,6 +1,6 @@
-/** The few C library functions the ready sets need. */
+/** The few C library functions that are needed. */
 import { CurlWebSocketError } from "../errors.ts";
-import { type Pointer, runtime, type Symbols, type SymbolTable, toCString } from "./ffi.ts";
+import { allocate, isNull, type Pointer, runtime, type Symbols, type SymbolTable, toCString } from "./ffi.ts";
 
 const MEMORY = {
   // void *calloc(size_t, size_t)
@@ -37,6 +37,68 @@ export function openLibc<Table extends SymbolTable>(table: Table): Symbols<Table
     }
   }
   throw new CurlWebSocketError("ERR_LIBCURL_NOT_FOUND", `no C library found; tried ${names().join(", ")}`, { cause });
+}
+
+const FILES = {
+  // FILE *fopen(const char *, const char *)
+  fopen: { parameters: ["buffer", "buffer"], result: "pointer" },
+  // size_t fread(void *, size_t, size_t, FILE *)
+  fread: { parameters: ["buffer", "usize", "usize", "pointer"], result: "usize" },
+  // int fclose(FILE *)
+  fclose: { parameters: ["pointer"], result: "i32" },
+  // char *getenv(const char *)
+  getenv: { parameters: ["buffer"], result: "pointer" },
+} as const;
+
+let files: Symbols<typeof FILES> | undefined;
+
+/** No bundle of certificates comes near. */
+const MAX_FILE_SIZE = 32 * 1024 * 1024;
+
+/**
+ * Reads a file as libcurl would, with the rights of the process; null where it cannot be opened. For certificates that
+ * are to be joined to others: libcurl takes one file.
+ */
+export function readFile(path: string): Uint8Array | null {
+  const { fopen, fread, fclose } = files ??= openLibc(FILES);
+  const file = fopen(toCString(path), toCString("rb"));
+  if (isNull(file)) return null;
+  try {
+    let buffer = allocate(256 * 1024), length = 0;
+    while (length < MAX_FILE_SIZE) {
+      if (length === buffer.length) {
+        const longer = allocate(length * 2);
+        longer.set(buffer);
+        buffer = longer;
+      }
+      const read = Number(fread(buffer.subarray(length), 1, buffer.length - length, file));
+      if (read === 0) break;
+      length += read;
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    fclose(file);
+  }
+}
+
+/** Whether a file, or on Unix a folder, can be opened. */
+export function canOpen(path: string): boolean {
+  const { fopen, fclose } = files ??= openLibc(FILES);
+  const file = fopen(toCString(path), toCString("rb"));
+  if (isNull(file)) return false;
+  fclose(file);
+  return true;
+}
+
+/**
+ * A variable of the environment as libcurl's own `getenv` sees it: on Deno without permission to read it too. On Bun a
+ * program that changes `process.env` changes no C memory, so there that alone is asked.
+ */
+export function environment(name: string): string | undefined {
+  const value = runtime().env(name);
+  if (value !== undefined || runtime().name !== "deno") return value;
+  const pointer = (files ??= openLibc(FILES)).getenv(toCString(name));
+  return isNull(pointer) ? undefined : runtime().cString(pointer);
 }
 
 let memory: Symbols<typeof MEMORY> | undefined;

@@ -1,6 +1,7 @@
 /** Finds, opens and describes libcurl, on first use. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
+import { type CachedKind, cachedLibrary } from "./cached.ts";
 import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "./ffi.ts";
 import { pinLibrary } from "./libc.ts";
 import { loadZlib } from "../zlib.ts";
@@ -29,6 +30,7 @@ export interface Curl extends Symbols<typeof CURL_SYMBOLS> {
   readonly versionNumber: number;
   setLong(easy: Pointer, option: number, value: number): number;
   setBuffer(easy: Pointer, option: number, value: Uint8Array): number;
+  setPointer(easy: Pointer, option: number, value: Pointer): number;
   setCallback(multi: Pointer, option: number, callback: Pointer): number;
   getInfo(easy: Pointer, info: number, into: Uint8Array): number;
   message(code: number): string;
@@ -91,44 +93,69 @@ const opened = new Map<string, Curl>();
 /** The one for callers that name none. */
 let usual: Curl | undefined;
 
+/** Where libcurl-impersonate lies once it is installed, as its releases and distributions name it. */
+function impersonators({ os }: Pick<Runtime, "os">): string[] {
+  if (os === "windows") return ["libcurl-impersonate.dll"];
+  if (os === "darwin") return ["libcurl-impersonate.4.dylib", "libcurl-impersonate.dylib"];
+  return ["libcurl-impersonate.so.4", "libcurl-impersonate.so"];
+}
+
 /**
- * Opens libcurl, once a thread and path: `path`, else what `CURLWS_LIBCURL` names, else the platform's names and places.
+ * Opens libcurl, once a thread and path: `path`, else what `CURLWS_LIBCURL` names, else the platform's names and places,
+ * and last what `curlws install-libcurl` put into the user's cache. Where it is to impersonate browsers and none is
+ * named, libcurl-impersonate comes before all these, from the system or from `curlws install-impersonate`.
  *
  * @throws {CurlWebSocketError} `ERR_LIBCURL_NOT_FOUND`, `ERR_LIBCURL_TOO_OLD`, `ERR_FFI_PERMISSION`
  */
-export function loadCurl(path?: string): Curl {
-  if (path === undefined && usual !== undefined) return usual;
+export function loadCurl(path?: string, { impersonating = false }: { impersonating?: boolean } = {}): Curl {
+  if (path === undefined && !impersonating && usual !== undefined) return usual;
   const env = path === undefined ? runtime().env("CURLWS_LIBCURL") : undefined;
   const named = path ?? (env === "" ? undefined : env);
-  const key = named ?? "";
+  // No path has a NUL.
+  const key = named ?? (impersonating ? "\0impersonate" : "");
   const known = opened.get(key);
   if (known !== undefined) return known;
-  const names = named === undefined ? candidates(runtime()) : [named];
+  const cached = (kind: CachedKind) => cachedLibrary(kind) ?? [];
+  const names = named !== undefined
+    ? [named]
+    : impersonating
+    ? impersonators(runtime()).concat(cached("impersonate"))
+    : candidates(runtime()).concat(cached("libcurl"));
   const failures: string[] = [];
+  let tooOld: CurlWebSocketError | undefined;
   for (const name of names) {
     try {
       const curl = open(name);
       opened.set(key, curl);
-      if (path === undefined) usual = curl;
+      if (path === undefined && !impersonating) usual = curl;
       return curl;
     } catch (error) {
-      if (error instanceof CurlWebSocketError) throw error;
-      if (runtime().isPermissionError(error)) {
+      if (error instanceof CurlWebSocketError) {
+        if (error.code !== "ERR_LIBCURL_TOO_OLD") throw error;
+        tooOld ??= error;
+      } else if (runtime().isPermissionError(error)) {
         throw new CurlWebSocketError(
           "ERR_FFI_PERMISSION",
           `opening ${name} is not allowed: run the program with --allow-ffi (or deno run -A)`,
           { cause: error },
         );
-      }
-      failures.push(`  ${name}: ${firstLine(error)}`);
+      } else failures.push(`  ${name}: ${firstLine(error)}`);
     }
   }
+  // A plain one: who asks for a browser is told what it lacks.
+  if (named === undefined && impersonating) return loadCurl();
+  if (tooOld !== undefined) throw tooOld;
   const source = path !== undefined ? " (the library option)" : named !== undefined ? " (CURLWS_LIBCURL)" : "";
+  if (named === undefined && cachedLibrary("libcurl") === null) {
+    const variables = runtime().os === "windows" ? "LOCALAPPDATA" : "HOME,XDG_CACHE_HOME";
+    const allow = runtime().name === "deno" ? ` or may not be read (--allow-env=${variables})` : "";
+    failures.push(`  the user's cache: not known, as ${variables.replace(",", " or ")} is not set${allow}`);
+  }
   throw new CurlWebSocketError(
     "ERR_LIBCURL_NOT_FOUND",
-    `libcurl was not found${source}; ${
-      installHint(runtime().os)
-    } or name it with CURLWS_LIBCURL or the library option; tried\n${failures.join("\n")}`,
+    `libcurl was not found${source}; ${installHint(runtime().os)}, ` +
+      "fetch one for this user alone with curlws install-libcurl, " +
+      `or name it with CURLWS_LIBCURL or the library option; tried\n${failures.join("\n")}`,
   );
 }
 
@@ -163,7 +190,8 @@ function open(path: string): Curl {
     info,
     versionNumber,
     setLong: (easy, option, value) => variadic.setopt_long(easy, option, ...padding, value),
-    setBuffer: (easy, option, value) => variadic.setopt_pointer(easy, option, ...padding, value),
+    setBuffer: (easy, option, value) => variadic.setopt_buffer(easy, option, ...padding, value),
+    setPointer: (easy, option, value) => variadic.setopt_pointer(easy, option, ...padding, value),
     setCallback: (multi, option, callback) => variadic.multi_setopt_pointer(multi, option, ...padding, callback),
     getInfo: (easy, what, into) => variadic.getinfo(easy, what, ...padding, into),
     message: (code) => runtime().cString(symbols.curl_easy_strerror(code)),

@@ -21,6 +21,10 @@ export const CURL_SYMBOLS = {
   curl_easy_recv: { parameters: ["pointer", "buffer", "usize", "buffer"], result: "i32" },
   // CURLcode curl_easy_send(CURL *, const void *buffer, size_t buflen, size_t *n)
   curl_easy_send: { parameters: ["pointer", "buffer", "usize", "buffer"], result: "i32" },
+  // struct curl_slist *curl_slist_append(struct curl_slist *, const char *)
+  curl_slist_append: { parameters: ["pointer", "buffer"], result: "pointer" },
+  // void curl_slist_free_all(struct curl_slist *)
+  curl_slist_free_all: { parameters: ["pointer"], result: "void" },
   // CURLM *curl_multi_init(void)
   curl_multi_init: { parameters: [], result: "pointer" },
   // CURLMcode curl_multi_cleanup(CURLM *)
@@ -56,7 +60,9 @@ const VARIADIC_SYMBOLS = {
   // CURLcode curl_easy_setopt(CURL *, CURLoption, long)
   setopt_long: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "i64"], result: "i32" },
   // CURLcode curl_easy_setopt(CURL *, CURLoption, void *)
-  setopt_pointer: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "buffer"], result: "i32" },
+  setopt_buffer: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "buffer"], result: "i32" },
+  // the same, where the pointer is C's: a list, a callback or NULL
+  setopt_pointer: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "pointer"], result: "i32" },
   // CURLMcode curl_multi_setopt(CURLM *, CURLMoption, void *)
   multi_setopt_pointer: { name: "curl_multi_setopt", parameters: ["pointer", "i32", "pointer"], result: "i32" },
   // CURLcode curl_easy_getinfo(CURL *, CURLINFO, void *)

@@ -1,6 +1,7 @@
 /** A connection that stands: raw bytes in and out, decrypted by libcurl. */
 import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
+import { isLateAlert } from "./explain_tls.ts";
 import { allocate, type Pointer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
 
@@ -18,16 +19,29 @@ export class Transport {
   readonly #easy: Pointer;
   readonly #errorBuffer: Uint8Array;
   readonly #free: () => void;
+  /** What to say where the server turns out not to take this client's certificate, or the lack of one; null without TLS. */
+  readonly #certificateHelp: string | null;
+  /** The same where the server asked for a certificate and got none: that may be why it ends the connection. */
+  readonly hint: string | null;
   readonly #countBytes: Uint8Array<ArrayBuffer> = allocate(8);
   readonly #count: Uint32Array = new Uint32Array(this.#countBytes.buffer);
   #open = true;
 
-  constructor(curl: Curl, easy: Pointer, fd: number, errorBuffer: Uint8Array, free: () => void) {
+  constructor(
+    curl: Curl,
+    easy: Pointer,
+    fd: number,
+    errorBuffer: Uint8Array,
+    free: () => void,
+    certificate: { help: string; missing: boolean } | null = null,
+  ) {
     this.#curl = curl;
     this.#easy = easy;
     this.fd = fd;
     this.#errorBuffer = errorBuffer;
     this.#free = free;
+    this.#certificateHelp = certificate?.help ?? null;
+    this.hint = certificate?.missing ? certificate.help : null;
     curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
   }
 
@@ -63,6 +77,11 @@ export class Transport {
   #error(what: string, curlCode: number): CurlWebSocketError {
     const end = this.#errorBuffer.indexOf(0);
     const curlMessage = new TextDecoder().decode(this.#errorBuffer.subarray(0, end)) || this.#curl.message(curlCode);
+    // In TLS 1.3 the client is done before the server has looked at its certificate.
+    if (this.#certificateHelp !== null && isLateAlert(curlMessage)) {
+      const message = `${this.#certificateHelp}: ${curlMessage} (curl ${curlCode})`;
+      return new CurlWebSocketError("ERR_TLS", message, { curlCode, curlMessage });
+    }
     const message = `the connection was lost while ${what}: ${curlMessage} (curl ${curlCode})`;
     return new CurlWebSocketError("ERR_CONNECTION_LOST", message, { curlCode, curlMessage });
   }

@@ -1,12 +1,6 @@
-/** The opening handshake, RFC 6455 section 4: our request, and a strict check of the answer. Pure. */
+/** The opening handshake, RFC 6455 section 4: its key, and a strict check of the answer. `request.ts` asks. Pure. */
 import { CurlWebSocketError } from "../errors.ts";
-import {
-  acceptDeflate,
-  type DeflateOffer,
-  type DeflateParameters,
-  type ExtensionError,
-  offerDeflate,
-} from "./extensions.ts";
+import { acceptDeflate, type DeflateOffer, type DeflateParameters, type ExtensionError } from "./extensions.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /** The answer's header may have so many bytes. */
@@ -38,77 +32,11 @@ export function acceptFor(key: string, sha1: (text: string) => Uint8Array): stri
   return base64(sha1(key + GUID));
 }
 
-/** The fields that are ours: a caller may place them and say their case, and give another value of some. */
-const FIXED: ReadonlyMap<string, RegExp> = new Map([
-  ["upgrade", /^websocket$/i],
-  ["connection", /(^|,)\s*upgrade\s*(,|$)/i],
-  ["sec-websocket-version", /^13$/],
-]);
-const OURS_ALONE = ["sec-websocket-key", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
-
-/**
- * Checks the caller's header fields.
- *
- * @throws {TypeError} for a name or value that may not go out
- */
-export function checkHeaders(headers: HeaderList): void {
-  for (const [name, value] of headers) {
-    if (!isToken(name)) throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
-    // deno-lint-ignore no-control-regex -- these are what must not go out
-    if (/[\0-\x08\x0a-\x1f\x7f]/.test(value) || /[^\0-\xff]/.test(value)) {
-      const shown = JSON.stringify(value);
-      throw new TypeError(
-        `headers: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
-      );
-    }
-    const lower = name.toLowerCase();
-    if (OURS_ALONE.includes(lower)) {
-      const instead = lower === "sec-websocket-protocol"
-        ? "; use the protocols argument"
-        : lower === "sec-websocket-extensions"
-        ? "; use the perMessageDeflate option"
-        : "";
-      throw new TypeError(`headers: ${name} is made by CurlWebSocket${instead}`);
-    }
-    if (FIXED.get(lower)?.test(value) === false) {
-      throw new TypeError(`headers: ${name}: ${value} would make no WebSocket handshake`);
-    }
-  }
-}
-
 /** What the request asks for. */
 export interface HandshakeOffer {
   readonly protocols: readonly string[];
   /** Null where compression is not offered. */
   readonly deflate: DeflateOffer | null;
-}
-
-/** The request, byte for byte: our fields first, but where the caller gives one of them, it stands as and where given. */
-export function buildRequest(url: URL, key: string, offer: HandshakeOffer, headers: HeaderList): Uint8Array {
-  const given = new Set(headers.map(([name]) => name.toLowerCase()));
-  const own: [string, string][] = [
-    ["Host", url.host],
-    ["Upgrade", "websocket"],
-    ["Connection", "Upgrade"],
-    ["Sec-WebSocket-Key", key],
-    ["Sec-WebSocket-Version", "13"],
-  ];
-  if (offer.deflate !== null) own.push(["Sec-WebSocket-Extensions", offerDeflate(offer.deflate)]);
-  if (offer.protocols.length > 0) own.push(["Sec-WebSocket-Protocol", offer.protocols.join(", ")]);
-  if (url.username !== "" || url.password !== "") {
-    const credentials = `${percentDecode(url.username)}:${percentDecode(url.password)}`;
-    own.push(["Authorization", `Basic ${btoa(credentials)}`]);
-  }
-  const fields = [...own.filter(([name]) => !given.has(name.toLowerCase())), ...headers];
-  const text = `GET ${url.pathname}${url.search} HTTP/1.1\r\n${
-    fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")
-  }\r\n`;
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}
-
-/** Bytes as latin-1; a stray percent sign stands for itself (URL standard, section 1.3). */
-function percentDecode(text: string): string {
-  return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }
 
 /** What the server agreed to. */
@@ -127,14 +55,21 @@ const invalid = (message: string, status?: number, headers?: HeaderList) =>
 export class ResponseReader {
   readonly #accept: string;
   readonly #offer: HandshakeOffer;
+  readonly #followed: (status: number, headers: HeaderList) => boolean;
   #bytes: GrowingBuffer = new GrowingBuffer();
   /** Where the search for the header's end goes on. */
   #searched = 0;
   #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
 
-  constructor(accept: string, offer: HandshakeOffer) {
+  /** `followed` says of a refusal whether the caller goes on elsewhere, and has no use for its body. */
+  constructor(
+    accept: string,
+    offer: HandshakeOffer,
+    followed: (status: number, headers: HeaderList) => boolean = () => false,
+  ) {
     this.#accept = accept;
     this.#offer = offer;
+    this.#followed = followed;
   }
 
   /**
@@ -175,7 +110,7 @@ export class ResponseReader {
       if (status === 101 && version !== "1.1") throw invalid(`the server switches protocols in HTTP/${version}`);
       if (status === 101) return { agreement: this.#check(headers), rest };
       this.#refusal = { status, reason, headers, body: new BodyReader(status, headers) };
-      if (this.#refusal.body.push(rest)) throw this.#refused();
+      if (this.#followed(status, headers) || this.#refusal.body.push(rest)) throw this.#refused();
       return null;
     }
   }
@@ -191,7 +126,7 @@ export class ResponseReader {
     const location = headers.find(([name]) => name.toLowerCase() === "location")?.[1];
     if (status >= 300 && status < 400 && location !== undefined) {
       const message =
-        `the server redirects to ${location} (${status}), which a WebSocket does not follow; connect there`;
+        `the server redirects to ${location} (${status}), which is not followed; connect there, or set maxRedirects`;
       return new CurlWebSocketError("ERR_HANDSHAKE_REDIRECT", message, init);
     }
     const text = new TextDecoder().decode(body.bytes.subarray(0, 200)).replace(/\s+/g, " ").trim();

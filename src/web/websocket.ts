@@ -1,8 +1,10 @@
 /** `CurlWebSocket`: the WHATWG WebSocket class (https://websockets.spec.whatwg.org) over libcurl. */
+import type { ConnectionInfo } from "../curl/connection_info.ts";
 import { runtime } from "../curl/ffi.ts";
 import { type CloseResult, Connection } from "../connection.ts";
 import { CurlWebSocketError } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
+import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
 import type { Agreement } from "../protocol/handshake.ts";
 import * as args from "./arguments.ts";
@@ -84,7 +86,7 @@ export class CurlWebSocket extends EventTarget {
     super();
     if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
     const { protocols = [], ...options } = args.initOf(second, third);
-    this.#url = args.socketUrl(`${url}`);
+    this.#url = withParams(args.socketUrl(`${url}`), options.params);
     this.#origin = this.#url.origin;
     super.addEventListener("message", this.#messages.relay as EventListener);
     const list = args.subprotocols(protocols);
@@ -308,6 +310,15 @@ export class CurlWebSocket extends EventTarget {
     this.#connection.ping(payload);
   }
 
+  /**
+   * How long the last ping took to come back as a pong, ms: one of {@linkcode ping} or of the option `pingInterval`. It
+   * counts from the call, so what was queued before is in it. Null before the first pong; a ping whose pong had to wait
+   * for {@linkcode resume} does not count.
+   */
+  get roundTripTime(): number | null {
+    return this.#connection.roundTripTime;
+  }
+
   /** Stops reading: no more messages come, TCP makes the server wait, memory stays as it is. */
   pause(): void {
     if (this.#readyState === 1) this.#connection.pause();
@@ -321,6 +332,14 @@ export class CurlWebSocket extends EventTarget {
   /** Whether reading is paused. */
   get isPaused(): boolean {
     return this.#connection.paused;
+  }
+
+  /**
+   * What the connection goes over: addresses, TLS, proxy, and how long each phase of connecting took. Null before the
+   * `open` event; it stays after the connection is closed.
+   */
+  get connection(): ConnectionInfo | null {
+    return this.#connection.info;
   }
 
   /** An open connection keeps the process alive (the default). */

@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { MAX_BODY_SIZE } from "../../src/protocol/handshake.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { CurlWebSocketError } from "../../src/errors.ts";
+import { MAX_BODY_SIZE, ResponseReader } from "../../src/protocol/handshake.ts";
 import { test } from "../support/testing.ts";
-import { failed, header, read } from "./responses.ts";
+import { ACCEPT, failed, header, NOTHING, read } from "./responses.ts";
 import { concat, cut, latin1, toHex } from "./support.ts";
 
 for (
@@ -144,4 +145,18 @@ test("a response and a body byte by byte take no longer than their length", () =
 test("a body that is no UTF-8 is told as far as it goes", () => {
   const response = latin1(`${header("HTTP/1.1 403 No", "Content-Length: 3")}a\xffb`);
   assertStringIncludes(failed("refused", response).message, "it says: a\ufffdb");
+});
+
+test("a refusal that is followed does not wait for its body", () => {
+  const told: unknown[] = [];
+  const reader = new ResponseReader(ACCEPT, NOTHING, (status, headers) => {
+    told.push([status, headers]);
+    return status === 302;
+  });
+  const error = assertThrows(
+    () => reader.push(latin1(`${header("HTTP/1.1 302 Found", "Location: /b", "Content-Length: 9")}abc`)),
+    CurlWebSocketError,
+  );
+  assertEquals([error.code, error.status], ["ERR_HANDSHAKE_REDIRECT", 302]);
+  assertEquals(told, [[302, [["Location", "/b"], ["Content-Length", "9"]]]]);
 });

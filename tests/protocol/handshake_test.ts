@@ -1,15 +1,8 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import {
-  acceptFor,
-  buildRequest,
-  checkHeaders,
-  type HandshakeOffer,
-  type HeaderList,
-  isToken,
-  makeKey,
-} from "../../src/protocol/handshake.ts";
+import { acceptFor, type HandshakeOffer, type HeaderList, isToken, makeKey } from "../../src/protocol/handshake.ts";
+import { buildRequest, checkHeaders } from "../../src/protocol/request.ts";
 import { test } from "../support/testing.ts";
 import { ACCEPTS } from "../vectors/handshake.ts";
 import { property } from "./support.ts";

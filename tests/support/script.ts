@@ -7,19 +7,28 @@ import { promisify } from "node:util";
 export interface ScriptOptions {
   /** Flags of Deno, such as `--location=…`. */
   denoFlags?: string[];
+  /** Variables to add to the environment. */
+  env?: Record<string, string>;
 }
 
 /**
  * Runs a script with `CurlWebSocket`, `url` and `collectGarbage()` in scope, and gives its output. A script that fails
  * rejects.
  */
-export async function runScript(url: string, script: string, { denoFlags = [] }: ScriptOptions = {}): Promise<string> {
+export async function runScript(
+  url: string,
+  script: string,
+  { denoFlags = [], env = {} }: ScriptOptions = {},
+): Promise<string> {
   const module = new URL("../../mod.ts", import.meta.url).href;
   const source = `import { CurlWebSocket } from ${JSON.stringify(module)};
   const url = ${JSON.stringify(url)};
   const collectGarbage = () => globalThis.Bun ? Bun.gc(true) : gc();
   ${script}`;
   const args = "Deno" in globalThis ? ["eval", "--v8-flags=--expose-gc", ...denoFlags, source] : ["-e", source];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    timeout: 20_000,
+    env: { ...process.env, ...env },
+  });
   return stdout.trim();
 }

@@ -43,18 +43,22 @@ export class WsServer {
     this.tls = tls;
   }
 
-  /** `deflate` has the options of ws's `perMessageDeflate`; without them it refuses compression. */
-  static async start({ tls = false, deflate }: { tls?: boolean; deflate?: object } = {}): Promise<WsServer> {
+  /**
+   * `deflate` has the options of ws's `perMessageDeflate`; without them it refuses compression. `tls` may have options of
+   * Node's TLS server, such as another certificate.
+   */
+  static async start({ tls = false, deflate }: { tls?: boolean | object; deflate?: object } = {}): Promise<WsServer> {
     const [file, args] = command();
     const child = spawn(file, args, { stdio: "pipe" });
     let errors = "";
     child.stderr.on("data", (data: Uint8Array) => errors += new TextDecoder().decode(data));
     const { key, cert } = tls ? certificates() : { key: "", cert: "" };
-    child.stdin.write(JSON.stringify(tls ? { tls: { key, cert }, deflate } : { deflate }) + "\n");
+    const secure = { key, cert, ...(typeof tls === "object" ? tls : {}) };
+    child.stdin.write(JSON.stringify(tls ? { tls: secure, deflate } : { deflate }) + "\n");
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const { value, done } = await lines.next();
     if (done || !value.startsWith("port ")) throw new Error(`the test server did not start: ${value ?? ""} ${errors}`);
-    return new WsServer(child, lines, Number(value.slice("port ".length)), tls);
+    return new WsServer(child, lines, Number(value.slice("port ".length)), tls !== false);
   }
 
   /** The ws: or wss: URL of a path. */

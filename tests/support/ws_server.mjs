@@ -46,6 +46,14 @@ function serve(socket, request) {
       socket.on("pong", (data) => socket.send(data.toString()));
       socket.ping(searchParams.get("data") ?? "");
       break;
+    case "/tls": // what the server sees of TLS
+      socket.send(JSON.stringify({
+        version: request.socket.getProtocol(),
+        cipher: request.socket.getCipher().standardName,
+        servername: request.socket.servername || null,
+        client: request.socket.getPeerCertificate().subject?.CN ?? null,
+      }));
+      break;
     case "/headers":
       socket.send(JSON.stringify(request.rawHeaders));
       break;

@@ -1,0 +1,114 @@
+/**
+ * The tests on Deno and on Bun with one libcurl after another: the system's, and each that `tests/support/libcurls.ts`
+ * can fetch. Ends with a table, and with the tally of all runs; a libcurl that cannot be had counts as skipped.
+ *
+ *   --only <names>     these alone, comma-separated: system, or a name of tests/support/libcurls.ts
+ *   --except <names>   all but these
+ *   --filter <text>    the tests whose names contain the text
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { LIBCURL_NAMES, type LibcurlName, libcurlNamed, whyNoLibcurl } from "../tests/support/libcurls.ts";
+import type { Counts } from "./junit.ts";
+import { findTool, run } from "./tools.ts";
+
+const RUNTIMES = ["deno", "bun"] as const;
+const TIMEOUT = 15 * 60_000;
+/** These know nothing of libcurl, and are the same with each. */
+const WITHOUT = "protocol,fuzz,docs";
+
+interface Row {
+  name: string;
+  library: string;
+  cells: string[];
+}
+
+function list(option: string, value: string | undefined): string[] {
+  const names = value === undefined ? [] : value.split(",");
+  const unknown = names.find((name) => name !== "system" && !LIBCURL_NAMES.includes(name as LibcurlName));
+  if (unknown !== undefined) {
+    throw new Error(`--${option} takes system, ${LIBCURL_NAMES.join(", ")}, and not ${unknown || "nothing"}`);
+  }
+  return names;
+}
+
+function describe({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed` + (skipped > 0 ? `, ${skipped} skipped` : "");
+}
+
+/** Runs `scripts/test.ts`, whose last line is its tally. */
+async function suite(runtime: string, path: string, filter: string[]): Promise<{ counts: Counts; output: string }> {
+  // Empty is as good as unset.
+  const env = { CURLWS_LIBCURL: path };
+  const args = ["run", "-A", "scripts/test.ts", "--only", runtime, "--without", WITHOUT, ...filter];
+  const { ok, output } = await run(findTool("deno")!, args, TIMEOUT, env);
+  const tally = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(output.trimEnd().split("\n").at(-1) ?? "");
+  const [passed, failed, skipped] = [1, 2, 3].map((group) => Number(tally?.[group] ?? 0)) as [number, number, number];
+  return { counts: { passed, failed: ok ? failed : Math.max(1, failed), skipped }, output };
+}
+
+/** Version and TLS library of a libcurl, by a process of its own: opening two may give one of them twice. */
+async function told(path: string): Promise<string> {
+  const program = `import { libcurl } from "./mod.ts"; const { version, tls } = libcurl(${
+    JSON.stringify(path || undefined)
+  });
+    console.log(version, tls);`;
+  const { output } = await run(findTool("deno")!, ["eval", program], 60_000);
+  return output.trim().split("\n").at(-1) ?? "";
+}
+
+function table(rows: Row[]): string {
+  const lines = [
+    ["libcurl", "which", "Deno", "Bun"],
+    ...rows.map(({ name, library, cells }) => [name, library, ...cells]),
+  ];
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)));
+  return lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()).join("\n");
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    args: process.argv.slice(2),
+    options: { only: { type: "string" }, except: { type: "string" }, filter: { type: "string" } },
+  });
+  const only = list("only", values.only), except = list("except", values.except);
+  const filter = values.filter === undefined ? [] : ["--filter", values.filter];
+  const names = (["system", ...LIBCURL_NAMES] as const).filter((name) =>
+    (only.length === 0 || only.includes(name)) && !except.includes(name)
+  );
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const rows: Row[] = [];
+  for (const name of names) {
+    const path = name === "system" ? "" : libcurlNamed(name);
+    if (path === null) {
+      const reason = whyNoLibcurl(name as LibcurlName)!;
+      console.log(`skipped ${reason}`);
+      total.skipped++;
+      rows.push({ name, library: reason, cells: [] });
+      continue;
+    }
+    const cells: string[] = [];
+    for (const runtime of RUNTIMES) {
+      const started = performance.now();
+      const { counts, output } = await suite(runtime, path, filter);
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      console.log(
+        `${counts.failed === 0 ? "ok    " : "FAILED"} ${name} on ${runtime}: ${describe(counts)} (${seconds} s)`,
+      );
+      if (counts.failed > 0) console.log(output.trimEnd().replace(/^/gm, "       "));
+      for (const kind of ["passed", "failed", "skipped"] as const) total[kind] += counts[kind];
+      cells.push(`${counts.passed}/${counts.passed + counts.failed} (${seconds} s)`);
+    }
+    rows.push({ name, library: await told(path), cells });
+  }
+  console.log(`\n${table(rows)}\n`);
+  console.log(describe(total));
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

@@ -1,0 +1,69 @@
+/** What is to be told of a connection that stands. */
+import { type CompleteProxy, proxyName } from "../options/proxy.ts";
+import * as C from "./constants.ts";
+import type { Pointer } from "./ffi.ts";
+import { getNumber, getText } from "./get_info.ts";
+import type { Curl } from "./library.ts";
+import type { TlsInfo, TransferLog } from "./transfer_log.ts";
+
+export type { TlsInfo } from "./transfer_log.ts";
+
+/** How long each phase of connecting took, in milliseconds; together they are the time from the start to the open event. */
+export interface ConnectionTimes {
+  /** Looking up the name of the server, or of its proxy. */
+  readonly lookup: number;
+  /** TCP, to the server or its proxy. */
+  readonly tcp: number;
+  /** TLS, and before it what a proxy took to connect on; with neither about 0. */
+  readonly tls: number;
+  /** The WebSocket's opening handshake. */
+  readonly handshake: number;
+}
+
+/** A connection that stands: both its ends, and what is between them. */
+export interface ConnectionInfo {
+  /** This machine's address; `""` for a Unix socket. */
+  readonly localAddress: string;
+  /** This machine's port; 0 for a Unix socket. */
+  readonly localPort: number;
+  /** The address that TCP leads to, which is the proxy's where there is one; `""` for a Unix socket. */
+  readonly remoteAddress: string;
+  /** The port that TCP leads to; 0 for a Unix socket. */
+  readonly remotePort: number;
+  /** The server's TLS, or null for `ws:`. */
+  readonly tls: TlsInfo | null;
+  /** The proxy's URL without username and password, or null. */
+  readonly proxy: string | null;
+  /** How long each phase took. */
+  readonly times: ConnectionTimes;
+}
+
+const UNKNOWN: TlsInfo = { version: null, cipher: null, alpn: null };
+
+/** Reads it, as soon as libcurl is done; the handshake's time is added by {@linkcode withHandshake}. */
+export function readConnection(
+  curl: Curl,
+  easy: Pointer,
+  { proxy, secure, log, unix }: { proxy: CompleteProxy | null; secure: boolean; log: TransferLog; unix: boolean },
+): ConnectionInfo {
+  const number = (info: number) => Math.max(0, getNumber(curl, easy, info) ?? 0);
+  const milliseconds = (info: number) => number(info) / 1000;
+  const lookup = milliseconds(C.CURLINFO_NAMELOOKUP_TIME_T);
+  const connected = Math.max(lookup, milliseconds(C.CURLINFO_CONNECT_TIME_T));
+  const all = Math.max(connected, milliseconds(C.CURLINFO_APPCONNECT_TIME_T), milliseconds(C.CURLINFO_TOTAL_TIME_T));
+  return {
+    localAddress: unix ? "" : getText(curl, easy, C.CURLINFO_LOCAL_IP) ?? "",
+    localPort: unix ? 0 : number(C.CURLINFO_LOCAL_PORT),
+    remoteAddress: unix ? "" : getText(curl, easy, C.CURLINFO_PRIMARY_IP) ?? "",
+    remotePort: unix ? 0 : number(C.CURLINFO_PRIMARY_PORT),
+    tls: secure ? log.sessions.at(-1) ?? UNKNOWN : null,
+    proxy: proxy === null ? null : proxyName(proxy),
+    times: { lookup, tcp: connected - lookup, tls: all - connected, handshake: 0 },
+  };
+}
+
+/** The same with the time of the last phase, frozen: it is the user's. */
+export function withHandshake(info: ConnectionInfo, handshake: number): ConnectionInfo {
+  if (info.tls !== null) Object.freeze(info.tls);
+  return Object.freeze({ ...info, times: Object.freeze({ ...info.times, handshake }) });
+}

@@ -1,0 +1,174 @@
+/** libcurl's options by name, and how they are set: with the kind of each checked, and its name in every error. */
+import { CurlWebSocketError } from "../errors.ts";
+import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
+import { allocate, isNull, type Pointer, runtime, toCString } from "./ffi.ts";
+import type { Curl } from "./library.ts";
+import { OPTION_TABLE } from "./option_table.ts";
+
+/** What an option takes; the names are those of {@linkcode OPTION_TABLE}. */
+export type CurlOptionKind = keyof typeof OPTION_TABLE;
+
+/** One option. */
+export interface EasyOption {
+  /** As in curl.h, without `CURLOPT_`; a number for one that is newer than our table. */
+  readonly name: string;
+  /** The value of the `CURLOPT_` constant. */
+  readonly number: number;
+  readonly kind: CurlOptionKind;
+}
+
+/** curl.h's CURLOPTTYPE_*. */
+const BASES: Readonly<Record<CurlOptionKind, number>> = {
+  long: 0,
+  string: 10_000,
+  list: 10_000,
+  object: 10_000,
+  callbackData: 10_000,
+  callback: 20_000,
+  offset: 30_000,
+  blob: 40_000,
+};
+
+let byName: Map<string, EasyOption> | undefined;
+let byNumber: Map<number, EasyOption> | undefined;
+
+function load(): void {
+  byName = new Map();
+  byNumber = new Map();
+  for (const [kind, words] of Object.entries(OPTION_TABLE) as [CurlOptionKind, string][]) {
+    for (const [, name, number] of words.matchAll(/(\w+)=(\d+)/g)) {
+      const option = { name: name!, number: BASES[kind] + Number(number), kind };
+      byName.set(option.name, option);
+      byNumber.set(option.number, option);
+    }
+  }
+}
+
+/**
+ * The option of a name, with or without `CURLOPT_`, or of a number; null where there is none. Of a number that is not in
+ * the table the kind follows from its range; one among the pointers takes a string.
+ */
+export function easyOption(key: string): EasyOption | null {
+  if (byName === undefined) load();
+  if (!/^\d+$/.test(key)) return byName!.get(key.replace(/^CURLOPT_/, "")) ?? null;
+  const number = Number(key);
+  const known = byNumber!.get(number);
+  if (known !== undefined) return known;
+  const kinds: readonly CurlOptionKind[] = ["long", "string", "callback", "offset", "blob"];
+  const kind = kinds[Math.floor(number / 10_000)];
+  return kind === undefined ? null : { name: String(number), number, kind };
+}
+
+/** Sets options of one easy handle. Owns the lists it makes, which libcurl does not copy. */
+export class OptionSetter {
+  readonly curl: Curl;
+  readonly easy: Pointer;
+  readonly #lists: Pointer[] = [];
+
+  constructor(curl: Curl, easy: Pointer) {
+    this.curl = curl;
+    this.easy = easy;
+  }
+
+  /** An integer, or a flag as 1 or 0. */
+  long(name: string, value: number): void {
+    this.#check(name, (number) => this.curl.setLong(this.easy, number, value));
+  }
+
+  /** Text, which libcurl copies; null for none. */
+  text(name: string, value: string | null): void {
+    this.#check(name, (number) => this.#setText(number, value));
+  }
+
+  /** Bytes, which libcurl copies. */
+  blob(name: string, value: Uint8Array): void {
+    this.#check(name, (number) => this.#setBlob(number, value));
+  }
+
+  /** Lines, which live until {@linkcode free}. */
+  list(name: string, values: readonly string[]): void {
+    this.#check(name, (number) => this.#setList(number, values));
+  }
+
+  /** As `curlOptions` has it. */
+  raw({ name, number, kind }: EasyOption, value: number | string | Uint8Array | readonly string[]): void {
+    let code: number;
+    if (kind === "long" || kind === "offset") code = this.curl.setLong(this.easy, number, value as number);
+    else if (kind === "string") code = this.#setText(number, value as string);
+    else if (kind === "blob") code = this.#setBlob(number, value as Uint8Array);
+    else code = this.#setList(number, value as readonly string[]);
+    this.refuse(name, code);
+  }
+
+  /** Whether the loaded libcurl takes an integer for an option: for what is only nice to have. */
+  tryLong(name: string, value: number): boolean {
+    return this.curl.setLong(this.easy, numberOf(name), value) === CURLE_OK;
+  }
+
+  /** As {@linkcode tryLong}, for text. */
+  tryText(name: string, value: string | null): boolean {
+    return this.#setText(numberOf(name), value) === CURLE_OK;
+  }
+
+  /** Frees the lists. To be called when the easy handle is gone. */
+  free(): void {
+    for (const list of this.#lists.splice(0)) this.curl.curl_slist_free_all(list);
+  }
+
+  /** Throws where libcurl's answer to an option is an error. */
+  refuse(name: string, code: number): void {
+    if (code === CURLE_OK) return;
+    const { version, tls } = this.curl.info;
+    const curlMessage = this.curl.message(code);
+    const why = code === CURLE_UNKNOWN_OPTION
+      ? "it does not know it; a newer libcurl may"
+      : code === CURLE_NOT_BUILT_IN
+      ? `it, or its TLS library (${tls ?? "none"}), was built without it`
+      : curlMessage;
+    const option = /^\d+$/.test(name) ? name : `CURLOPT_${name}`;
+    const message = `libcurl ${version} refuses the option ${option}: ${why} (curl ${code})`;
+    throw new CurlWebSocketError("ERR_LIBCURL", message, { curlCode: code, curlMessage });
+  }
+
+  #check(name: string, set: (number: number) => number): void {
+    this.refuse(name, set(numberOf(name)));
+  }
+
+  #setText(number: number, value: string | null): number {
+    if (value === null) return this.curl.setPointer(this.easy, number, null);
+    return this.curl.setBuffer(this.easy, number, toCString(value));
+  }
+
+  #setBlob(number: number, value: Uint8Array): number {
+    const data = allocate(value.length);
+    data.set(value);
+    // struct curl_blob {void *data; size_t len; unsigned int flags}; CURL_BLOB_COPY: libcurl keeps a copy.
+    const CURL_BLOB_COPY = 1;
+    const blob = allocate(24);
+    const fields = new DataView(blob.buffer);
+    fields.setBigUint64(0, runtime().address(runtime().pointerTo(data)), true);
+    fields.setBigUint64(8, BigInt(data.length), true);
+    fields.setUint32(16, CURL_BLOB_COPY, true);
+    return this.curl.setBuffer(this.easy, number, blob);
+  }
+
+  #setList(number: number, values: readonly string[]): number {
+    let list: Pointer = null;
+    for (const value of values) {
+      const longer = this.curl.curl_slist_append(list, toCString(value));
+      if (isNull(longer)) {
+        this.curl.curl_slist_free_all(list);
+        throw new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a list: out of memory");
+      }
+      list = longer;
+    }
+    if (!isNull(list)) this.#lists.push(list);
+    return this.curl.setPointer(this.easy, number, list);
+  }
+}
+
+function numberOf(name: string): number {
+  const option = easyOption(name);
+  if (option === null) throw new TypeError(`no option of libcurl is named ${name}`);
+  return option.number;
+}

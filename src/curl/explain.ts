@@ -1,0 +1,171 @@
+/** Makes libcurl's error codes into errors that say what to do. */
+import { CurlWebSocketError, type ErrorCode } from "../errors.ts";
+import { type CompleteProxy, proxyName } from "../options/proxy.ts";
+import * as C from "./constants.ts";
+import { type ConnectTarget, portOf } from "./setup.ts";
+import { explainTls } from "./explain_tls.ts";
+import type { ProxyResponse } from "./transfer_log.ts";
+
+/** What is known of an attempt that failed. */
+export interface Attempt {
+  readonly target: ConnectTarget;
+  readonly proxy: CompleteProxy | null;
+  readonly curlCode: number;
+  readonly curlMessage: string;
+  /** The status of a proxy's last answer to CONNECT, or 0. */
+  readonly connectCode: number;
+  /** A CURLPX_* of SOCKS, or 0. */
+  readonly proxyError: number;
+  readonly response: ProxyResponse | null;
+  readonly certificateRequested: boolean;
+}
+
+/** The error for it. */
+export function explainFailure(attempt: Attempt): CurlWebSocketError {
+  const { curlCode, curlMessage, connectCode, response } = attempt;
+  const [code, help] = explain(attempt);
+  const answered = code === "ERR_PROXY_AUTH" || code === "ERR_PROXY" ? response : null;
+  return new CurlWebSocketError(code, `${help}: ${curlMessage} (curl ${curlCode})`, {
+    curlCode,
+    curlMessage,
+    status: answered !== null && connectCode > 0 ? connectCode : undefined,
+    headers: answered?.headers,
+  });
+}
+
+function explain(attempt: Attempt): [ErrorCode, string] {
+  const { target, proxy, curlCode, curlMessage, connectCode, certificateRequested } = attempt;
+  const { url, network } = target;
+  if (proxy !== null) {
+    const found = explainProxy(attempt, proxy);
+    if (found !== null) return found;
+  }
+  // With an https proxy the first TLS is its own.
+  const tls = proxy?.scheme === "https" && connectCode === 0
+    ? explainTls(curlCode, curlMessage, {
+      peer: proxyName(proxy),
+      what: "proxy.tls",
+      options: proxy.tls,
+      certificateRequested,
+    })
+    : explainTls(curlCode, curlMessage, { peer: url.host, what: "tls", options: target.tls, certificateRequested });
+  if (tls !== null) return ["ERR_TLS", tls];
+  switch (curlCode) {
+    case C.CURLE_COULDNT_RESOLVE_HOST:
+      if (network.dohUrl !== undefined) {
+        return [
+          "ERR_DNS",
+          `the host ${url.hostname} was not found by DNS over HTTPS; check it and dohUrl, ${network.dohUrl}`,
+        ];
+      }
+      return ["ERR_DNS", `the host ${url.hostname} is unknown; check its spelling and this machine's DNS`];
+    case C.CURLE_COULDNT_CONNECT:
+      if (network.unixSocket !== undefined) {
+        return ["ERR_CONNECT_REFUSED", `nothing accepts connections at the Unix socket ${network.unixSocket}`];
+      }
+      return ["ERR_CONNECT_REFUSED", `nothing accepts connections at ${url.hostname} port ${portOf(url)}`];
+    case C.CURLE_OPERATION_TIMEDOUT:
+      return ["ERR_CONNECT_TIMEOUT", `connecting to ${url.host} took too long`];
+    case C.CURLE_INTERFACE_FAILED:
+      return ["ERR_CONNECT_REFUSED", localHelp(network)];
+    default:
+      return ["ERR_CONNECT_REFUSED", `connecting to ${url.host} failed`];
+  }
+}
+
+function localHelp(network: ConnectTarget["network"]): string {
+  const given = [
+    network.interface !== undefined && `interface: ${JSON.stringify(network.interface)}`,
+    network.localAddress !== undefined && `localAddress: ${JSON.stringify(network.localAddress)}`,
+    network.localPort !== undefined && `localPort: ${[...new Set(network.localPort)].join(" to ")}`,
+  ].filter((text) => text !== false);
+  return `this machine cannot connect from ${given.join(", ") || "the interface given"}; is it there, and free?`;
+}
+
+/** CURLPX_*, the ones that say more than that it failed. */
+const SOCKS_REPLIES: Readonly<Record<number, string>> = {
+  19: "the server refuses the connection",
+  20: "the proxy has a general failure",
+  21: "the proxy cannot reach the server's host",
+  22: "the proxy cannot reach the server's network",
+  23: "the proxy's rules do not allow it",
+  24: "the proxy's connection timed out",
+};
+const PX_CLOSED = 3, PX_IDENTD = 7, PX_IDENTD_DIFFER = 8, PX_NO_AUTH = 12, PX_RESOLVE_HOST = 27, PX_USER_REJECTED = 33;
+
+function explainProxy(attempt: Attempt, proxy: CompleteProxy): [ErrorCode, string] | null {
+  const { target, curlCode, connectCode, proxyError, response } = attempt;
+  const name = proxyName(proxy), host = target.url.host;
+  const from = proxy.source === "the proxy option" ? "" : ` (from ${proxy.source}; proxy: false goes without)`;
+  if (curlCode === C.CURLE_COULDNT_RESOLVE_PROXY) {
+    return [
+      "ERR_PROXY_CONNECT",
+      `the host of the proxy ${name} is unknown${from}; check its spelling and this machine's DNS`,
+    ];
+  }
+  // tinyproxy answers a wrong password with 401.
+  if (connectCode === 407 || connectCode === 401) return ["ERR_PROXY_AUTH", authHelp(proxy, name, response)];
+  if (connectCode > 0 && (connectCode < 200 || connectCode > 299)) {
+    const status = response?.status.replace(/^\S+ /, "") ?? String(connectCode);
+    const more = response?.headers.find(([field]) => /^x-squid-error$/i.test(field))?.[1];
+    return [
+      "ERR_PROXY",
+      `the proxy ${name} does not connect to ${host}: ${status}${more === undefined ? "" : ` (${more})`}${from}`,
+    ];
+  }
+  if (proxyError !== 0 || curlCode === C.CURLE_PROXY) {
+    switch (proxyError) {
+      case PX_NO_AUTH:
+      case PX_USER_REJECTED:
+      case PX_IDENTD:
+      case PX_IDENTD_DIFFER:
+        return ["ERR_PROXY_AUTH", authHelp(proxy, name, null)];
+      case PX_RESOLVE_HOST:
+        return [
+          "ERR_DNS",
+          `the host ${target.url.hostname} is unknown; ${
+            proxy.scheme === "socks4" ? "socks4a" : "socks5h"
+          } lets the proxy look it up`,
+        ];
+      case PX_CLOSED:
+        return ["ERR_PROXY", `the proxy ${name} closed the connection instead of connecting to ${host}${from}`];
+    }
+    const reply = SOCKS_REPLIES[proxyError] ?? `it may be no ${proxy.scheme} proxy`;
+    return ["ERR_PROXY", `the proxy ${name} does not connect to ${host}: ${reply}${from}`];
+  }
+  if (curlCode === C.CURLE_NOT_BUILT_IN) return ["ERR_LIBCURL", `this libcurl cannot use the proxy ${name}${from}`];
+  // Unless the proxy ended in the middle of its answer, what failed came behind it.
+  if (connectCode > 0 && !/proxy connect aborted/i.test(attempt.curlMessage)) return null;
+  switch (curlCode) {
+    case C.CURLE_COULDNT_CONNECT:
+      return ["ERR_PROXY_CONNECT", `the proxy ${name} cannot be reached${from}; is it running, and its port right?`];
+    case C.CURLE_UNSUPPORTED_PROTOCOL:
+    case C.CURLE_WEIRD_SERVER_REPLY:
+    case C.CURLE_GOT_NOTHING:
+    case C.CURLE_SEND_ERROR:
+    case C.CURLE_RECV_ERROR:
+      return ["ERR_PROXY", `the proxy ${name} did not answer as one${from}; is it a ${proxy.scheme} proxy?`];
+  }
+  return null;
+}
+
+function authHelp(
+  { username, auth, scheme, source }: CompleteProxy,
+  name: string,
+  response: ProxyResponse | null,
+): string {
+  const offered = (response?.headers ?? [])
+    .filter(([field]) => field.toLowerCase() === "proxy-authenticate")
+    .map(([, value]) => value.split(" ", 1)[0]!);
+  const offers = offered.length > 0 ? `; it takes ${offered.join(", ")}` : "";
+  const where = source === "the proxy option" ? "proxy: { url, username, password }" : `the URL in ${source}`;
+  if (username === undefined) {
+    return `the proxy ${name} wants to know who asks${offers}: give username and password with ${where}`;
+  }
+  const used = auth ?? "basic";
+  const other = scheme.startsWith("http") && offered.length > 0 && used !== "any" &&
+      !offered.some((word) => word.toLowerCase() === used)
+    ? `, and set its auth: it was ${used}`
+    : "";
+  return `the proxy ${name} does not accept username and password${offers}; check ${where}${other}`;
+}

@@ -1,0 +1,148 @@
+/** What a failed TLS handshake means, from libcurl's code and its TLS library's words. */
+import type { TlsOptions } from "../options/tls.ts";
+import * as C from "./constants.ts";
+
+/** Whom it was with, and which option is to be looked at. */
+export interface TlsPeer {
+  readonly peer: string;
+  readonly what: "tls" | "proxy.tls";
+  readonly options: TlsOptions;
+  /** Whether the peer asked for a client certificate. */
+  readonly certificateRequested?: boolean;
+}
+
+/** The help text, or null where it was not TLS that failed. */
+export function explainTls(curlCode: number, curlMessage: string, tls: TlsPeer): string | null {
+  const words = plain(curlMessage);
+  const { peer, what, options } = tls;
+  switch (curlCode) {
+    case C.CURLE_PEER_FAILED_VERIFICATION:
+      return explainVerification(words, tls);
+    case C.CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return `the public key of ${peer} is none of ${what}.pinnedPublicKey; its certificate was renewed, or this is another server`;
+    case C.CURLE_BAD_FUNCTION_ARGUMENT: // of libcurl 8.23, where it was 58 before
+      return /private key|certificate/i.test(words) ? explainIdentity(words, tls) : null;
+    case C.CURLE_SSL_CERTPROBLEM:
+      return explainIdentity(words, tls);
+    case C.CURLE_SSL_CLIENTCERT:
+      return clientCertificate(tls);
+    case C.CURLE_SSL_CIPHER:
+      return `the TLS library does not take ${what}.ciphers or ${what}.cipherSuites; each has the syntax of that library`;
+    case C.CURLE_SSL_CACERT_BADFILE:
+      return `the CA certificates could not be read; check ${
+        options.extraCa === undefined ? `${what}.ca` : `${what}.extraCa`
+      }`;
+    case C.CURLE_SSL_INVALIDCERTSTATUS:
+      return `${peer} did not prove by OCSP that its certificate is still valid`;
+    case C.CURLE_SSL_ISSUER_ERROR:
+      return `the certificate of ${peer} is of another issuer than the one required`;
+    case C.CURLE_SSL_CONNECT_ERROR:
+      // GnuTLS has no code of its own for it.
+      if (/reading X\.509/i.test(words)) return explainIdentity(words, tls);
+      return explainAlert(words, tls) ??
+        `the TLS handshake with ${peer} failed; is it a ${what === "tls" ? "wss server" : "https proxy"}?`;
+    default:
+      return null;
+  }
+}
+
+function explainVerification(words: string, { peer, what }: TlsPeer): string {
+  if (/expired/i.test(words)) {
+    return `the certificate of ${peer} has expired; it must be renewed there, or this machine's clock is wrong`;
+  }
+  if (/not yet valid|not yet activated/i.test(words)) {
+    return `the certificate of ${peer} is not valid yet; is this machine's clock right?`;
+  }
+  if (/does not match|no alternative certificate subject|not match target/i.test(words)) {
+    const name = what === "tls" ? "; if the server has another name, give it with tls: { serverName }" : "";
+    return `the certificate of ${peer} is for another host${name}`;
+  }
+  if (/self.signed certificate in certificate chain/i.test(words)) {
+    return `the certificate of ${peer} is of a CA that is not trusted; give that CA with ${
+      option(what, "extraCa")
+    }, or ${option(what, "ca")} to trust it alone`;
+  }
+  if (/self.signed/i.test(words)) {
+    return `the certificate of ${peer} is self-signed; give it with ${option(what, "ca")}, or, for tests only, ${
+      option(what, "verify: false")
+    }`;
+  }
+  if (/revoked/i.test(words)) return `the certificate of ${peer} was revoked`;
+  return `the certificate of ${peer} is not trusted; give its CA with ${option(what, "ca")} or ${
+    option(what, "extraCa")
+  }, or, for tests only, ${option(what, "verify: false")}`;
+}
+
+const option = (what: TlsPeer["what"], text: string) =>
+  what === "tls" ? `tls: { ${text} }` : `proxy: { tls: { ${text} } }`;
+
+function explainIdentity(words: string, { what, options }: TlsPeer): string {
+  if (options.pfx !== undefined) {
+    return /mac verify|password|parse|key file/i.test(words)
+      ? `${what}.pfx cannot be opened; check ${what}.passphrase, and that it is PKCS#12`
+      : `${what}.pfx cannot be used; is it PKCS#12?`;
+  }
+  if (/does not match/i.test(words)) return `${what}.key does not belong to ${what}.cert`;
+  if (/private key|key file|key or certificate/i.test(words)) {
+    const { key, passphrase } = options;
+    if (key === undefined) {
+      const password = passphrase === undefined ? "" : `, and check ${what}.passphrase`;
+      return `the private key of ${what}.cert cannot be read; it must be in the same PEM, or in ${what}.key${password}`;
+    }
+    return passphrase === undefined
+      ? `${what}.key cannot be used: it is another certificate's, or an encrypted one, which needs ${what}.passphrase`
+      : `${what}.key cannot be used; check ${what}.passphrase, and that it belongs to ${what}.cert`;
+  }
+  return `${what}.cert cannot be used; is it PEM?`;
+}
+
+/** BoringSSL writes `SSLV3_ALERT_HANDSHAKE_FAILURE` where OpenSSL writes `sslv3 alert handshake failure`. */
+function plain(words: string): string {
+  return words.replace(/(?<=[A-Z\d])_(?=[A-Z])/g, " ");
+}
+
+/** Whether libcurl's words, when the client's side of the handshake was done, tell of a server that did not like it. */
+export function isLateAlert(curlMessage: string): boolean {
+  const words = plain(curlMessage);
+  return isCertificateAlert(words) || /alert handshake failure|TLS fatal alert/i.test(words);
+}
+
+function isCertificateAlert(words: string): boolean {
+  return /alert (certificate (required|expired|unknown|revoked)|bad certificate|unknown ca|unsupported certificate)|certificate required|CA is unknown/i
+    .test(words);
+}
+
+/** An alert is the peer's own word for what it did not like. */
+function explainAlert(words: string, tls: TlsPeer): string | null {
+  const { peer, what } = tls;
+  if (isCertificateAlert(words)) return clientCertificate(tls);
+  if (/protocol version|unsupported protocol|version too low|no protocols available/i.test(words)) {
+    return `${peer} and this client have no version of TLS in common; check ${what}.minVersion and ${what}.maxVersion`;
+  }
+  if (/no ciphers available|no shared cipher/i.test(words)) {
+    return `${peer} and this client have no cipher in common; check ${what}.ciphers, ${what}.cipherSuites and the versions`;
+  }
+  if (/handshake fail/i.test(words) && tls.certificateRequested) return clientCertificate(tls);
+  if (/handshake fail/i.test(words)) {
+    return `${peer} broke the TLS handshake off: no cipher in common, or it wants a client certificate; check ${what}.ciphers and ${what}.cert`;
+  }
+  // Some end the connection without a word, as Node does.
+  const none = tls.options.cert === undefined && tls.options.pfx === undefined;
+  if (tls.certificateRequested && /SSL.ERROR.SYSCALL|reset|closed|unexpected eof/i.test(words)) {
+    if (none) return clientCertificate(tls);
+    return `${peer} ended the TLS handshake; it may not accept the client certificate of ${what}.${
+      tls.options.pfx === undefined ? "cert" : "pfx"
+    }`;
+  }
+  if (/unrecognized name/i.test(words)) {
+    return `${peer} does not know the name it was asked for; check ${what}.serverName`;
+  }
+  return null;
+}
+
+/** Of a server that does not take this client's certificate, or the lack of one. */
+export function clientCertificate({ peer, what, options }: TlsPeer): string {
+  return options.cert === undefined && options.pfx === undefined
+    ? `${peer} wants a client certificate; give it with ${option(what, "cert, key")} or ${option(what, "pfx")}`
+    : `${peer} does not accept the client certificate of ${what}.${options.pfx === undefined ? "cert" : "pfx"}`;
+}

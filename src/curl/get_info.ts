@@ -1,0 +1,28 @@
+/** `curl_easy_getinfo` by the type of what it gives. */
+import { allocate, isNull, type Pointer, runtime } from "./ffi.ts";
+import type { Curl } from "./library.ts";
+
+/** Used again: nothing is kept of it between two calls. */
+let out: { bytes: Uint8Array; fields: DataView } | undefined;
+
+function ask(curl: Curl, easy: Pointer, info: number): DataView | null {
+  if (out === undefined) {
+    const bytes = allocate(8);
+    out = { bytes, fields: new DataView(bytes.buffer) };
+  }
+  out.bytes.fill(0);
+  return curl.getInfo(easy, info, out.bytes) === 0 ? out.fields : null;
+}
+
+/** A `long`, an `off_t` or a socket; null where the loaded libcurl has no such information. */
+export function getNumber(curl: Curl, easy: Pointer, info: number): number | null {
+  const fields = ask(curl, easy, info);
+  return fields === null ? null : Number(fields.getBigInt64(0, true));
+}
+
+/** Text; null where there is none, or the loaded libcurl has no such information. */
+export function getText(curl: Curl, easy: Pointer, info: number): string | null {
+  if (ask(curl, easy, info) === null) return null;
+  const pointer = runtime().pointerAt(runtime().pointerTo(out!.bytes), 0);
+  return isNull(pointer) ? null : runtime().cString(pointer);
+}

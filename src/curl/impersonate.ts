@@ -1,0 +1,100 @@
+/** libcurl-impersonate: the ClientHello of a browser. */
+import { CurlWebSocketError } from "../errors.ts";
+import { type Browser, BROWSERS, browsersNamed } from "../protocol/browsers.ts";
+import * as C from "./constants.ts";
+import { isNull, type Pointer, runtime, type Symbols, toCString } from "./ffi.ts";
+import type { Curl } from "./library.ts";
+
+const SYMBOLS = {
+  // CURLcode curl_easy_impersonate(CURL *, const char *target, int default_headers)
+  curl_easy_impersonate: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+} as const;
+
+/** `CURLOPT_SSL_ENABLE_TICKET` of libcurl-impersonate. */
+const SSL_ENABLE_TICKET = 1004;
+/** `CURLOPT_SSL_CERT_COMPRESSION` of libcurl-impersonate: codecs by name. */
+const SSL_CERT_COMPRESSION = 11003;
+/** `CURLOPT_SSL_ENABLE_ALPS`, by the number it had in libcurl-impersonate's first releases, which were all 7.84. */
+const OLD_SSL_ENABLE_ALPS = 320;
+const CURLOPT_HTTP_VERSION = 84;
+
+/** What a thread knows of each library: its function, null where it has none, and what it answered for each target. */
+const libraries = new Map<Curl, { symbols: Symbols<typeof SYMBOLS> | null; knows: Map<string, boolean> }>();
+
+function libraryOf(curl: Curl): { symbols: Symbols<typeof SYMBOLS> | null; knows: Map<string, boolean> } {
+  let library = libraries.get(curl);
+  if (library === undefined) {
+    let symbols: Symbols<typeof SYMBOLS> | null = null;
+    try {
+      symbols = runtime().open(curl.info.path, SYMBOLS);
+    } catch {
+      // A plain libcurl: it is open already, and only this function can be missing.
+    }
+    libraries.set(curl, library = { symbols, knows: new Map() });
+  }
+  return library;
+}
+
+/** Whether a library knows a target: asked of a handle that is thrown away, once. */
+function knows(curl: Curl, target: string): boolean {
+  const { symbols, knows } = libraryOf(curl);
+  let known = knows.get(target);
+  if (known === undefined && symbols !== null) {
+    const easy = curl.curl_easy_init();
+    if (isNull(easy)) throw new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory");
+    known = symbols.curl_easy_impersonate(easy, toCString(target), 0) === C.CURLE_OK;
+    curl.curl_easy_cleanup(easy);
+    knows.set(target, known);
+  }
+  return known ?? false;
+}
+
+/**
+ * The browser that a name stands for with a library: an exact target, or the newest of a bare name that it knows.
+ *
+ * @throws {CurlWebSocketError} `ERR_IMPERSONATE` where the library does not impersonate, or not this browser
+ */
+export function resolveBrowser(curl: Curl, name: string): Browser {
+  const { path, version } = curl.info;
+  if (libraryOf(curl).symbols === null) {
+    throw new CurlWebSocketError(
+      "ERR_IMPERSONATE",
+      `impersonate: "${name}" needs libcurl-impersonate, and ${path} is a plain libcurl ${version}; fetch ` +
+        "one with curlws install-impersonate, or install a release of https://github.com/lexiforest/curl-impersonate " +
+        "(libcurl-impersonate-*.tar.gz), and name its library with the library option or CURLWS_LIBCURL",
+    );
+  }
+  const browser = browsersNamed(name).find(({ target }) => knows(curl, target));
+  if (browser !== undefined) return browser;
+  const known = BROWSERS.filter(({ target }) => knows(curl, target)).map(({ target }) => target).join(", ");
+  throw new CurlWebSocketError(
+    "ERR_IMPERSONATE",
+    `impersonate: "${name}" is not among the browsers of libcurl-impersonate ${version}, ${path}; it knows ${known}`,
+  );
+}
+
+/**
+ * Gives a handle a browser's ClientHello for wss: ALPN has `http/1.1` alone. To be called when `CURLOPT_HTTP_VERSION` is
+ * set, which decides that, and before the caller's own TLS options, which go before the browser's.
+ *
+ * @throws {CurlWebSocketError} `ERR_IMPERSONATE` where libcurl refuses
+ */
+export function impersonate(curl: Curl, easy: Pointer, { target, family, wssLikePages }: Browser): void {
+  const check = (what: string, code: number) => {
+    if (code === C.CURLE_OK) return;
+    const curlMessage = curl.message(code);
+    const message = `libcurl ${curl.info.version} refuses ${what} of ${target}: ${curlMessage} (${code})`;
+    throw new CurlWebSocketError("ERR_IMPERSONATE", message, { curlCode: code, curlMessage });
+  };
+  const { symbols } = libraryOf(curl);
+  // Without its headers: they are those of a page.
+  check("impersonation", symbols!.curl_easy_impersonate(easy, toCString(target), 0));
+  if (curl.versionNumber < 0x080000) {
+    // It forced HTTP/2, and ALPS, which goes with HTTP/2, for Chromium.
+    check("CURLOPT_HTTP_VERSION", curl.setLong(easy, CURLOPT_HTTP_VERSION, C.CURL_HTTP_VERSION_1_1));
+    if (family !== "safari") check("CURLOPT_SSL_ENABLE_ALPS", curl.setLong(easy, OLD_SSL_ENABLE_ALPS, 0));
+  }
+  if (wssLikePages) return;
+  check("CURLOPT_SSL_ENABLE_TICKET", curl.setLong(easy, SSL_ENABLE_TICKET, 0));
+  check("CURLOPT_SSL_CERT_COMPRESSION", curl.setBuffer(easy, SSL_CERT_COMPRESSION, toCString("")));
+}

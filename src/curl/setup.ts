@@ -1,0 +1,141 @@
+/** Sets what the user's options say on a handle: TLS, proxy, network and libcurl's own. */
+import { CurlWebSocketError } from "../errors.ts";
+import type { RawCurlOption } from "../options/curl_options.ts";
+import type { CompleteNetwork } from "../options/network.ts";
+import { type CompleteProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
+import { bracketed, type TlsOptions } from "../options/tls.ts";
+import type { Browser } from "../protocol/browsers.ts";
+import * as C from "./constants.ts";
+import type { OptionSetter } from "./easy_options.ts";
+import { runtime } from "./ffi.ts";
+import { environment } from "./libc.ts";
+import { setTls } from "./tls_setup.ts";
+
+/** What to connect to, and how. */
+export interface ConnectTarget {
+  /** An `http:` or `https:` URL; only its origin matters. */
+  readonly url: URL;
+  readonly tls: TlsOptions;
+  /** Null where the environment decides. */
+  readonly proxy: CompleteProxy | false | null;
+  readonly network: CompleteNetwork;
+  readonly curlOptions: readonly RawCurlOption[];
+  /** Whose ClientHello it is to be; null for libcurl's own. */
+  readonly browser: Browser | null;
+}
+
+/** The port of an `http:` or `https:` URL. */
+export function portOf({ port, protocol }: URL): number {
+  return port !== "" ? Number(port) : protocol === "https:" ? 443 : 80;
+}
+
+/** The proxy for a target, or null. */
+export function chooseProxy({ url, proxy, network }: ConnectTarget): CompleteProxy | null {
+  if (network.unixSocket !== undefined) return null;
+  try {
+    return proxyFor(url, proxy, environment);
+  } catch (cause) {
+    throw new CurlWebSocketError("ERR_PROXY", `the proxy that the environment names: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** Sets all of it. `proxy` is {@linkcode chooseProxy}'s. */
+export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: CompleteProxy | null): void {
+  const { url, tls, network, curlOptions } = target;
+  const secure = url.protocol === "https:";
+  const host = secure && tls.serverName !== undefined ? bracketed(tls.serverName) : url.hostname;
+  set.text("URL", `${url.protocol}//${host}${url.port && `:${url.port}`}`);
+  if (secure) setTls(set, tls, "");
+  setProxy(set, proxy);
+  setNetwork(set, network);
+  setAddresses(set, target, proxy, host);
+  for (const { option, value } of curlOptions) set.raw(option, value);
+}
+
+/** CURLAUTH_*; `any` is all but the variant of Digest that Internet Explorer had. */
+const AUTH_BITS: Readonly<Record<ProxyAuth, number>> = { basic: 1, digest: 2, negotiate: 4, ntlm: 8, any: -17 };
+
+function setProxy(set: OptionSetter, proxy: CompleteProxy | null): void {
+  // Empty, libcurl does not look into the environment: that was done, as the rules say for ws: and wss:.
+  set.text("PROXY", proxy === null ? "" : proxyName(proxy));
+  if (proxy === null) return;
+  set.text("NOPROXY", "");
+  const { username, password, auth, headers, scheme } = proxy;
+  if (username !== undefined || auth === "negotiate") {
+    set.text("PROXYUSERNAME", username ?? "");
+    set.text("PROXYPASSWORD", password ?? "");
+  }
+  if (auth !== undefined) set.long(scheme.startsWith("http") ? "PROXYAUTH" : "SOCKS5_AUTH", AUTH_BITS[auth]);
+  if (headers.length > 0) {
+    set.long("HEADEROPT", C.CURLHEADER_SEPARATE);
+    // libcurl's own syntax: a name with a semicolon is a field without a value.
+    set.list("PROXYHEADER", headers.map(([name, value]) => value === "" ? `${name};` : `${name}: ${value}`));
+  }
+  if (scheme === "https") setTls(set, proxy.tls, "PROXY_");
+}
+
+function setNetwork(set: OptionSetter, network: CompleteNetwork): void {
+  const { localAddress, localPort, unixSocket, keepAlive } = network;
+  const device = network.interface;
+  if (device !== undefined && localAddress !== undefined) {
+    if (set.curl.versionNumber < 0x080900) {
+      const { version } = set.curl.info;
+      throw new CurlWebSocketError(
+        "ERR_LIBCURL",
+        `interface and localAddress together need libcurl 8.9, and this is ${version}`,
+      );
+    }
+    set.text("INTERFACE", `ifhost!${device}!${localAddress}`);
+  } else if (device !== undefined) {
+    set.text("INTERFACE", `if!${device}`);
+  } else if (localAddress !== undefined) {
+    set.text("INTERFACE", `host!${localAddress}`);
+  }
+  if (localPort !== undefined) {
+    set.long("LOCALPORT", localPort[0]);
+    set.long("LOCALPORTRANGE", localPort[1] - localPort[0] + 1);
+  }
+  if (unixSocket?.startsWith("@")) {
+    if (runtime().os !== "linux") {
+      throw new CurlWebSocketError(
+        "ERR_CONNECT_REFUSED",
+        `unixSocket: ${unixSocket} is abstract, which only Linux has`,
+      );
+    }
+    set.text("ABSTRACT_UNIX_SOCKET", unixSocket.slice(1));
+  } else if (unixSocket !== undefined) {
+    set.text("UNIX_SOCKET_PATH", unixSocket);
+  }
+  if (network.ipVersion !== undefined) {
+    set.long("IPRESOLVE", network.ipVersion === 4 ? C.CURL_IPRESOLVE_V4 : C.CURL_IPRESOLVE_V6);
+  }
+  if (network.happyEyeballsTimeout !== undefined) set.long("HAPPY_EYEBALLS_TIMEOUT_MS", network.happyEyeballsTimeout);
+  if (network.dohUrl !== undefined) set.text("DOH_URL", network.dohUrl);
+  if (keepAlive !== null) {
+    set.long("TCP_KEEPALIVE", 1);
+    set.long("TCP_KEEPIDLE", keepAlive.idle);
+    set.long("TCP_KEEPINTVL", keepAlive.interval);
+    if (keepAlive.count !== undefined) set.long("TCP_KEEPCNT", keepAlive.count);
+  }
+}
+
+/** Where names lead: `resolve`, `connectTo`, and `serverName`, which libcurl takes as the URL's host. */
+function setAddresses(set: OptionSetter, target: ConnectTarget, proxy: CompleteProxy | null, host: string): void {
+  const { url, network } = target;
+  const real = url.hostname, port = portOf(url);
+  const to = network.connectTo.map((entry) => {
+    if (host === real || !entry.toLowerCase().startsWith(`${real}:`)) return entry;
+    return host + entry.slice(real.length);
+  });
+  if (host !== real) to.push(`${host}:${port}:${real}:${port}`);
+  if (to.length > 0) set.list("CONNECT_TO", to);
+  if (network.resolve.length === 0) return;
+  const ports = new Set([port, ...to.map((entry) => Number(/:(\d*)$/.exec(entry)![1])).filter((to) => to > 0)]);
+  if (proxy !== null) ports.add(proxy.port);
+  const entries = network.resolve.flatMap(({ host, port, addresses }) =>
+    [...(port === null ? ports : [port])].map((each) => `${host}:${each}:${addresses}`)
+  );
+  set.list("RESOLVE", entries);
+}

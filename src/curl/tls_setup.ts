@@ -1,0 +1,151 @@
+/** Sets the TLS options of a handle, towards the server or towards an https proxy. */
+import { CurlWebSocketError } from "../errors.ts";
+import { isPath, type Pem, TLS_VERSIONS, type TlsOptions, type TlsVersion } from "../options/tls.ts";
+import * as C from "./constants.ts";
+import type { OptionSetter } from "./easy_options.ts";
+import { runtime } from "./ffi.ts";
+import { getText } from "./get_info.ts";
+import { canOpen, readFile } from "./libc.ts";
+
+/** Where systems keep the certificates they trust: those that curl's own configure script looks at, and macOS's. */
+const BUNDLES = [
+  "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch, Alpine
+  "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, RHEL
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // CentOS
+  "/var/lib/ca-certificates/ca-bundle.pem", // openSUSE
+  "/etc/ssl/ca-bundle.pem", // older openSUSE
+  "/usr/share/ssl/certs/ca-bundle.crt",
+  "/usr/local/share/certs/ca-root-nss.crt", // FreeBSD
+  "/etc/ssl/cert.pem", // Alpine, OpenBSD, macOS
+];
+
+/** The first that is there, or null. */
+function systemBundle(): string | null {
+  return runtime().os === "windows" ? null : BUNDLES.find((path) => canOpen(path)) ?? null;
+}
+
+const failure = (message: string) => new CurlWebSocketError("ERR_TLS", message);
+const encoder = new TextEncoder();
+
+/** `prefix`: libcurl has each option twice. `what`: the name of ours, for messages. */
+interface Side {
+  readonly prefix: "" | "PROXY_";
+  readonly what: "tls" | "proxy.tls";
+}
+
+/** Sets all of them. */
+export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"): void {
+  const side: Side = { prefix, what: prefix === "" ? "tls" : "proxy.tls" };
+  if (tls.verify === false) {
+    set.long(`${prefix}SSL_VERIFYPEER`, 0);
+    set.long(`${prefix}SSL_VERIFYHOST`, 0);
+  }
+  setTrust(set, tls, side);
+  setIdentity(set, tls, side);
+  if (tls.minVersion !== undefined || tls.maxVersion !== undefined) {
+    set.long(`${prefix}SSLVERSION`, versionBits(tls.minVersion, tls.maxVersion));
+  }
+  if (tls.ciphers !== undefined) set.text(`${prefix}SSL_CIPHER_LIST`, tls.ciphers);
+  if (tls.cipherSuites !== undefined) set.text(`${prefix}TLS13_CIPHERS`, tls.cipherSuites);
+  if (tls.pinnedPublicKey !== undefined) {
+    const pins = tls.pinnedPublicKey;
+    set.text(`${prefix}PINNEDPUBLICKEY`, typeof pins === "string" ? pins : pins.join(";"));
+  }
+}
+
+/** CURL_SSLVERSION_TLSv1_0 is 4, and so on; the newest to offer stands 16 bits higher. */
+function versionBits(min: TlsVersion | undefined, max: TlsVersion | undefined): number {
+  const value = (version: TlsVersion | undefined) => version === undefined ? 0 : 4 + TLS_VERSIONS.indexOf(version);
+  return value(min) + value(max) * 0x1_0000;
+}
+
+function setTrust(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side): void {
+  const { ca, extraCa } = tls;
+  // libcurl's built-in folder of certificates would be trusted beside the ones given.
+  if (ca !== undefined) set.tryText(`${prefix}CAPATH`, null);
+  if (extraCa !== undefined) return setExtraTrust(set, tls, extraCa, { prefix, what });
+  if (ca !== undefined) return setPem(set, ca, `${prefix}CAINFO`, `${what}.ca`);
+  if (tls.systemStore === true) {
+    if (hasNativeStore()) return set.long(`${prefix}SSL_OPTIONS`, C.CURLSSLOPT_NATIVE_CA);
+    const bundle = systemBundle();
+    if (bundle === null) throw failure(`${what}.systemStore: none of the usual files is here: ${BUNDLES.join(", ")}`);
+    return set.text(`${prefix}CAINFO`, bundle);
+  }
+  if (tls.verify === false) return;
+  // A libcurl that was built for another distribution looks where nothing is.
+  const file = getText(set.curl, set.easy, C.CURLINFO_CAINFO), folder = getText(set.curl, set.easy, C.CURLINFO_CAPATH);
+  if (file === null || canOpen(file) || (folder !== null && canOpen(folder))) return;
+  const bundle = systemBundle();
+  if (bundle !== null) set.text(`${prefix}CAINFO`, bundle);
+}
+
+function hasNativeStore(): boolean {
+  return runtime().os === "windows" || runtime().os === "darwin";
+}
+
+/** libcurl takes one bundle: the system's, or `ca`, and the others behind it. */
+function setExtraTrust(set: OptionSetter, { ca }: TlsOptions, extraCa: Pem, { prefix, what }: Side): void {
+  const extra = pemBytes(extraCa, `${what}.extraCa`);
+  let base: Uint8Array = new Uint8Array(0);
+  if (ca !== undefined) {
+    base = pemBytes(ca, `${what}.ca`);
+  } else if (runtime().os === "windows") {
+    set.long(`${prefix}SSL_OPTIONS`, C.CURLSSLOPT_NATIVE_CA);
+  } else {
+    const own = getText(set.curl, set.easy, C.CURLINFO_CAINFO);
+    const file = own !== null && canOpen(own) ? own : systemBundle();
+    const folder = getText(set.curl, set.easy, C.CURLINFO_CAPATH);
+    if (file !== null) base = pemBytes(file, `${what}.extraCa: the system's certificates`);
+    else if (folder === null || !canOpen(folder)) {
+      throw failure(`${what}.extraCa: the system's certificates were not found; looked at ${BUNDLES.join(", ")}`);
+    }
+  }
+  const joined = new Uint8Array(base.length + 1 + extra.length);
+  joined.set(base);
+  joined[base.length] = 10;
+  joined.set(extra, base.length + 1);
+  setBlob(set, `${prefix}CAINFO_BLOB`, joined, `it takes certificates from one file alone: ${what}.ca with its path`);
+}
+
+function pemBytes(pem: Pem, name: string): Uint8Array {
+  if (typeof pem !== "string") return pem;
+  if (!isPath(pem)) return encoder.encode(pem);
+  const bytes = readFile(pem);
+  if (bytes === null || bytes.length === 0) throw failure(`${name}: the file ${pem} cannot be read, or is empty`);
+  return bytes;
+}
+
+function setIdentity(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side): void {
+  const { cert, key, pfx, passphrase } = tls;
+  const certificate = pfx ?? cert;
+  if (certificate === undefined) return;
+  set.text(`${prefix}SSLCERTTYPE`, pfx !== undefined ? "P12" : "PEM");
+  setPem(set, certificate, `${prefix}SSLCERT`, pfx !== undefined ? `${what}.pfx` : `${what}.cert`);
+  if (key !== undefined) setPem(set, key, `${prefix}SSLKEY`, `${what}.key`);
+  // Even an empty one: without any, OpenSSL asks for it at the terminal, and the program waits. GnuTLS does not, and
+  // takes a key for an encrypted one where there is any.
+  if (passphrase !== undefined || !set.curl.info.tls?.includes("GnuTLS")) {
+    set.text(`${prefix}KEYPASSWD`, passphrase ?? "");
+  }
+}
+
+/** libcurl takes bytes from 7.71 on, CAs from 7.77 on, and not with every TLS library. */
+function setBlob(set: OptionSetter, option: string, bytes: Uint8Array, help: string): void {
+  try {
+    set.blob(option, bytes);
+  } catch (error) {
+    if (!(error instanceof CurlWebSocketError)) throw error;
+    const { curlCode, curlMessage } = error;
+    throw new CurlWebSocketError(error.code, `${error.message}; ${help}`, { curlCode, curlMessage });
+  }
+}
+
+/** A file by its path, else the bytes themselves. */
+function setPem(set: OptionSetter, pem: Pem, option: string, name: string): void {
+  if (!isPath(pem)) {
+    const bytes = typeof pem === "string" ? encoder.encode(pem) : pem;
+    return setBlob(set, `${option}_BLOB`, bytes, `give ${name} as the path of a file`);
+  }
+  if (!canOpen(pem)) throw failure(`${name}: the file ${pem} cannot be read`);
+  set.text(option, pem);
+}

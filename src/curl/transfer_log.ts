@@ -1,0 +1,76 @@
+/** What libcurl tells of a connection in its verbose log alone: the TLS that was agreed, and a proxy's answer. */
+import type { HeaderList } from "../protocol/handshake.ts";
+
+/** TLS as it was agreed. Each is null where libcurl's TLS library does not tell. */
+export interface TlsInfo {
+  /** For example `"TLSv1.3"`. */
+  readonly version: string | null;
+  /** The cipher suite, by the TLS library's name for it: `"TLS_AES_256_GCM_SHA384"`. */
+  readonly cipher: string | null;
+  /** The protocol agreed by ALPN, `"http/1.1"`; null also where the server knows no ALPN. */
+  readonly alpn: string | null;
+}
+
+/** An answer of a proxy to CONNECT. */
+export interface ProxyResponse {
+  readonly status: string;
+  readonly headers: HeaderList;
+}
+
+/** curl_infotype */
+const CURLINFO_TEXT = 0, CURLINFO_HEADER_IN = 1;
+
+/** So much of an answer's header is kept; a proxy may send more. */
+const MAX_FIELDS = 200;
+
+export class TransferLog {
+  /** Of the proxy first, where there is TLS to both. */
+  readonly sessions: TlsInfo[] = [];
+  /** Whether a peer asked for a client certificate. */
+  certificateRequested = false;
+  #response: { status: string; headers: [string, string][] } | null = null;
+
+  /** The proxy's last answer. */
+  get response(): ProxyResponse | null {
+    return this.#response;
+  }
+
+  /** Whether entries of a kind are of use. */
+  static wants(kind: number): boolean {
+    return kind === CURLINFO_TEXT || kind === CURLINFO_HEADER_IN;
+  }
+
+  add(kind: number, text: string): void {
+    if (kind === CURLINFO_HEADER_IN) this.#addHeader(text);
+    else this.#addText(text);
+  }
+
+  #addText(text: string): void {
+    // "SSL connection using TLSv1.3 / TLS_AES_256_GCM_SHA384 / X25519 / RSASSA-PSS"
+    const session = /^SSL connection using (\S+) \/ (\S+)/.exec(text);
+    if (session !== null) {
+      // GnuTLS writes TLS1.3.
+      this.sessions.push({ version: session[1]!.replace(/^TLS(?=\d)/, "TLSv"), cipher: session[2]!, alpn: null });
+      return;
+    }
+    // "TLSv1.3 (IN), TLS handshake, Request CERT (13):"
+    if (text.includes("Request CERT")) this.certificateRequested = true;
+    // "ALPN: server accepted http/1.1", before 7.86 "ALPN, server accepted to use http/1.1"
+    const alpn = /^ALPN[:,] server accepted (?:to use )?(\S+)/.exec(text)?.[1];
+    if (alpn === undefined) return;
+    const last = this.sessions.pop();
+    this.sessions.push({ version: last?.version ?? null, cipher: last?.cipher ?? null, alpn });
+  }
+
+  #addHeader(text: string): void {
+    const line = text.trimEnd();
+    if (line.startsWith("HTTP/")) {
+      this.#response = { status: line, headers: [] };
+      return;
+    }
+    const colon = line.indexOf(":"), headers = this.#response?.headers;
+    if (colon > 0 && headers !== undefined && headers.length < MAX_FIELDS) {
+      headers.push([line.slice(0, colon), line.slice(colon + 1).trim()]);
+    }
+  }
+}

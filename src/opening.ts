@@ -1,0 +1,387 @@
+/** The way to an open connection: libcurl connects, the handshake is made, and redirects and challenges are answered. */
+import { type CompleteCookies, cookiesFor, storeCookies } from "./cookies.ts";
+import type { CompleteOptions } from "./options.ts";
+import { type ConnectionInfo, withHandshake } from "./curl/connection_info.ts";
+import { Connector } from "./curl/connector.ts";
+import { READABLE, WRITABLE } from "./curl/constants.ts";
+import { allocate, runtime, type Timer } from "./curl/ffi.ts";
+import { resolveBrowser } from "./curl/impersonate.ts";
+import type { Curl } from "./curl/library.ts";
+import type { Reactor, Source } from "./curl/reactor.ts";
+import { END, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
+import { CurlWebSocketError } from "./errors.ts";
+import { paced } from "./pacer.ts";
+import { type Browser, pageOrigin } from "./protocol/browsers.ts";
+import { type Challenge, digestChallenge, digestCredentials, isStale } from "./protocol/digest.ts";
+import {
+  acceptFor,
+  type Agreement,
+  type HandshakeOffer,
+  type HeaderList,
+  makeKey,
+  ResponseReader,
+} from "./protocol/handshake.ts";
+import { redirectLocation, redirectTarget } from "./protocol/redirect.ts";
+import { buildRequest, target } from "./protocol/request.ts";
+import { loadZlib } from "./zlib.ts";
+
+/** How it ends, exactly once, unless it is closed before. */
+export interface OpeningHandler {
+  /** `rest` came behind the handshake, and belongs to the first frames. */
+  onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void;
+  onFailed(error: CurlWebSocketError): void;
+}
+
+/** What an answer's header is read into, one a thread: an answer is seldom larger. */
+const READ_SIZE = 16 * 1024;
+let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+/** The caller's fields that are for the first origin alone. */
+const OWN_ORIGIN = ["authorization", "cookie", "host", "proxy-authorization"];
+
+export class Opening implements Source {
+  readonly #curl: Curl;
+  readonly #reactor: Reactor;
+  readonly #protocols: readonly string[];
+  readonly #options: CompleteOptions;
+  readonly #handler: OpeningHandler;
+  readonly #browser: Browser | null;
+  /** A browser's Origin, which redirects do not change. */
+  readonly #origin: string | null;
+  /** What the request is made of now; a redirect to another origin takes from it. */
+  #url: URL;
+  #headers: HeaderList;
+  #cookies: CompleteCookies;
+  #auth: CompleteOptions["auth"];
+  #tls: CompleteOptions["tls"];
+  /** The Digest challenge to answer. */
+  #challenge: Challenge | null = null;
+  #redirects = 0;
+  /** Each request so far, with its cookies: the same again would end the same way. */
+  readonly #seen: Set<string> = new Set();
+  /** The redirect that is being followed: what to say where it is a wrong one. */
+  #redirection: { location: string; status: number | undefined; headers: HeaderList | undefined } | null = null;
+  #cookie: string | null = null;
+  #connector: Connector | null = null;
+  #transport: Transport | null = null;
+  #info: ConnectionInfo | null = null;
+  /** When the handshake began. */
+  #connectedAt = 0;
+  #response: ResponseReader | null = null;
+  /** What of the request is still to be sent. */
+  #unsent: Uint8Array | null = null;
+  #timer: Timer | null = null;
+  #refed = true;
+  #closed = false;
+
+  /** @throws {CurlWebSocketError} `ERR_IMPERSONATE` where libcurl cannot be the browser */
+  constructor(
+    curl: Curl,
+    reactor: Reactor,
+    url: URL,
+    protocols: readonly string[],
+    options: CompleteOptions,
+    handler: OpeningHandler,
+  ) {
+    this.#curl = curl;
+    this.#reactor = reactor;
+    this.#url = url;
+    this.#protocols = protocols;
+    this.#options = options;
+    this.#handler = handler;
+    this.#headers = options.headers;
+    this.#cookies = options.cookies;
+    this.#auth = options.auth;
+    this.#tls = options.tls;
+    this.#browser = options.impersonate === null ? null : resolveBrowser(curl, options.impersonate);
+    this.#origin = options.origin ?? (this.#browser === null ? null : pageOrigin(url));
+  }
+
+  /** Begins; whatever comes of it is told in a later task. */
+  start(): void {
+    const { connectTimeout } = this.#options;
+    const url = this.#url;
+    paced(() =>
+      this.#guard(() => {
+        this.#limit(connectTimeout, () => {
+          const proxy = this.#connector?.proxyName ?? null, by = proxy === null ? "" : ` through the proxy ${proxy}`;
+          const message = `connecting to ${url.host}${by} took longer than connectTimeout, ${connectTimeout} ms`;
+          return new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message);
+        });
+        const cookie = cookiesFor(this.#cookies, url);
+        if (cookie instanceof Promise) cookie.then((value) => this.#guard(() => this.#connect(value)), this.#onError);
+        else this.#connect(cookie);
+      })
+    );
+  }
+
+  setRef(refed: boolean): void {
+    this.#refed = refed;
+    this.#connector?.setRef(refed);
+    this.#reactor.setRef(this, refed);
+    this.#timer?.[refed ? "ref" : "unref"]();
+  }
+
+  /** Gives up, at any time; the handler hears nothing more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#clearTimer();
+    this.#release()?.close();
+  }
+
+  onReactorError(error: CurlWebSocketError): void {
+    this.#fail(error);
+  }
+
+  onReady(_fd: number, events: number): boolean {
+    this.#guard(() => {
+      if (events & WRITABLE) this.#flush();
+      if (events & READABLE && this.#response !== null) this.#read();
+    });
+    return false;
+  }
+
+  /** Runs a step; what it throws is the end. */
+  #guard(step: () => void): void {
+    if (this.#closed) return;
+    try {
+      step();
+    } catch (cause) {
+      this.#onError(cause);
+    }
+  }
+
+  readonly #onError = (cause: unknown): void => {
+    const error = cause instanceof CurlWebSocketError
+      ? cause
+      : new CurlWebSocketError("ERR_LIBCURL", `connecting failed: ${cause}`, { cause });
+    this.#fail(error);
+  };
+
+  #fail(error: CurlWebSocketError): void {
+    if (this.#closed) return;
+    this.close();
+    this.#handler.onFailed(error);
+  }
+
+  #connect(cookie: string | null): void {
+    this.#cookie = cookie;
+    const identity = `${this.#url.href} ${cookie}`;
+    if (this.#challenge === null && this.#seen.has(identity)) {
+      throw this.#notFollowed("it leads where it came from, and would have no end");
+    }
+    this.#seen.add(identity);
+    const url = new URL(this.#url.href.replace(/^ws/, "http"));
+    const { proxy, network, curlOptions } = this.#options;
+    const connectTo = { url, tls: this.#tls, proxy, network, curlOptions, browser: this.#browser };
+    this.#connector = new Connector(this.#curl, this.#reactor, connectTo, {
+      onConnected: (transport, info) => {
+        this.#info = info;
+        this.#guard(() => this.#onConnected(transport));
+      },
+      onFailed: (error) => this.#fail(error),
+    });
+    this.#connector.setRef(this.#refed);
+  }
+
+  #onConnected(transport: Transport): void {
+    this.#connector = null;
+    this.#transport = transport;
+    this.#connectedAt = performance.now();
+    const { deflate, handshakeTimeout } = this.#options;
+    const { host } = this.#url;
+    const offer: HandshakeOffer = {
+      protocols: this.#protocols,
+      deflate: deflate === null || loadZlib() === null ? null : deflate.offer,
+    };
+    const key = makeKey();
+    const accept = acceptFor(key, (text) => runtime().sha1(text));
+    this.#response = new ResponseReader(accept, offer, (status, headers) => this.#isFollowed(status, headers));
+    this.#reactor.attach(this);
+    this.#reactor.setRef(this, this.#refed);
+    this.#limit(handshakeTimeout, () => {
+      const message = this.#response === null
+        ? `the cookie jar took longer than handshakeTimeout, ${handshakeTimeout} ms`
+        : `${host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
+      return this.#response?.end() ?? new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message);
+    });
+    const request = buildRequest(this.#url, key, offer, this.#headers, {
+      origin: this.#origin,
+      cookie: this.#cookie,
+      authorization: this.#authorization(),
+      browser: this.#browser,
+    });
+    // TLS wants the same bytes at the same address where it takes none at first.
+    this.#unsent = allocate(request.length);
+    this.#unsent.set(request);
+    this.#flush();
+  }
+
+  #authorization(): string | null | undefined {
+    const auth = this.#auth;
+    // Only the URL's own user and password are left.
+    if (auth === null) return undefined;
+    if (auth.type === "header") return auth.authorization;
+    if (this.#challenge === null) return null;
+    const cnonce = makeKey();
+    const request = { ...auth, method: "GET", uri: target(this.#url), cnonce };
+    return digestCredentials(this.#challenge, request, (algorithm, bytes) => runtime().hash(algorithm, bytes));
+  }
+
+  #flush(): void {
+    const transport = this.#transport!;
+    while (this.#unsent !== null) {
+      const sent = transport.send(this.#unsent);
+      if (sent === 0) break;
+      this.#unsent = sent < this.#unsent.length ? this.#unsent.subarray(sent) : null;
+    }
+    this.#reactor.watch(transport.fd, this, READABLE | (this.#unsent === null ? 0 : WRITABLE));
+  }
+
+  #read(): void {
+    const buffer = readBuffer ??= allocate(READ_SIZE);
+    const secure = this.#url.protocol === "wss:";
+    for (;;) {
+      const count = this.#transport!.recv(buffer);
+      if (count === WOULD_BLOCK) return;
+      const response = this.#response!;
+      if (count === END) {
+        const { hint } = this.#transport!;
+        const message = `${this.#url.host} closed the connection without answering the handshake${
+          hint === null ? "" : `; ${hint}`
+        }`;
+        return this.#refused(response.end() ?? new CurlWebSocketError("ERR_CONNECTION_LOST", message));
+      }
+      let answer;
+      try {
+        answer = response.push(buffer.subarray(0, count));
+      } catch (error) {
+        return this.#refused(error as CurlWebSocketError);
+      }
+      if (answer !== null) return this.#accepted(answer.agreement, answer.rest.slice());
+      // A plain socket that gave less than asked for is drained; libcurl may hold more of TLS.
+      if (!secure && count < buffer.length) return;
+    }
+  }
+
+  #accepted(agreement: Agreement, rest: Uint8Array): void {
+    const info = withHandshake(this.#info!, performance.now() - this.#connectedAt);
+    this.#stored(agreement.headers, () => {
+      this.#closed = true;
+      this.#clearTimer();
+      const transport = this.#release() as Transport;
+      this.#handler.onOpened(transport, agreement, rest, info);
+    });
+  }
+
+  /** Runs `then` when the cookies of an answer are stored: at once, or in a task of its own. */
+  #stored(headers: HeaderList, then: () => void): void {
+    this.#response = null;
+    const stored = storeCookies(this.#cookies, this.#url, headers);
+    if (stored === null) return then();
+    this.#reactor.watch(this.#transport!.fd, this, 0);
+    stored.then(() => runtime().defer(() => this.#guard(then)), this.#onError);
+  }
+
+  /** The server said something else than yes, or nothing. */
+  #refused(error: CurlWebSocketError): void {
+    const { status, headers = [] } = error;
+    if (status === undefined) return this.#fail(error);
+    this.#stored(headers, () => {
+      if (!this.#isFollowed(status, headers)) return this.#fail(error);
+      const location = redirectLocation(status, headers);
+      if (location !== null) this.#redirect(location, error);
+      else this.#challenge = this.#answerable(headers);
+      this.#release()!.close();
+      this.start();
+    });
+  }
+
+  /** Whether an answer is the beginning of another attempt. */
+  #isFollowed(status: number, headers: HeaderList): boolean {
+    if (status === 401) return this.#answerable(headers) !== null;
+    return this.#options.maxRedirects > 0 && redirectLocation(status, headers) !== null;
+  }
+
+  /** The challenge of a refusal that is worth an answer: the first, or one with a new nonce because the old one was stale. */
+  #answerable(headers: HeaderList): Challenge | null {
+    if (this.#auth?.type !== "digest") return null;
+    const fields = headers.filter(([name]) => name.toLowerCase() === "www-authenticate").map(([, value]) => value);
+    const challenge = digestChallenge(fields);
+    if (challenge === null || this.#challenge === null) return challenge;
+    const renewed = challenge.parameters.get("nonce") !== this.#challenge.parameters.get("nonce");
+    // A server that calls each answer stale would have no end.
+    return isStale(challenge) && !isStale(this.#challenge) && renewed ? challenge : null;
+  }
+
+  /** Sets out for where a redirect leads. */
+  #redirect(location: string, { status, headers }: CurlWebSocketError): void {
+    this.#redirection = { location, status, headers };
+    const { maxRedirects } = this.#options;
+    if (++this.#redirects > maxRedirects) {
+      throw this.#notFollowed(`it would be one more than maxRedirects, ${maxRedirects}`);
+    }
+    const before = this.#url;
+    let url: URL;
+    try {
+      url = redirectTarget(before, location);
+    } catch (error) {
+      throw this.#notFollowed((error as TypeError).message);
+    }
+    this.#url = url;
+    this.#challenge = null;
+    if (url.origin !== before.origin) this.#forgetCredentials();
+    else if (url.username === "" && url.password === "") {
+      url.username = before.username;
+      url.password = before.password;
+    }
+  }
+
+  /** What is for one origin is not for another. A jar knows by itself. */
+  #forgetCredentials(): void {
+    this.#headers = this.#headers.filter(([name]) => !OWN_ORIGIN.includes(name.toLowerCase()));
+    this.#auth = null;
+    if (typeof this.#cookies === "string") this.#cookies = null;
+    const { cert: _cert, key: _key, pfx: _pfx, passphrase: _passphrase, serverName: _name, ...tls } = this.#tls;
+    this.#tls = tls;
+  }
+
+  #notFollowed(why: string): CurlWebSocketError {
+    const { location, status, headers } = this.#redirection!;
+    const message = `the server redirects to ${withoutPassword(location)} (${status}), which is not followed: ${why}`;
+    return new CurlWebSocketError("ERR_HANDSHAKE_REDIRECT", message, { status, headers });
+  }
+
+  /** Takes this out of the reactor; what was under way is the caller's to close or keep. */
+  #release(): { close(): void } | null {
+    const connector = this.#connector, transport = this.#transport;
+    this.#connector =
+      this.#transport =
+      this.#response =
+      this.#unsent =
+        null;
+    if (transport !== null) {
+      this.#reactor.watch(transport.fd, this, 0);
+      this.#reactor.detach(this);
+    }
+    return transport ?? connector;
+  }
+
+  #limit(milliseconds: number, onTime: () => CurlWebSocketError): void {
+    this.#clearTimer();
+    if (milliseconds === 0) return;
+    this.#timer = runtime().setTimer(() => this.#fail(onTime()), milliseconds);
+    if (!this.#refed) this.#timer.unref();
+  }
+
+  #clearTimer(): void {
+    this.#timer?.clear();
+    this.#timer = null;
+  }
+}
+
+/** A URL for a message. */
+function withoutPassword(location: string): string {
+  return location.replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/?#]*@/i, "$1//");
+}

@@ -1,0 +1,176 @@
+/** The options of the handshake's HTTP: whose request it is, who asks, with which cookies, and how far it may be sent on. */
+import type { CompleteCookies, CookieJar, CookiesOption } from "../cookies.ts";
+import { BARE_NAMES, BROWSERS, browsersNamed } from "../protocol/browsers.ts";
+import { type HeaderList, isToken } from "../protocol/handshake.ts";
+import { basicCredentials, isFieldValue } from "../protocol/request.ts";
+import { checkNames, numberOf, textOf, wordOf } from "./check.ts";
+
+/** A username and password, or a token. */
+export type AuthOptions = PasswordAuth | BearerAuth;
+
+/** Authentication by username and password. */
+export interface PasswordAuth {
+  /** Without control characters; without a colon where `type` is `"basic"`. */
+  username: string;
+  /** Goes to the server in UTF-8, or hashed where `type` is `"digest"`. */
+  password: string;
+  /**
+   * `"basic"` (the default) sends both with the first request, RFC 7617. `"digest"` asks first, and answers the server's
+   * challenge on another connection, RFC 7616: MD5 or SHA-256, also `-sess`, with `qop=auth`.
+   */
+  type?: "basic" | "digest";
+}
+
+/** Authentication by a token, RFC 6750. */
+export interface BearerAuth {
+  /** The token; `Authorization: Bearer` stands before it. */
+  bearer: string;
+}
+
+/** The parameters of a URL's query: a record, whose lists give a name several times, pairs, or `URLSearchParams`. */
+export type ParamsOption =
+  | Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>
+  | Iterable<readonly [name: string, value: string | number | boolean]>;
+
+/** What the options of {@linkcode httpOptions} are read from. */
+export interface HttpOptions {
+  impersonate?: string;
+  origin?: string;
+  auth?: AuthOptions;
+  cookies?: CookiesOption;
+  maxRedirects?: number;
+}
+
+/** How the server is told who asks. */
+export type CompleteAuth =
+  | { readonly type: "header"; readonly authorization: string }
+  | { readonly type: "digest"; readonly username: string; readonly password: string };
+
+/** They, checked. */
+export interface CompleteHttpOptions {
+  /** An exact target or a bare name that `browsers.ts` has. */
+  readonly impersonate: string | null;
+  readonly origin: string | null;
+  readonly auth: CompleteAuth | null;
+  readonly cookies: CompleteCookies;
+  readonly maxRedirects: number;
+}
+
+/**
+ * Checks them, against the caller's headers too: a field is given in one way only.
+ *
+ * @throws {TypeError | RangeError} that names the option
+ */
+export function httpOptions(options: HttpOptions, headers: HeaderList): CompleteHttpOptions {
+  for (const [option, field] of [["origin", "origin"], ["auth", "authorization"], ["cookies", "cookie"]] as const) {
+    if (options[option] !== undefined && headers.some(([name]) => name.toLowerCase() === field)) {
+      throw new TypeError(`${option} and the ${field} of headers say the same thing; give one of them`);
+    }
+  }
+  return {
+    impersonate: impersonateOption(options.impersonate),
+    origin: originOption(options.origin),
+    auth: authOption(options.auth),
+    cookies: cookiesOption(options.cookies),
+    maxRedirects: numberOf("maxRedirects", options.maxRedirects ?? 0, 0, 100, true),
+  };
+}
+
+function impersonateOption(name: unknown): string | null {
+  const text = textOf("impersonate", name, "the name of a browser");
+  if (text === undefined) return null;
+  if (browsersNamed(text).length > 0) return text;
+  const targets = BROWSERS.map(({ target }) => target).join(", ");
+  throw new TypeError(
+    `impersonate: ${JSON.stringify(text)} is unknown; known are ${BARE_NAMES.join(", ")}, ${targets}`,
+  );
+}
+
+function originOption(origin: unknown): string | null {
+  const text = textOf("origin", origin, "an origin");
+  if (text === undefined) return null;
+  if (text !== "null" && !/^[a-z][a-z0-9+.-]*:\/\/[!-.0-9:;=@-\[\]_a-z~]+$/i.test(text)) {
+    throw new TypeError(
+      `origin must be a scheme and a host such as https://example.com, without a path, or "null", and is ${
+        JSON.stringify(text)
+      }`,
+    );
+  }
+  return text;
+}
+
+function authOption(auth: unknown): CompleteAuth | null {
+  if (auth === undefined) return null;
+  const given = auth as Partial<PasswordAuth & BearerAuth>;
+  checkNames("auth option", given, ["username", "password", "type", "bearer"]);
+  if (given.bearer !== undefined) {
+    if (given.username !== undefined || given.password !== undefined || given.type !== undefined) {
+      throw new TypeError("auth takes either bearer, or username and password");
+    }
+    const token = textOf("auth.bearer", given.bearer, "a token")!;
+    // RFC 6750 section 2.1's b64token, and what servers make of it: anything printable without spaces.
+    if (!/^[!-~]+$/.test(token)) throw new TypeError("auth.bearer may hold no spaces, and ASCII alone");
+    return { type: "header", authorization: `Bearer ${token}` };
+  }
+  const { username, password } = given;
+  for (const [name, value] of [["username", username], ["password", password]] as const) {
+    if (typeof value !== "string") throw new TypeError(`auth.${name} must be a string, not ${typeof value}`);
+    // deno-lint-ignore no-control-regex -- RFC 7617 section 2 and RFC 7616 section 3.4 exclude them
+    if (/[\0-\x1f\x7f]/.test(value)) throw new TypeError(`auth.${name} may hold no control character`);
+  }
+  const type = wordOf("auth.type", given.type, ["basic", "digest"]) ?? "basic";
+  if (type === "digest") return { type, username: username!, password: password! };
+  if (username!.includes(":")) throw new TypeError("auth.username may hold no colon: Basic ends the name there");
+  return { type: "header", authorization: basicCredentials(username!, password!) };
+}
+
+function cookiesOption(cookies: unknown): CompleteCookies {
+  if (cookies === undefined) return null;
+  if (typeof cookies === "string") {
+    if (!isFieldValue(cookies)) throw new TypeError("cookies may hold no control character, nor one above U+00FF");
+    return cookies;
+  }
+  if (typeof cookies !== "object" || cookies === null) {
+    throw new TypeError(`cookies must be text, names and values, or a jar, not ${String(cookies)}`);
+  }
+  const jar = cookies as Partial<CookieJar>;
+  if (typeof jar.getCookieString === "function" || typeof jar.setCookie === "function") {
+    if (typeof jar.getCookieString === "function" && typeof jar.setCookie === "function") return jar as CookieJar;
+    throw new TypeError("cookies: a jar needs getCookieString(url) and setCookie(cookie, url)");
+  }
+  return Object.entries(cookies).map(([name, value]) => {
+    if (!isToken(name)) throw new TypeError(`cookies: ${JSON.stringify(name)} is not a cookie's name`);
+    if (typeof value !== "string") throw new TypeError(`cookies: the value of ${name} must be a string`);
+    // RFC 6265 section 4.1.1 allows less; servers set, and browsers send back, all but these.
+    if (!isFieldValue(value) || value.includes(";")) {
+      throw new TypeError(
+        `cookies: the value of ${name} may hold no semicolon or control character, nor one above U+00FF`,
+      );
+    }
+    return `${name}=${value}`;
+  }).join("; ");
+}
+
+/** The URL with parameters behind those that its query has; encoded as HTML forms are, like curl_cffi's. */
+export function withParams(url: URL, params: ParamsOption | undefined): URL {
+  if (params === undefined) return url;
+  if (typeof params !== "object" || params === null) {
+    throw new TypeError(`params must be a record, pairs or URLSearchParams, not ${typeof params}`);
+  }
+  const pairs: [unknown, unknown][] = Symbol.iterator in params
+    ? Array.from(params, ([name, value]) => [name, value])
+    : Object.entries(params).flatMap(([name, value]): [unknown, unknown][] =>
+      Array.isArray(value) ? value.map((each) => [name, each]) : [[name, value]]
+    );
+  const query = new URLSearchParams();
+  for (const [name, value] of pairs) {
+    if (typeof name !== "string") throw new TypeError(`params: a name must be a string, not ${typeof name}`);
+    if (!["string", "number", "boolean"].includes(typeof value)) {
+      throw new TypeError(`params: the value of ${name} must be a string, number or boolean, not ${typeof value}`);
+    }
+    query.append(name, String(value));
+  }
+  const made = new URL(url);
+  if (query.size > 0) made.search = [made.search.slice(1), query.toString()].filter((part) => part !== "").join("&");
+  return made;
+}

@@ -1,0 +1,151 @@
+/** The options `tls` and `proxy.tls`. */
+import { checkNames, flagOf, textOf, wordOf } from "./check.ts";
+
+/** PEM text, PEM bytes, or the path of a PEM file. */
+export type Pem = string | Uint8Array;
+
+/** A version of TLS. */
+export type TlsVersion = "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+
+/** TLS settings towards an `https:` proxy. */
+export interface ProxyTlsOptions {
+  /** Certificates to trust instead of the system's: PEM text or bytes, or the path of a PEM file. */
+  ca?: Pem;
+  /**
+   * Certificates to trust on top of the system's, or of `ca`. The system's are read from libcurl's own file, else from
+   * where Linux distributions, BSDs and macOS keep theirs; with OpenSSL on Windows they come from Windows' store.
+   */
+  extraCa?: Pem;
+  /**
+   * Whether to use the operating system's store even where libcurl was built with certificates of its own: Windows' and,
+   * where libcurl has that, macOS's store (`CURLSSLOPT_NATIVE_CA`), elsewhere the distribution's file. Default false.
+   * Not with `ca`, which stands instead of it.
+   */
+  systemStore?: boolean;
+  /** This client's certificate, with any intermediate ones behind it; it may hold the key too. */
+  cert?: Pem;
+  /** The private key of `cert`. */
+  key?: Pem;
+  /** Certificate and key in one PKCS#12 archive: its bytes or its path. Not with `cert` or `key`. */
+  pfx?: Pem;
+  /** What `key` or `pfx` is encrypted with. Without it an encrypted key is an error; nobody is asked for it. */
+  passphrase?: string;
+  /** Whether to check the peer's certificate and name; default true. A pinned key is checked in any case. */
+  verify?: boolean;
+  /** The oldest version to take; default libcurl's, TLS 1.2 as a rule. */
+  minVersion?: TlsVersion;
+  /** The newest version to offer; default the newest that the TLS library has. */
+  maxVersion?: TlsVersion;
+  /** The ciphers for TLS 1.2 and older, in the TLS library's own syntax: `"ECDHE-RSA-AES128-GCM-SHA256:…"`. */
+  ciphers?: string;
+  /** The cipher suites for TLS 1.3: `"TLS_AES_256_GCM_SHA384:…"`. */
+  cipherSuites?: string;
+  /**
+   * The only public keys to accept: SHA-256 digests of their DER form, `"sha256//<base64>"`, several of them behind
+   * semicolons or in a list; or the path of a file with the key in PEM or DER.
+   */
+  pinnedPublicKey?: string | readonly string[];
+}
+
+/**
+ * TLS settings.
+ *
+ * ```ts
+ * import { CurlWebSocket } from "@curlws/curlws";
+ *
+ * const Internal = CurlWebSocket.with({
+ *   tls: { extraCa: "/etc/ssl/company.pem", cert: "client.pem", key: "client.key", minVersion: "TLSv1.3" },
+ * });
+ * ```
+ *
+ * The secrets of each connection, with which tools such as Wireshark read it, go to the file that the environment variable
+ * `SSLKEYLOGFILE` names when libcurl is first used.
+ */
+export interface TlsOptions extends ProxyTlsOptions {
+  /**
+   * The name that is sent to the server (SNI) and that its certificate must have; default the URL's host. An address is
+   * not sent, only checked.
+   */
+  serverName?: string;
+}
+
+const NAMES = [
+  ...["ca", "extraCa", "systemStore", "cert", "key", "pfx", "passphrase", "verify", "minVersion", "maxVersion"],
+  ...["ciphers", "cipherSuites", "pinnedPublicKey"],
+];
+/** Oldest first. */
+export const TLS_VERSIONS: readonly TlsVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+/** The base64 of 32 octets. */
+const PIN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
+
+/** Checks them. `what` is the option's name; a proxy's has no `serverName`. */
+export function tlsOptions(what: "tls" | "proxy.tls", tls: TlsOptions): TlsOptions {
+  checkNames(`${what} option`, tls, what === "tls" ? [...NAMES, "serverName"] : NAMES);
+  for (const name of ["ca", "extraCa", "cert", "key"] as const) pemOf(`${what}.${name}`, tls[name]);
+  pemOf(`${what}.pfx`, tls.pfx, "PKCS#12 bytes or a path");
+  for (const name of ["ciphers", "cipherSuites"] as const) textOf(`${what}.${name}`, tls[name], "a list of ciphers");
+  textOf(`${what}.serverName`, tls.serverName, "a host name");
+  if (tls.serverName !== undefined && !URL.canParse(`https://${bracketed(tls.serverName)}/`)) {
+    throw new TypeError(`${what}.serverName must be a host name, and is ${JSON.stringify(tls.serverName)}`);
+  }
+  flagOf(`${what}.verify`, tls.verify, true);
+  if (flagOf(`${what}.systemStore`, tls.systemStore, false) && tls.ca !== undefined) {
+    throw new TypeError(`${what}.ca stands instead of the system's store; use ${what}.extraCa beside systemStore`);
+  }
+  if (tls.pfx !== undefined && (tls.cert !== undefined || tls.key !== undefined)) {
+    throw new TypeError(`${what}.pfx holds certificate and key; give it without ${what}.cert and ${what}.key`);
+  }
+  if (tls.key !== undefined && tls.cert === undefined) {
+    throw new TypeError(`${what}.key needs the certificate it belongs to, ${what}.cert`);
+  }
+  if (tls.passphrase !== undefined) {
+    if (typeof tls.passphrase !== "string" || tls.passphrase.includes("\0")) {
+      throw new TypeError(`${what}.passphrase must be text without NUL`);
+    }
+    if (tls.cert === undefined && tls.pfx === undefined) {
+      throw new TypeError(`${what}.passphrase is for ${what}.key or ${what}.pfx, and neither is given`);
+    }
+  }
+  const min = wordOf(`${what}.minVersion`, tls.minVersion, TLS_VERSIONS);
+  const max = wordOf(`${what}.maxVersion`, tls.maxVersion, TLS_VERSIONS);
+  if (min !== undefined && max !== undefined && TLS_VERSIONS.indexOf(min) > TLS_VERSIONS.indexOf(max)) {
+    throw new RangeError(`${what}.minVersion, ${min}, is newer than ${what}.maxVersion, ${max}`);
+  }
+  checkPins(`${what}.pinnedPublicKey`, tls.pinnedPublicKey);
+  return { ...tls };
+}
+
+/** Whether a certificate or key is given by the path of its file. */
+export function isPath(pem: Pem): pem is string {
+  return typeof pem === "string" && !pem.includes("-----BEGIN");
+}
+
+/** A host as it stands in a URL: IPv6 in brackets. */
+export function bracketed(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+
+function pemOf(name: string, value: unknown, what = "PEM text, PEM bytes or a path"): void {
+  if (value === undefined) return;
+  if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+    throw new TypeError(`${name} must be ${what}, not ${value === null ? "null" : typeof value}`);
+  }
+  if (value.length === 0) throw new TypeError(`${name} must be ${what}, and is empty`);
+  if (typeof value === "string" && value.includes("\0")) throw new TypeError(`${name} may not hold NUL`);
+}
+
+function checkPins(name: string, value: unknown): void {
+  if (value === undefined) return;
+  const pins = Array.isArray(value) ? value : [value];
+  if (pins.length === 0) throw new TypeError(`${name} must name at least one key`);
+  for (const given of pins) {
+    const text = textOf(name, given, "digests of public keys or a path")!;
+    for (const pin of text.startsWith("sha256//") || Array.isArray(value) ? text.split(";") : []) {
+      if (!PIN.test(pin)) {
+        throw new TypeError(
+          `${name}: ${JSON.stringify(pin)} is no digest; one is sha256// and 44 characters of base64`,
+        );
+      }
+    }
+  }
+}

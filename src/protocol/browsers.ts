@@ -1,0 +1,285 @@
+/**
+ * The handshakes with which browsers open a WebSocket, as data: which fields, in which order, spelling and values. They
+ * are not those of a page. Chrome's order follows Chromium's `WebSocketHttp1HandshakeStream` and
+ * `HttpNetworkTransaction`, Firefox's `WebSocketChannel` and `nsHttpChannel`, and captures of both. Of Safari the fields
+ * are known, their order is not: what stands here is a likely one.
+ *
+ * Targets and their User-Agents are those of libcurl-impersonate, so that the handshake belongs to the ClientHello. Pure.
+ */
+
+/** Whose habits a request has. */
+export type BrowserFamily = "chrome" | "edge" | "firefox" | "safari";
+
+/** A browser of one version on one platform. */
+export interface Browser {
+  /** libcurl-impersonate's name of it. */
+  readonly target: string;
+  readonly family: BrowserFamily;
+  readonly userAgent: string;
+  readonly acceptLanguage: string;
+  /** What it accepts over TLS, and on the loopback interface; it says less to other hosts. */
+  readonly acceptEncoding: string;
+  /**
+   * Whether its ClientHello for wss differs from that for pages in ALPN alone. Firefox up to 147 is known to offer neither
+   * session tickets nor compressed certificates there; of later ones libcurl-impersonate says nothing like that.
+   */
+  readonly wssLikePages: boolean;
+}
+
+const BR = "gzip, deflate, br";
+const ZSTD = "gzip, deflate, br, zstd";
+const PLAIN = "gzip, deflate";
+
+const WINDOWS = "Windows NT 10.0; Win64; x64";
+const MACINTOSH = "Macintosh; Intel Mac OS X 10_15_7";
+
+function chrome(target: string, platform: string, version: string, mobile = ""): Browser {
+  const userAgent =
+    `Mozilla/5.0 (${platform}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}${mobile} Safari/537.36`;
+  // zstd came with Chrome 123.
+  const acceptEncoding = parseInt(version) >= 123 ? ZSTD : BR;
+  return { target, family: "chrome", userAgent, acceptLanguage: "en-US,en;q=0.9", acceptEncoding, wssLikePages: true };
+}
+
+function edge(target: string, version: string, ownVersion: string): Browser {
+  const base = chrome(target, WINDOWS, version);
+  return { ...base, family: "edge", userAgent: `${base.userAgent} Edg/${ownVersion}` };
+}
+
+function firefox(target: string, platform: string, version: string, acceptLanguage: string): Browser {
+  const userAgent = `Mozilla/5.0 (${platform}; rv:${version}) Gecko/20100101 Firefox/${version}`;
+  // The Tor Browser, a 128, has neither on pages.
+  const wssLikePages = parseInt(version) >= 153 || target.startsWith("tor");
+  return { target, family: "firefox", userAgent, acceptLanguage, acceptEncoding: ZSTD, wssLikePages };
+}
+
+function safari(target: string, version: string, acceptLanguage: string, acceptEncoding: string): Browser {
+  const userAgent =
+    `Mozilla/5.0 (${MACINTOSH}) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/${version} Safari/605.1.15`;
+  return { target, family: "safari", userAgent, acceptLanguage, acceptEncoding, wssLikePages: true };
+}
+
+function iphone(target: string, system: string, version: string, acceptEncoding: string): Browser {
+  const userAgent = `Mozilla/5.0 (iPhone; CPU iPhone OS ${system} like Mac OS X) AppleWebKit/605.1.15 ` +
+    `(KHTML, like Gecko) Version/${version} Mobile/15E148 Safari/604.1`;
+  return { target, family: "safari", userAgent, acceptLanguage: "en-US,en;q=0.9", acceptEncoding, wssLikePages: true };
+}
+
+const MAC_FIREFOX = "Macintosh; Intel Mac OS X 10.15";
+
+/** Every browser we know, of each family the newest first: a bare name takes the first that libcurl knows. */
+export const BROWSERS: readonly Browser[] = [
+  chrome("chrome152", WINDOWS, "152.0.0.0"),
+  chrome("chrome151", WINDOWS, "151.0.0.0"),
+  chrome("chrome150", MACINTOSH, "150.0.0.0"),
+  chrome("chrome146", MACINTOSH, "146.0.0.0"),
+  chrome("chrome145", MACINTOSH, "145.0.0.0"),
+  chrome("chrome142", MACINTOSH, "142.0.0.0"),
+  chrome("chrome136", MACINTOSH, "136.0.0.0"),
+  chrome("chrome133a", MACINTOSH, "133.0.0.0"),
+  chrome("chrome131", MACINTOSH, "131.0.0.0"),
+  chrome("chrome124", MACINTOSH, "124.0.0.0"),
+  chrome("chrome123", MACINTOSH, "123.0.0.0"),
+  chrome("chrome120", MACINTOSH, "120.0.0.0"),
+  chrome("chrome119", MACINTOSH, "119.0.0.0"),
+  chrome("chrome116", WINDOWS, "116.0.0.0"),
+  chrome("chrome110", WINDOWS, "110.0.0.0"),
+  chrome("chrome107", WINDOWS, "107.0.0.0"),
+  chrome("chrome104", WINDOWS, "104.0.0.0"),
+  chrome("chrome101", WINDOWS, "101.0.4951.67"),
+  chrome("chrome100", WINDOWS, "100.0.4896.75"),
+  chrome("chrome99", WINDOWS, "99.0.4844.51"),
+  chrome("chrome152_macos", MACINTOSH, "152.0.0.0"),
+  chrome("chrome151_macos", MACINTOSH, "151.0.0.0"),
+  chrome("chrome131_android", "Linux; Android 10; K", "131.0.0.0", " Mobile"),
+  chrome("chrome99_android", "Linux; Android 12; Pixel 6", "99.0.4844.58", " Mobile"),
+  edge("edge101", "101.0.4951.64", "101.0.1210.47"),
+  edge("edge99", "99.0.4844.51", "99.0.1150.30"),
+  firefox("firefox155", WINDOWS, "155.0", "en-US,en;q=0.9"),
+  firefox("firefox154", WINDOWS, "154.0", "en-US,en;q=0.9"),
+  firefox("firefox153", WINDOWS, "153.0", "en-US,en;q=0.9"),
+  firefox("firefox147", MAC_FIREFOX, "147.0", "en-US,en;q=0.9"),
+  firefox("firefox144", MAC_FIREFOX, "144.0", "en-US,en;q=0.5"),
+  firefox("firefox135", MAC_FIREFOX, "135.0", "en-US,en;q=0.5"),
+  firefox("firefox133", MAC_FIREFOX, "133.0", "en-US,en;q=0.5"),
+  // The Tor Browser is a Firefox ESR.
+  firefox("tor145", MAC_FIREFOX, "128.0", "en-US,en;q=0.5"),
+  safari("safari270", "27.0", "en-US,en;q=0.9", ZSTD),
+  safari("safari2601", "26.0.1", "en-US,en;q=0.9", BR),
+  safari("safari260", "26.0", "en-US,en;q=0.9", ZSTD),
+  safari("safari184", "18.4", "en-US,en;q=0.9", BR),
+  safari("safari180", "18.0", "en-US,en;q=0.9", BR),
+  safari("safari170", "17.0", "en-US,en;q=0.9", BR),
+  safari("safari155", "15.5", "en-GB,en-US;q=0.9,en;q=0.8", BR),
+  safari("safari153", "15.3", "en-us", BR),
+  // The names that older releases have for the same.
+  safari("safari26_0", "26.0", "en-US,en;q=0.9", ZSTD),
+  safari("safari26_0_1", "26.0.1", "en-US,en;q=0.9", BR),
+  safari("safari18_4", "18.4", "en-US,en;q=0.9", BR),
+  safari("safari18_0", "18.0", "en-US,en;q=0.9", BR),
+  safari("safari17_0", "17.0", "en-US,en;q=0.9", BR),
+  safari("safari15_5", "15.5", "en-GB,en-US;q=0.9,en;q=0.8", BR),
+  safari("safari15_3", "15.3", "en-us", BR),
+  iphone("safari270_ios", "18_7", "27.0", ZSTD),
+  iphone("safari260_ios", "26_0", "26.0", ZSTD),
+  iphone("safari184_ios", "18_0", "18.4", BR),
+  iphone("safari180_ios", "18_0", "18.0", BR),
+  iphone("safari172_ios", "17_2", "17.2", BR),
+  iphone("safari26_0_ios", "26_0", "26.0", ZSTD),
+  iphone("safari18_4_ios", "18_0", "18.4", BR),
+  iphone("safari18_0_ios", "18_0", "18.0", BR),
+  iphone("safari17_2_ios", "17_2", "17.2", BR),
+];
+
+/** Names that stand for the newest of a family. */
+export const BARE_NAMES: readonly BrowserFamily[] = ["chrome", "edge", "firefox", "safari"];
+
+/** The browsers that a name may mean, the best first: one of an exact target, several of a bare name. */
+export function browsersNamed(name: string): readonly Browser[] {
+  if (!(BARE_NAMES as readonly string[]).includes(name)) return BROWSERS.filter(({ target }) => target === name);
+  // A phone's or another platform's has to be asked for by its own name, and Tor's is no Firefox.
+  return BROWSERS.filter(({ target, family }) => family === name && /^[a-z]+\d+a?(?:_\d+)*$/.test(target))
+    .filter(({ target }) => target.startsWith(name));
+}
+
+/** Whether a browser's offer of permessage-deflate has `client_max_window_bits`; `name` is a target or a bare name. */
+export function offersClientWindow(name: string): boolean {
+  return name.startsWith("chrome") || name.startsWith("edge");
+}
+
+/** What goes into the fields; null where there is none. */
+export interface BrowserRequest {
+  readonly url: URL;
+  readonly key: string;
+  readonly origin: string | null;
+  readonly cookie: string | null;
+  readonly authorization: string | null;
+  readonly extensions: string | null;
+  readonly protocol: string | null;
+}
+
+/** The order in which each family sends them. Where Authorization stands is not known for certain. */
+const ORDER: Readonly<Record<"chromium" | "firefox" | "safari", readonly string[]>> = {
+  chromium: [
+    "Host",
+    "Connection",
+    "Pragma",
+    "Cache-Control",
+    "Authorization",
+    "User-Agent",
+    "Upgrade",
+    "Origin",
+    "Sec-WebSocket-Version",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Cookie",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Extensions",
+    "Sec-WebSocket-Protocol",
+  ],
+  firefox: [
+    "Host",
+    "User-Agent",
+    "Accept",
+    "Accept-Language",
+    "Accept-Encoding",
+    "Sec-WebSocket-Version",
+    "Origin",
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Extensions",
+    "Sec-WebSocket-Key",
+    "Connection",
+    "Cookie",
+    "Sec-Fetch-Dest",
+    "Sec-Fetch-Mode",
+    "Sec-Fetch-Site",
+    "Authorization",
+    "Pragma",
+    "Cache-Control",
+    "Upgrade",
+  ],
+  safari: [
+    "Host",
+    "Upgrade",
+    "Connection",
+    "Pragma",
+    "Cache-Control",
+    "User-Agent",
+    "Origin",
+    "Sec-Fetch-Site",
+    "Sec-Fetch-Mode",
+    "Sec-Fetch-Dest",
+    "Sec-WebSocket-Version",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Extensions",
+    "Sec-WebSocket-Protocol",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Authorization",
+    "Cookie",
+  ],
+};
+
+/** The fields of a browser's request, in its order; a value of null marks the place of one that is not sent. */
+export function browserFields(browser: Browser, request: BrowserRequest): [name: string, value: string | null][] {
+  const { url, key, cookie, authorization, extensions, protocol } = request;
+  const { family, userAgent, acceptLanguage } = browser;
+  const order = ORDER[family === "edge" || family === "chrome" ? "chromium" : family];
+  const origin = request.origin ?? pageOrigin(url);
+  // W3C Fetch Metadata: sent to potentially trustworthy URLs alone, and so are the newer content codings.
+  const trustworthy = url.protocol === "wss:" || isLoopback(url.hostname);
+  const metadata = (value: string) => trustworthy ? value : null;
+  const values: Record<string, string | null> = {
+    "Host": url.host,
+    "Connection": family === "firefox" ? "keep-alive, Upgrade" : "Upgrade",
+    "Upgrade": "websocket",
+    "Pragma": "no-cache",
+    "Cache-Control": "no-cache",
+    "User-Agent": userAgent,
+    "Accept": "*/*",
+    "Accept-Encoding": trustworthy ? browser.acceptEncoding : PLAIN,
+    "Accept-Language": acceptLanguage,
+    "Origin": origin,
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": key,
+    "Sec-WebSocket-Extensions": extensions,
+    "Sec-WebSocket-Protocol": protocol,
+    "Sec-Fetch-Dest": metadata(family === "firefox" ? "empty" : "websocket"),
+    "Sec-Fetch-Mode": metadata("websocket"),
+    "Sec-Fetch-Site": metadata(fetchSite(origin, url)),
+    "Authorization": authorization,
+    "Cookie": cookie,
+  };
+  return order.map((name) => [name, values[name]!]);
+}
+
+/** The origin of a page that the same server serves. */
+export function pageOrigin(url: URL): string {
+  return new URL(url.href.replace(/^ws/, "http")).origin;
+}
+
+/** As Chromium and Firefox tell loopback hosts, which they trust without TLS. */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" ||
+    /^127(?:\.\d+){3}$/.test(hostname);
+}
+
+/**
+ * The value of Sec-Fetch-Site: how a page's origin and the server belong together. Without the Public Suffix List a site
+ * is what the last two labels name, or three below a second level as `co.uk` has it.
+ */
+export function fetchSite(origin: string, url: URL): "same-origin" | "same-site" | "cross-site" {
+  const page = URL.canParse(origin) ? new URL(origin) : null;
+  const own = new URL(pageOrigin(url));
+  if (page === null || page.protocol !== own.protocol) return "cross-site";
+  if (page.origin === own.origin) return "same-origin";
+  return site(page.hostname) === site(own.hostname) ? "same-site" : "cross-site";
+}
+
+function site(hostname: string): string {
+  if (hostname.startsWith("[") || /^[\d.]+$/.test(hostname)) return hostname;
+  const labels = hostname.split(".");
+  const [second = "", top = ""] = labels.slice(-2);
+  const count = top.length === 2 && /^(?:com?|net|org|gov|edu|ac|go|ne|or|gob|gouv)$/.test(second) ? 3 : 2;
+  return labels.slice(-count).join(".");
+}

@@ -1,0 +1,130 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CurlWebSocket, type CurlWebSocketInit, libcurl } from "../../mod.ts";
+import { easyOption, OptionSetter } from "../../src/curl/easy_options.ts";
+import { loadCurl } from "../../src/curl/library.ts";
+import { OPTION_TABLE } from "../../src/curl/option_table.ts";
+import { certificates } from "../support/certificates.ts";
+import { failed, message, opened } from "../support/events.ts";
+import { ProxyServer } from "../support/proxy_server.ts";
+import { WsServer } from "../support/servers.ts";
+import { test } from "../support/testing.ts";
+
+type Options = CurlWebSocketInit["curlOptions"];
+
+async function connected(url: string, options: CurlWebSocketInit): Promise<CurlWebSocket> {
+  const socket = new CurlWebSocket(url, options);
+  await opened(socket);
+  return socket;
+}
+
+test("curlOptions by name, by full name and by number, each kind", async () => {
+  await using server = await WsServer.start();
+  const url = server.url("/echo", "name.invalid");
+  const entry = [`name.invalid:${server.port}:127.0.0.1`];
+  for (
+    const curlOptions of [
+      { RESOLVE: entry, TCP_KEEPALIVE: true },
+      { CURLOPT_RESOLVE: entry, CURLOPT_TCP_KEEPIDLE: 10 },
+      { 10203: entry, 213: 1 },
+      { CONNECT_TO: [`::127.0.0.1:${server.port}`] },
+    ] as Options[]
+  ) {
+    await using socket = await connected(url, { curlOptions });
+    assertEquals(socket.connection?.remoteAddress, "127.0.0.1");
+  }
+  await using secure = await WsServer.start({ tls: true });
+  const blob = new TextEncoder().encode(certificates().ca);
+  await using _socket = await connected(secure.url("/echo"), { curlOptions: { CAINFO_BLOB: blob } });
+  await using local = await connected(server.url("/echo"), { curlOptions: { INTERFACE: "host!127.0.0.1" } });
+  assertEquals(local.connection?.localAddress, "127.0.0.1");
+});
+
+test("curlOptions are set last", async () => {
+  await using server = await WsServer.start({ tls: true });
+  await using _socket = await connected(server.url("/echo"), {
+    tls: { verify: true },
+    curlOptions: { SSL_VERIFYPEER: false, SSL_VERIFYHOST: 0 },
+  });
+});
+
+test("PRE_PROXY puts a SOCKS proxy before an HTTP proxy", async () => {
+  await using server = await WsServer.start();
+  await using first = await ProxyServer.start();
+  await using second = await ProxyServer.start();
+  await using socket = await connected(server.url("/echo"), {
+    proxy: `http://127.0.0.1:${second.port}`,
+    curlOptions: { PRE_PROXY: `socks5h://127.0.0.1:${first.port}` },
+  });
+  socket.send("through both");
+  assertEquals(await message(socket), "through both");
+  assertEquals([first.requests[0]?.port, second.requests[0]?.port], [second.port, server.port]);
+});
+
+test("what is unknown, of another kind, in the way or without effect is refused by the constructor", () => {
+  const bad: [Options, string][] = [
+    [{ TCP_KEEPIDEL: 1 }, "TCP_KEEPIDEL is no option of libcurl"],
+    [{ toString: 1 } as never, "toString is no option of libcurl"],
+    [{ 99999: 1 }, "99999 is no option"],
+    [{ TCP_KEEPIDLE: "60" }, "TCP_KEEPIDLE takes an integer or a boolean, not string"],
+    [{ TCP_KEEPIDLE: 1.5 }, "takes an integer or a boolean, not 1.5"],
+    [{ INTERFACE: 5 }, "INTERFACE takes a string, not 5"],
+    [{ INTERFACE: "a\0b" }, "takes a string"],
+    [{ RESOLVE: "a:1:b" }, "RESOLVE takes a list of strings, not string"],
+    [{ RESOLVE: [1] } as never, "takes a list of strings"],
+    [{ CAINFO_BLOB: "x" }, "CAINFO_BLOB takes a Uint8Array"],
+    [{ WRITEFUNCTION: 1 }, "takes a function of C, which cannot be given from JavaScript"],
+    [{ DEBUGDATA: 1 }, "takes a pointer"],
+    [{ 20094: 1 }, "20094 takes a function of C"],
+    [{ URL: "http://x/" }, "URL is set by curlws"],
+    [{ 10002: "http://x/" }, "10002 is set by curlws"],
+    [{ CONNECT_ONLY: 0 }, "CONNECT_ONLY is set by curlws"],
+    [{ ERRORBUFFER: "x" }, "ERRORBUFFER is set by curlws"],
+    [{ HTTP_VERSION: 3 }, "a WebSocket needs HTTP/1.1"],
+    [{ TIMEOUT_MS: 5 }, "use connectTimeout, handshakeTimeout"],
+    [{ PROXY: "http://x" }, "use the option proxy"],
+    [{ HTTPHEADER: ["a: b"] }, "has no effect, because curlws writes the request; use the option headers"],
+    [{ USERPWD: "a:b" }, "use the option headers or auth"],
+    [{ COOKIE: "a=b" }, "use the option headers or cookies"],
+    [{ FOLLOWLOCATION: 1 }, "use the option maxRedirects"],
+    [{ POSTFIELDS: "x" }, "POSTFIELDS"],
+    [["TCP_NODELAY"] as never, "curlOptions must be a record"],
+  ];
+  for (const [curlOptions, words] of bad) {
+    assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { curlOptions }), TypeError, words);
+  }
+});
+
+test("what the loaded libcurl lacks is ERR_LIBCURL with the option and the version", async () => {
+  // No libcurl has a long of this number.
+  const { error } = await failed(new CurlWebSocket("ws://127.0.0.1:9/", { curlOptions: { 9876: 1 } }));
+  assertEquals([error.code, error.curlCode], ["ERR_LIBCURL", 48]);
+  assert(error.message.startsWith(`libcurl ${libcurl().version} refuses the option 9876`), error.message);
+  const { error: bad } = await failed(
+    new CurlWebSocket("ws://127.0.0.1:9/", { curlOptions: { SSLVERSION: 12345 } }),
+  );
+  assert(bad.message.includes("refuses the option CURLOPT_SSLVERSION"), bad.message);
+});
+
+test("the table has each option once, in the range of its kind", () => {
+  const names = Object.values(OPTION_TABLE).flatMap((words) => [...words.matchAll(/(\w+)=(\d+)/g)]);
+  assert(names.length > 300);
+  const numbers = names.map(([, name]) => easyOption(name!)!.number);
+  assertEquals(new Set(numbers).size, numbers.length);
+  assertEquals(easyOption("CURLOPT_CAINFO_BLOB")?.number, 40309);
+  assertEquals(easyOption("MAX_RECV_SPEED_LARGE")?.number, 30146);
+  assertEquals(easyOption("213")?.name, "TCP_KEEPALIVE");
+  assertEquals(easyOption("10999")?.name, "IMPERSONATE");
+});
+
+test("lists outlive the handle that reads them, and are freed once", () => {
+  const curl = loadCurl();
+  for (let i = 0; i < 100; i++) {
+    const easy = curl.curl_easy_init();
+    const set = new OptionSetter(curl, easy);
+    for (let j = 0; j < 10; j++) set.list("RESOLVE", [`a${j}:1:127.0.0.1`, `b${j}:1:[::1]`]);
+    set.list("CONNECT_TO", []);
+    curl.curl_easy_cleanup(easy);
+    set.free();
+    set.free();
+  }
+});

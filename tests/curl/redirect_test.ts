@@ -1,0 +1,252 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { CookieJar } from "tough-cookie";
+import { CurlWebSocket, type CurlWebSocketOptions } from "../../mod.ts";
+import { certificates } from "../support/certificates.ts";
+import { failed, message, opened } from "../support/events.ts";
+import { frame, Opcode } from "../support/frames.ts";
+import { RawServer } from "../support/raw_server.ts";
+import { test } from "../support/testing.ts";
+
+const redirect = (location: string, status = 302, ...headers: string[]) =>
+  [`HTTP/1.1 ${status} Over There`, `Location: ${location}`, ...headers, "Content-Length: 0", "", ""].join("\r\n");
+
+/** Answers the next connection, and gives its request. */
+async function answer(server: RawServer, response: string): Promise<string> {
+  const peer = await server.connection();
+  const request = await peer.request();
+  await peer.send(response);
+  return request;
+}
+
+function connect(server: RawServer, path: string, options: CurlWebSocketOptions): CurlWebSocket {
+  return new CurlWebSocket(server.url(path), { proxy: false, ...options });
+}
+
+const has = (request: string, line: string) => request.split("\r\n").includes(line);
+const line = (request: string, name: string) => new RegExp(`^${name}: (.*)\\r$`, "im").exec(request)?.[1];
+
+for (const status of [301, 302, 303, 307, 308]) {
+  test(`${status} is followed`, async () => {
+    await using server = await RawServer.start();
+    const socket = connect(server, "/a/b", { maxRedirects: 1 });
+    const open = opened(socket), text = message(socket);
+    await answer(server, redirect("c?d#e", status));
+    const request = await (await server.connection()).accept({ then: frame(Opcode.text, "hello") });
+    assertMatch(request, /^GET \/a\/c\?d HTTP\/1\.1\r\n/);
+    await open;
+    assertEquals(await text, "hello");
+    assertEquals(socket.url, server.url("/a/b"));
+    socket.terminate();
+  });
+}
+
+test("by default none is followed", async () => {
+  await using server = await RawServer.start();
+  const failure = failed(connect(server, "/", {}));
+  await answer(server, redirect("/b"));
+  const { error } = await failure;
+  assertEquals([error.code, error.status], ["ERR_HANDSHAKE_REDIRECT", 302]);
+  assertMatch(error.message, /set maxRedirects/);
+});
+
+test("a body that never ends does not hold a redirect up", async () => {
+  await using server = await RawServer.start();
+  const socket = connect(server, "/a", { maxRedirects: 1 });
+  const open = opened(socket);
+  await answer(server, "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 1000\r\n\r\nmoved");
+  await (await server.connection()).accept();
+  await open;
+  socket.terminate();
+});
+
+test("on the same origin credentials, cookies and headers stay", async () => {
+  await using server = await RawServer.start();
+  for (const [userinfo, authorization] of [["", undefined], ["joe:p@", `Basic ${btoa("joe:p")}`]] as const) {
+    const socket = new CurlWebSocket(server.url("/a").replace("//", `//${userinfo}`), {
+      proxy: false,
+      maxRedirects: 2,
+      cookies: "a=1",
+      headers: [["Host", "h.example"], ["X-A", "1"]],
+    });
+    const open = opened(socket);
+    await answer(server, redirect("/b"));
+    const request = await (await server.connection()).accept();
+    await open;
+    socket.terminate();
+    assert(has(request, "Cookie: a=1") && has(request, "Host: h.example") && has(request, "X-A: 1"), request);
+    assertEquals(line(request, "Authorization"), authorization);
+  }
+});
+
+test("for another origin credentials are left out, and stay so on the way back", async () => {
+  await using server = await RawServer.start();
+  await using other = await RawServer.start();
+  const socket = connect(server, "/a", {
+    maxRedirects: 3,
+    auth: { bearer: "secret" },
+    cookies: { session: "1" },
+    origin: "https://page.example",
+    headers: { "X-Own": "1", Host: "h.example", "Proxy-Authorization": "secret" },
+  });
+  const open = opened(socket);
+  const first = await answer(server, redirect(other.url("/b")));
+  assert(
+    has(first, "Authorization: Bearer secret") && has(first, "Cookie: session=1") && has(first, "Host: h.example"),
+  );
+  const second = await answer(other, redirect(server.url("/c")));
+  const third = await (await server.connection()).accept();
+  await open;
+  socket.terminate();
+  for (const [request, port] of [[second, other.port], [third, server.port]] as const) {
+    assert(!/secret|session/.test(request), request);
+    assert(has(request, `Host: 127.0.0.1:${port}`));
+    assert(has(request, "X-Own: 1") && has(request, "Origin: https://page.example"));
+  }
+});
+
+test("headers of the same kind are left out as well", async () => {
+  await using server = await RawServer.start();
+  await using other = await RawServer.start();
+  const socket = connect(server, "/a", {
+    maxRedirects: 1,
+    headers: { authorization: "Basic secret", COOKIE: "secret=1" },
+  });
+  const open = opened(socket);
+  assertMatch(await answer(server, redirect(other.url("/b"))), /COOKIE: secret=1/);
+  const request = await (await other.connection()).accept();
+  await open;
+  socket.terminate();
+  assert(!request.includes("secret"));
+});
+
+test("the URL's password is not sent to another origin, nor told", async () => {
+  await using server = await RawServer.start();
+  await using other = await RawServer.start();
+  const url = new URL(server.url("/a"));
+  url.username = "joe";
+  url.password = "secret";
+  const failure = failed(new CurlWebSocket(url, { maxRedirects: 1, proxy: false }));
+  assertEquals(line(await answer(server, redirect(other.url("/b"))), "Authorization"), `Basic ${btoa("joe:secret")}`);
+  const last = `http://x:hush@127.0.0.1:${other.port}/c`;
+  assertEquals(line(await answer(other, redirect(last)), "Authorization"), undefined);
+  const { error } = await failure;
+  assertEquals(error.code, "ERR_HANDSHAKE_REDIRECT");
+  assertMatch(error.message, /one more than maxRedirects, 1$/);
+  assert(!/secret|hush/.test(error.message), error.message);
+});
+
+test("a jar gives each origin its own cookies, also those of the redirect", async () => {
+  await using server = await RawServer.start();
+  const jar = new CookieJar();
+  // Cookies do not know ports: localhost and 127.0.0.1 are two hosts.
+  const socket = new CurlWebSocket(server.url("/a", "localhost"), { maxRedirects: 3, cookies: jar, proxy: false });
+  const open = opened(socket);
+  await answer(server, redirect("/a", 302, "Set-Cookie: seen=1"));
+  // The same URL, and yet no loop: now it has a cookie.
+  assertEquals(line(await answer(server, redirect(server.url("/b"))), "Cookie"), "seen=1");
+  assertEquals(line(await answer(server, redirect(server.url("/c", "localhost"))), "Cookie"), undefined);
+  const request = await (await server.connection()).accept();
+  assertEquals(line(request, "Cookie"), "seen=1");
+  await open;
+  socket.terminate();
+});
+
+test("loops end", async () => {
+  await using server = await RawServer.start();
+  const failure = failed(connect(server, "/a", { maxRedirects: 20 }));
+  await answer(server, redirect("/b"));
+  await answer(server, redirect("/a"));
+  const { error } = await failure;
+  assertEquals([error.code, error.status], ["ERR_HANDSHAKE_REDIRECT", 302]);
+  assertMatch(error.message, /redirects to \/a \(302\), which is not followed: it leads where it came from/);
+});
+
+test("so does one with a jar that gets nothing new", async () => {
+  await using server = await RawServer.start();
+  const failure = failed(connect(server, "/a", { maxRedirects: 20, cookies: new CookieJar() }));
+  await answer(server, redirect("/a", 307));
+  assertEquals((await failure).error.code, "ERR_HANDSHAKE_REDIRECT");
+});
+
+test("ws: to wss: is followed, and messages come over TLS", async () => {
+  await using server = await RawServer.start();
+  await using secure = await RawServer.start({ tls: true });
+  const socket = connect(server, "/a", { maxRedirects: 1, tls: { ca: certificates().ca } });
+  const text = message(socket), open = opened(socket);
+  await answer(server, redirect(secure.url("/b", "localhost").replace("wss:", "https:")));
+  const peer = await secure.connection();
+  await peer.accept({ then: frame(Opcode.text, "safe") });
+  await open;
+  assertEquals(await text, "safe");
+  socket.send("x".repeat(300_000));
+  assertEquals((await peer.frame())?.payload.length, 300_000);
+  socket.terminate();
+});
+
+test("wss: to ws: is not followed", async () => {
+  await using server = await RawServer.start();
+  await using secure = await RawServer.start({ tls: true });
+  const url = secure.url("/a", "localhost");
+  const failure = failed(new CurlWebSocket(url, { maxRedirects: 1, tls: { ca: certificates().ca }, proxy: false }));
+  await answer(secure, redirect(server.url("/b")));
+  const { error } = await failure;
+  assertEquals(error.code, "ERR_HANDSHAKE_REDIRECT");
+  assertMatch(error.message, /from wss: to ws:, without TLS$/);
+});
+
+test("neither is another scheme, nor what is no redirect", async () => {
+  await using server = await RawServer.start();
+  for (const [location, why] of [["ftp://127.0.0.1/", /scheme/], ["http://[", /no URL/]] as const) {
+    const failure = failed(connect(server, "/a", { maxRedirects: 5 }));
+    await answer(server, redirect(location));
+    const { error } = await failure;
+    assertEquals(error.code, "ERR_HANDSHAKE_REDIRECT");
+    assertMatch(error.message, why);
+  }
+  const failure = failed(connect(server, "/a", { maxRedirects: 5 }));
+  await answer(server, redirect("/b", 300));
+  assertEquals((await failure).error.status, 300);
+});
+
+test("Digest after a redirect answers the challenge of where it led", async () => {
+  await using server = await RawServer.start();
+  const auth = { username: "joe", password: "secret", type: "digest" } as const;
+  const socket = connect(server, "/a", { maxRedirects: 1, auth });
+  const open = opened(socket);
+  const challenge = (nonce: string) =>
+    `HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm="r", nonce="${nonce}", qop="auth"\r\nContent-Length: 0\r\n\r\n`;
+  await answer(server, challenge("n1"));
+  assertMatch(line(await answer(server, redirect("/b")), "Authorization")!, /nonce="n1", uri="\/a"/);
+  assertEquals(line(await answer(server, challenge("n2")), "Authorization"), undefined);
+  const request = await (await server.connection()).accept();
+  assertMatch(line(request, "Authorization")!, /nonce="n2", uri="\/b"/);
+  await open;
+  socket.terminate();
+});
+
+test("each connection has its own time-out", async () => {
+  await using server = await RawServer.start();
+  const failure = failed(connect(server, "/a", { maxRedirects: 1, handshakeTimeout: 200 }));
+  await answer(server, redirect("/b"));
+  await (await server.connection()).request();
+  assertEquals((await failure).error.code, "ERR_HANDSHAKE_TIMEOUT");
+});
+
+test("close() between two connections", async () => {
+  await using server = await RawServer.start();
+  const socket = connect(server, "/a", { maxRedirects: 1 });
+  const failure = failed(socket);
+  await answer(server, redirect("/b"));
+  await (await server.connection()).request();
+  socket.close();
+  assertEquals((await failure).error.code, "ERR_ABORTED");
+});
+
+test("maxRedirects is an integer from 0 to 100", () => {
+  for (
+    const [maxRedirects, error] of [[-1, RangeError], [1.5, RangeError], [101, RangeError], ["1", TypeError]] as const
+  ) {
+    const make = () => new CurlWebSocket("ws://127.0.0.1:9/", { maxRedirects: maxRedirects as number });
+    assertThrows(make, error, "maxRedirects must be");
+  }
+});

@@ -1,0 +1,98 @@
+/** Programs that tests run: found on PATH, started on a free port of loopback, and ended by their own id. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import process from "node:process";
+import { closedPort } from "./raw_server.ts";
+
+/** The path of the first of some programs that is there, or undefined. */
+export function findProgram(...names: string[]): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter).concat("/usr/sbin", "/usr/local/sbin", "/usr/bin");
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
+}
+
+/** What starts a program. */
+export interface ProgramOptions {
+  /** Files that it reads, written into its own folder. */
+  files?: Record<string, string>;
+  /** Its arguments, with its port and the path of a file in its folder. */
+  args(port: number, at: (name: string) => string): string[];
+  /** Text of its output that means it is ready; without it, that something answers at its port. */
+  ready?: RegExp;
+  env?: Record<string, string>;
+}
+
+/** One running program; `await using` ends it. */
+export class Program {
+  readonly port: number;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #exit: Promise<unknown>;
+  /** All that it printed. */
+  output = "";
+
+  private constructor(child: ChildProcess, port: number, folder: string) {
+    this.#child = child;
+    this.port = port;
+    this.#folder = folder;
+    this.#exit = new Promise((resolve) => child.once("close", resolve));
+    const add = (data: Uint8Array) => this.output += new TextDecoder().decode(data);
+    child.stdout?.on("data", add);
+    child.stderr?.on("data", add);
+  }
+
+  static async start(path: string, { files = {}, args, ready, env = {} }: ProgramOptions): Promise<Program> {
+    const folder = mkdtempSync(join(tmpdir(), "curlws-program-"));
+    // A program that is started as root may read its files as somebody else.
+    chmodSync(folder, 0o777);
+    const at = (name: string) => join(folder, name);
+    const port = await closedPort();
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(at(name), text.replaceAll("{port}", String(port)).replaceAll("{folder}", folder));
+    }
+    const child = spawn(path, args(port, at), {
+      stdio: ["pipe", "pipe", "pipe"],
+      cwd: folder,
+      env: { ...process.env, ...env },
+    });
+    const program = new Program(child, port, folder);
+    for (let attempt = 0; attempt < 200; attempt++) {
+      if (child.exitCode !== null) break;
+      if (ready === undefined ? await answers(port) : ready.test(program.output)) return program;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    await program[Symbol.asyncDispose]();
+    throw new Error(`${path} did not start: ${program.output}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Asked first: some have children, or leave files behind.
+    this.#child.kill("SIGTERM");
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 2_000);
+    await this.#exit;
+    clearTimeout(timer);
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether something accepts connections at a port. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+/** `openssl s_server`, which tells a client by alerts what it does not like. */
+export function startOpenssl(args: string[]): Promise<Program> {
+  return Program.start("openssl", {
+    args: (port) => ["s_server", "-accept", `127.0.0.1:${port}`, "-naccept", "20", ...args],
+    ready: /ACCEPT/,
+  });
+}
