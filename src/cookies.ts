@@ -1,6 +1,7 @@
 /** Cookies of the handshake: fixed ones, or those of a jar. */
 import { CurlWebSocketError } from "./errors.ts";
 import type { HeaderList } from "./protocol/handshake.ts";
+import { httpUrl } from "./protocol/url.ts";
 
 /**
  * A cookie jar: the part of tough-cookie's `CookieJar` that is used, so that one of its jars will do. URLs are `http:` or
@@ -20,7 +21,7 @@ export type CookiesOption = string | Readonly<Record<string, string>> | CookieJa
 export type CompleteCookies = string | CookieJar | null;
 
 function jarUrl(url: URL): string {
-  const web = new URL(url.href.replace(/^ws/, "http"));
+  const web = httpUrl(url);
   web.username = web.password = web.hash = "";
   return web.href;
 }

@@ -23,6 +23,8 @@ import {
 } from "./protocol/handshake.ts";
 import { redirectLocation, redirectTarget } from "./protocol/redirect.ts";
 import { buildRequest, target } from "./protocol/request.ts";
+import { httpUrl } from "./protocol/url.ts";
+import { SendQueue } from "./send_queue.ts";
 import { loadZlib } from "./zlib.ts";
 
 /** How it ends, exactly once, unless it is closed before. */
@@ -69,7 +71,7 @@ export class Opening implements Source {
   #connectedAt = 0;
   #response: ResponseReader | null = null;
   /** What of the request is still to be sent. */
-  #unsent: Uint8Array | null = null;
+  #out: SendQueue = new SendQueue();
   #timer: Timer | null = null;
   #refed = true;
   #closed = false;
@@ -172,7 +174,7 @@ export class Opening implements Source {
       throw this.#notFollowed("it leads where it came from, and would have no end");
     }
     this.#seen.add(identity);
-    const url = new URL(this.#url.href.replace(/^ws/, "http"));
+    const url = httpUrl(this.#url);
     const { proxy, network, curlOptions } = this.#options;
     const connectTo = { url, tls: this.#tls, proxy, network, curlOptions, browser: this.#browser };
     this.#connector = new Connector(this.#curl, this.#reactor, connectTo, {
@@ -212,9 +214,8 @@ export class Opening implements Source {
       authorization: this.#authorization(),
       browser: this.#browser,
     });
-    // TLS wants the same bytes at the same address where it takes none at first.
-    this.#unsent = allocate(request.length);
-    this.#unsent.set(request);
+    this.#out = new SendQueue();
+    this.#out.pushRaw(request);
     this.#flush();
   }
 
@@ -231,12 +232,8 @@ export class Opening implements Source {
 
   #flush(): void {
     const transport = this.#transport!;
-    while (this.#unsent !== null) {
-      const sent = transport.send(this.#unsent);
-      if (sent === 0) break;
-      this.#unsent = sent < this.#unsent.length ? this.#unsent.subarray(sent) : null;
-    }
-    this.#reactor.watch(transport.fd, this, READABLE | (this.#unsent === null ? 0 : WRITABLE));
+    this.#out.flush((bytes) => transport.send(bytes));
+    this.#reactor.watch(transport.fd, this, READABLE | (this.#out.empty ? 0 : WRITABLE));
   }
 
   #read(): void {
@@ -356,11 +353,8 @@ export class Opening implements Source {
   /** Takes this out of the reactor; what was under way is the caller's to close or keep. */
   #release(): { close(): void } | null {
     const connector = this.#connector, transport = this.#transport;
-    this.#connector =
-      this.#transport =
-      this.#response =
-      this.#unsent =
-        null;
+    this.#connector = this.#transport = this.#response = null;
+    this.#out.close();
     if (transport !== null) {
       this.#reactor.watch(transport.fd, this, 0);
       this.#reactor.detach(this);

@@ -4,12 +4,13 @@
  */
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { frameSize } from "../../src/protocol/frame_writer.ts";
 import type { Command, Measured } from "../protocol.ts";
 import { answer, measure } from "./measure.ts";
 
-/** The bytes of an unmasked frame. */
-function frameSize(size: number): number {
-  return size + (size < 126 ? 2 : size < 65536 ? 4 : 10);
+/** The bytes of a server's frame, which has no masking key. */
+function serverFrameSize(size: number): number {
+  return frameSize(size) - 4;
 }
 
 async function receive(command: Command): Promise<Measured> {
@@ -27,12 +28,12 @@ async function receive(command: Command): Promise<Measured> {
     if (bytes >= wanted) resume();
   });
   socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nSec-WebSocket-Key: eA==\r\n\r\n`);
-  const batch = command.batch * frameSize(command.size);
+  const batch = command.batch * serverFrameSize(command.size);
   let started = 0;
   const result = await measure(command, () => {
     wanted = bytes + batch;
     return new Promise((resolve) => resume = resolve);
-  }, { start: () => started = bytes, count: () => (bytes - started) / frameSize(command.size) });
+  }, { start: () => started = bytes, count: () => (bytes - started) / serverFrameSize(command.size) });
   socket.destroy();
   return { ...result, bytes: bytes - started };
 }

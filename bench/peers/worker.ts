@@ -6,6 +6,7 @@
 import process from "node:process";
 import { cpuNow } from "../cpu_clock.ts";
 import { epochNow } from "../demo/clock.ts";
+import { frameSize } from "../../src/protocol/frame_writer.ts";
 import type { Command, Measured } from "../protocol.ts";
 import { answer, measure, quantiles } from "./measure.ts";
 
@@ -122,8 +123,7 @@ async function roundTrip(make: Make, command: Command): Promise<Measured> {
 /** Messages sent; a batch is over when the server has them all. */
 async function send(make: Make, command: Command): Promise<Measured> {
   const { batch, size } = command;
-  const frame = size + (size < 126 ? 6 : size < 65536 ? 8 : 14);
-  const socket = await open(make, { ...command, url: `${command.url}?bytes=${frame * batch}` });
+  const socket = await open(make, { ...command, url: `${command.url}?bytes=${frameSize(size) * batch}` });
   const payload = command.kind === "binary" ? new Uint8Array(size) : "x".repeat(size);
   const result = await measure(command, () =>
     new Promise<void>((resolve) => {

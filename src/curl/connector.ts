@@ -229,9 +229,7 @@ export class Connector implements Source {
     const bytes = runtime().view(message, 24);
     const result = new DataView(bytes.buffer, bytes.byteOffset).getInt32(16, true);
     if (result !== C.CURLE_OK) return this.#fail(this.#describe(result));
-    const socket = allocate(8);
-    this.#curl.getInfo(this.#easy, C.CURLINFO_ACTIVESOCKET, socket);
-    const connectedFd = Number(new DataView(socket.buffer).getBigInt64(0, true));
+    const connectedFd = getNumber(this.#curl, this.#easy, C.CURLINFO_ACTIVESOCKET) ?? -1;
     if (connectedFd < 0) return this.#fail(this.#describe(C.CURLE_COULDNT_CONNECT));
     const secure = this.#target.url.protocol === "https:";
     const unix = this.#target.network.unixSocket !== undefined;

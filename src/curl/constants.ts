@@ -28,10 +28,8 @@ export const CURLE_SSL_INVALIDCERTSTATUS = 91;
 export const CURLE_PROXY = 97;
 export const CURLE_SSL_CLIENTCERT = 98;
 
+export const CURLOPT_HTTP_VERSION = 84;
 export const CURLOPT_BUFFERSIZE = 98;
-export const CURLOPT_TCP_NODELAY = 121;
-export const CURLOPT_CONNECT_ONLY = 141;
-export const CURLOPT_URL = 10002;
 export const CURLOPT_ERRORBUFFER = 10010;
 export const CURLOPT_DEBUGFUNCTION = 20094;
 export const CURL_HTTP_VERSION_1_1 = 2;

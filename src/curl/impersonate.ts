@@ -16,7 +16,6 @@ const SSL_ENABLE_TICKET = 1004;
 const SSL_CERT_COMPRESSION = 11003;
 /** `CURLOPT_SSL_ENABLE_ALPS`, by the number it had in libcurl-impersonate's first releases, which were all 7.84. */
 const OLD_SSL_ENABLE_ALPS = 320;
-const CURLOPT_HTTP_VERSION = 84;
 
 /** What a thread knows of each library: its function, null where it has none, and what it answered for each target. */
 const libraries = new Map<Curl, { symbols: Symbols<typeof SYMBOLS> | null; knows: Map<string, boolean> }>();
@@ -91,7 +90,7 @@ export function impersonate(curl: Curl, easy: Pointer, { target, family, wssLike
   check("impersonation", symbols!.curl_easy_impersonate(easy, toCString(target), 0));
   if (curl.versionNumber < 0x080000) {
     // It forced HTTP/2, and ALPS, which goes with HTTP/2, for Chromium.
-    check("CURLOPT_HTTP_VERSION", curl.setLong(easy, CURLOPT_HTTP_VERSION, C.CURL_HTTP_VERSION_1_1));
+    check("CURLOPT_HTTP_VERSION", curl.setLong(easy, C.CURLOPT_HTTP_VERSION, C.CURL_HTTP_VERSION_1_1));
     if (family !== "safari") check("CURLOPT_SSL_ENABLE_ALPS", curl.setLong(easy, OLD_SSL_ENABLE_ALPS, 0));
   }
   if (wssLikePages) return;

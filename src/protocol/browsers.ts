@@ -6,6 +6,7 @@
  *
  * Targets and their User-Agents are those of libcurl-impersonate, so that the handshake belongs to the ClientHello. Pure.
  */
+import { httpUrl } from "./url.ts";
 
 /** Whose habits a request has. */
 export type BrowserFamily = "chrome" | "edge" | "firefox" | "safari";
@@ -255,7 +256,7 @@ export function browserFields(browser: Browser, request: BrowserRequest): [name:
 
 /** The origin of a page that the same server serves. */
 export function pageOrigin(url: URL): string {
-  return new URL(url.href.replace(/^ws/, "http")).origin;
+  return httpUrl(url).origin;
 }
 
 /** As Chromium and Firefox tell loopback hosts, which they trust without TLS. */

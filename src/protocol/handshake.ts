@@ -20,7 +20,8 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
+/** Bytes in base64. */
+export const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
 
 /** A new `Sec-WebSocket-Key`: 16 random bytes. */
 export function makeKey(random: Uint8Array = crypto.getRandomValues(new Uint8Array(16))): string {

@@ -1,5 +1,6 @@
 /** Redirects of the handshake, as far as they can be followed. Pure. */
 import type { HeaderList } from "./handshake.ts";
+import { becomeWs } from "./url.ts";
 
 const STATUSES = [301, 302, 303, 307, 308];
 
@@ -17,10 +18,7 @@ export function redirectLocation(status: number, headers: HeaderList): string | 
 export function redirectTarget(from: URL, location: string): URL {
   const url = URL.parse(location, from);
   if (url === null) throw new TypeError("it is no URL");
-  if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
-  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
-    throw new TypeError("its scheme is not ws, wss, http or https");
-  }
+  if (!becomeWs(url)) throw new TypeError("its scheme is not ws, wss, http or https");
   if (from.protocol === "wss:" && url.protocol === "ws:") throw new TypeError("it leads from wss: to ws:, without TLS");
   url.hash = "";
   return url;

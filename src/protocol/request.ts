@@ -1,7 +1,7 @@
 /** The request of the opening handshake, RFC 6455 section 4.1, byte for byte. Pure. */
 import { type Browser, browserFields } from "./browsers.ts";
 import { offerDeflate } from "./extensions.ts";
-import { type HandshakeOffer, type HeaderList, isToken } from "./handshake.ts";
+import { base64, type HandshakeOffer, type HeaderList, isToken } from "./handshake.ts";
 
 /** The fields that are ours: a caller may place them and say their case, and give another value of some. */
 const FIXED: ReadonlyMap<string, RegExp> = new Map([
@@ -119,7 +119,7 @@ function inPlace(own: readonly (readonly [name: string, value: string | null])[]
 
 /** `Basic` credentials by RFC 7617, of a username and a password in UTF-8. */
 export function basicCredentials(username: string, password: string): string {
-  return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${username}:${password}`)))}`;
+  return `Basic ${base64(new TextEncoder().encode(`${username}:${password}`))}`;
 }
 
 /** What the URL's user and password make of Authorization. */

@@ -1,6 +1,7 @@
 /** The arguments of `CurlWebSocket`'s members: their Web IDL conversions, and the checks of the WebSockets Standard. */
 import type { CurlWebSocketOptions } from "../options.ts";
 import { isToken } from "../protocol/handshake.ts";
+import { becomeWs } from "../protocol/url.ts";
 
 /** Options of the two-argument constructor: the subprotocols may stand among them. */
 export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };
@@ -38,8 +39,7 @@ export function socketUrl(text: string): URL {
   const base = href !== undefined && URL.canParse(href) ? href : undefined;
   const url = URL.parse(text, base);
   if (url === null) throw new DOMException(`not a URL: ${JSON.stringify(text)}`, "SyntaxError");
-  if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
-  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+  if (!becomeWs(url)) {
     throw new DOMException(`the URL's scheme must be ws, wss, http or https: ${JSON.stringify(text)}`, "SyntaxError");
   }
   // An empty fragment is one, and shows in the href alone.
@@ -51,7 +51,6 @@ export function socketUrl(text: string): URL {
 
 /** WHATWG, the constructor's steps 8 and 9. */
 export function subprotocols(given: string | Iterable<string>): readonly string[] {
-  if (Array.isArray(given) && given.length === 0) return given;
   const list = isIterable(given) ? Array.from(given, (protocol) => `${protocol}`) : [`${given}`];
   for (const [i, protocol] of list.entries()) {
     if (!isToken(protocol)) {
