@@ -12,7 +12,7 @@ import { runtime } from "../src/curl/ffi.ts";
 import { AsciiScanner, COPYING } from "../src/protocol/copying.ts";
 import { FrameParser } from "../src/protocol/frame_parser.ts";
 import { writeFrame } from "../src/protocol/frame_writer.ts";
-import { mask } from "../src/protocol/mask.ts";
+import { mask, maskingMemory } from "../src/protocol/mask.ts";
 import { Session } from "../src/protocol/session.ts";
 import { FastMessageEvent, MessageListeners } from "../src/web/message_events.ts";
 import { createDeflate, createInflate, loadZlib } from "../src/zlib.ts";
@@ -61,7 +61,9 @@ for (const size of SIZES) {
   add(`${size} B: Latin-1`, count, each((from, to) => sink += runtime().latin1(view, from, to).length));
   add(`${size} B: copy of binary`, count, each((from, to) => sink += runtimeCopying.copy(view, from, to).byteLength));
   add(`${size} B: session, text`, count, () => void session.receive(view, 0));
-  add(`${size} B: mask`, count, each((from, to) => mask(view, from, to, 0x12345678)));
+  const kernel = new Uint8Array(maskingMemory(400 * 1024)!, 0, view.length);
+  add(`${size} B: mask, by words`, count, each((from, to) => mask(view, from, to, 0x12345678)));
+  add(`${size} B: mask, by SIMD`, count, each((from, to) => mask(kernel, from, to, 0x12345678)));
   add(`${size} B: frame written`, count, each(() => sink += writeFrame(into, 0, 1, bytes, 0x12345678)));
 }
 

@@ -1,12 +1,14 @@
 /** Frames on their way out: gathered into few buffers, counted as WHATWG's `bufferedAmount` counts. */
 import { allocate } from "./curl/ffi.ts";
 import { frameSize, headerSize, writeFrame, writeHeader } from "./protocol/frame_writer.ts";
-import { mask } from "./protocol/mask.ts";
+import { mask, maskingMemory } from "./protocol/mask.ts";
 
 /** Buffers come in two sizes: most connections send one small message at a time. */
 const SMALL = 16 * 1024, LARGE = 256 * 1024;
 /** So many of each size are kept for the next one who sends, by all connections of a thread together. */
 const KEPT = 8;
+/** Where masking is fastest. */
+const MEMORY = KEPT * (SMALL + LARGE);
 
 interface Chunk {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -14,7 +16,28 @@ interface Chunk {
   end: number;
 }
 
-const free: Record<number, Uint8Array<ArrayBuffer>[]> = { [SMALL]: [], [LARGE]: [] };
+/** Those that are kept, by their size. */
+interface Buffers {
+  /** Where all of them lie, if masking has such memory; a buffer that lies elsewhere is then not kept. */
+  readonly memory: ArrayBuffer | null;
+  readonly kept: Record<number, Uint8Array<ArrayBuffer>[]>;
+}
+
+let buffers: Buffers | undefined;
+
+/** Only pages that are written to take memory, and what was given back last is taken first. */
+function createBuffers(): Buffers {
+  const memory = maskingMemory(MEMORY);
+  let at = 0;
+  const cut = (size: number) =>
+    memory === null ? [] : Array.from({ length: KEPT }, () => new Uint8Array(memory, (at += size) - size, size));
+  return { memory, kept: { [LARGE]: cut(LARGE), [SMALL]: cut(SMALL) } };
+}
+
+function release(bytes: Uint8Array<ArrayBuffer>): void {
+  const { memory } = buffers!, kept = buffers!.kept[bytes.length]!;
+  if (memory === null ? kept.length < KEPT : bytes.buffer === memory) kept.push(bytes);
+}
 
 const encoder = new TextEncoder();
 
@@ -153,13 +176,9 @@ export class SendQueue {
     const tail = this.#chunks[this.#chunks.length - 1];
     if (tail !== undefined && tail.bytes.length - tail.end >= least) return tail;
     const size = tail === undefined && wanted <= SMALL ? SMALL : LARGE;
-    const chunk = { bytes: free[size]!.pop() ?? allocate(size), start: 0, end: 0 };
+    buffers ??= createBuffers();
+    const chunk = { bytes: buffers.kept[size]!.pop() ?? allocate(size), start: 0, end: 0 };
     this.#chunks.push(chunk);
     return chunk;
   }
-}
-
-function release(bytes: Uint8Array<ArrayBuffer>): void {
-  const kept = free[bytes.length]!;
-  if (kept.length < KEPT) kept.push(bytes);
 }
