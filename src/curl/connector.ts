@@ -235,9 +235,14 @@ export class Connector implements Source {
     const unix = this.#target.network.unixSocket !== undefined;
     const info = readConnection(this.#curl, this.#easy, { proxy: this.#proxy, secure, log: this.#log, unix });
     this.#settle();
+    this.#set.closeFiles();
     const free = () => this.#free();
     const certificate = secure ? this.#certificateHelp() : null;
-    const transport = new Transport(this.#curl, this.#easy, connectedFd, this.#errorBuffer, free, certificate);
+    const layered = secure && this.#proxy?.scheme === "https";
+    const transport = new Transport(this.#curl, this.#easy, connectedFd, this.#errorBuffer, free, {
+      certificate,
+      layered,
+    });
     this.#handler.onConnected(transport, info);
   }
 

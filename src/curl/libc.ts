@@ -101,6 +101,58 @@ export function environment(name: string): string | undefined {
   return isNull(pointer) ? undefined : runtime().cString(pointer);
 }
 
+const MEMORY_FILES = {
+  // int memfd_create(const char *name, unsigned flags)
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  // ssize_t write(int, const void *, size_t)
+  write: { parameters: ["i32", "buffer", "usize"], result: "i64" },
+  // int close(int)
+  close: { parameters: ["i32"], result: "i32" },
+} as const;
+
+let memoryFiles: Symbols<typeof MEMORY_FILES> | null | undefined;
+
+/** A file that is nowhere but in memory. */
+export interface MemoryFile {
+  /** It can be opened by this path, any number of times, until it is closed. */
+  readonly path: string;
+  close(): void;
+}
+
+/** Bytes as a file, for what takes no bytes; null where the system has no such files: all but Linux. */
+export function memoryFile(bytes: Uint8Array): MemoryFile | null {
+  if (runtime().os !== "linux") return null;
+  if (memoryFiles === undefined) {
+    try {
+      memoryFiles = openLibc(MEMORY_FILES);
+    } catch {
+      // glibc before 2.27.
+      memoryFiles = null;
+    }
+  }
+  if (memoryFiles === null) return null;
+  const { memfd_create, write, close } = memoryFiles;
+  const MFD_CLOEXEC = 1;
+  const fd = memfd_create(toCString("curlws"), MFD_CLOEXEC);
+  if (fd < 0) return null;
+  const path = `/proc/self/fd/${fd}`;
+  const file = allocate(bytes.length);
+  file.set(bytes);
+  for (let at = 0; at < file.length;) {
+    const written = Number(write(fd, file.subarray(at), file.length - at));
+    if (written <= 0) {
+      close(fd);
+      return null;
+    }
+    at += written;
+  }
+  if (!canOpen(path)) {
+    close(fd);
+    return null;
+  }
+  return { path, close: () => void close(fd) };
+}
+
 let memory: Symbols<typeof MEMORY> | undefined;
 
 const LOADER = {
