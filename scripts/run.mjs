@@ -7,6 +7,7 @@
 //   node scripts/run.mjs fuzz [-- options of tests/fuzz/fuzz.ts]
 //   node scripts/run.mjs bench [-- options of bench/bench.ts]
 //   node scripts/run.mjs libcurls [-- options of scripts/libcurls.ts]
+//   node scripts/run.mjs options [-- options of scripts/options.ts]
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -23,6 +24,7 @@ const ENTRIES = {
   fuzz: "tests/fuzz/fuzz.ts",
   bench: "bench/bench.ts",
   libcurls: "scripts/libcurls.ts",
+  options: "scripts/options.ts",
 };
 const WINDOWS = process.platform === "win32";
 

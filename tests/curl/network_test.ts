@@ -263,6 +263,20 @@ test("keepAlive starts the kernel's timer", async () => {
   between(kernelTimer(own), 21);
 }, { skip: existsSync("/proc/net/tcp") ? undefined : "there is no /proc/net/tcp" });
 
+test("keepAlive.count, from libcurl 8.9", async () => {
+  await using server = await WsServer.start();
+  const options = { keepAlive: { count: 3 } };
+  const [major = 0, minor = 0] = libcurl().version.split(".").map(Number);
+  if (major > 8 || (major === 8 && minor >= 9)) {
+    await using socket = await connected(server.url("/echo"), options);
+    assertEquals(socket.readyState, CurlWebSocket.OPEN);
+    return;
+  }
+  const error = await refused(server.url("/echo"), options);
+  assertEquals(error.code, "ERR_LIBCURL");
+  assert(error.message.includes("refuses the option CURLOPT_TCP_KEEPCNT"), error.message);
+});
+
 test("a network option of a wrong kind is refused by the constructor", () => {
   const bad: [object, typeof Error, string][] = [
     [{ interface: 5 }, TypeError, "interface must be the name of a network interface, not number"],

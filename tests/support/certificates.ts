@@ -15,10 +15,11 @@ let made: Certificates | undefined;
 
 /** The certificates, made on the first call. */
 export function certificates(): Certificates {
-  return made ??= make();
+  return made ??= makeCertificates(["DNS:localhost", "IP:127.0.0.1", "IP:::1"]);
 }
 
-function make(): Certificates {
+/** A CA of its own, and a certificate for some names, as openssl writes them. */
+export function makeCertificates(names: readonly string[]): Certificates {
   const folder = mkdtempSync(join(tmpdir(), "curlws-certificates-"));
   const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: folder, stdio: "pipe" });
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
@@ -46,7 +47,7 @@ function make(): Certificates {
         "basicConstraints = CA:FALSE",
         "keyUsage = digitalSignature",
         "extendedKeyUsage = serverAuth",
-        "subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1",
+        `subjectAltName = ${names.join(", ")}`,
         "authorityKeyIdentifier = keyid",
         "subjectKeyIdentifier = hash",
         "",

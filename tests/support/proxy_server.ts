@@ -3,6 +3,7 @@
  * and 5 (RFC 1928, 1929). It tells what it was asked, and answers as the test says.
  */
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
 import { certificates } from "./certificates.ts";
@@ -16,6 +17,8 @@ export interface ProxyServerOptions {
   /** Who may use it; SOCKS4 has no password. */
   username?: string;
   password?: string;
+  /** HTTP: username and password are wanted as Digest (RFC 7616, MD5), and not as Basic. */
+  digest?: boolean;
   /** Sent instead of the answer, whatever is asked; then the connection is ended. */
   answer?: string | Uint8Array;
   /** SOCKS: the reply's code instead of success. */
@@ -98,12 +101,14 @@ export class ProxyServer {
       const given = /^proxy-authorization: Basic (\S+)\r$/im.exec(head)?.[1];
       const credentials = given === undefined ? "" : latin1(Buffer.from(given, "base64"));
       this.requests.push({ protocol: "http", host, port: Number(port), head, username: credentials.split(":")[0]! });
-      const { username, password } = this.#options;
-      if (username === undefined || credentials === `${username}:${password ?? ""}`) {
+      const { username, password = "", digest = false } = this.#options;
+      const known = digest ? digestIs(head, username, password) : credentials === `${username}:${password}`;
+      if (username === undefined || known) {
         return this.#tunnel(socket, reader, host, Number(port), "HTTP/1.1 200 Connection established\r\n\r\n");
       }
+      const challenge = digest ? `Digest realm="test", nonce="${NONCE}", qop="auth"` : 'Basic realm="test"';
       socket.write(
-        'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="test"\r\nContent-Length: 0\r\n\r\n',
+        `HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: ${challenge}\r\nContent-Length: 0\r\n\r\n`,
       );
       [first = 0] = await reader.take(1);
     }
@@ -167,6 +172,20 @@ export class ProxyServer {
     other.on("close", () => socket.destroy());
     socket.on("close", () => other.destroy());
   }
+}
+
+const NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093";
+
+/** Whether the Digest of a CONNECT is that of username and password (RFC 7616 section 3.4.1). */
+function digestIs(head: string, username: string | undefined, password: string): boolean {
+  const line = /^proxy-authorization: Digest (.+)\r$/im.exec(head)?.[1] ?? "";
+  const given = Object.fromEntries(
+    [...line.matchAll(/(\w+)=(?:"([^"]*)"|([^,\s]+))/g)].map(([, name, quoted, bare]) => [name!, quoted ?? bare!]),
+  );
+  const md5 = (text: string) => createHash("md5").update(text).digest("hex");
+  const secret = md5(`${username}:test:${password}`), request = md5(`CONNECT:${given.uri}`);
+  const response = md5(`${secret}:${NONCE}:${given.nc}:${given.cnonce}:auth:${request}`);
+  return given.username === username && given.nonce === NONCE && given.response === response;
 }
 
 function latin1(bytes: Uint8Array): string {

@@ -1,0 +1,59 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { readdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "../support/testing.ts";
+import { blocksOf, promisesOf } from "./support/markdown.ts";
+import { runBlocks, testSnippets } from "./support/snippets.ts";
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+for (const file of readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith(".md")).sort()) {
+  testSnippets(`docs/${file}`);
+}
+
+test("a page's blocks have names, marks and promises", () => {
+  const page = [
+    "# A `page`",
+    "```sh",
+    "# no heading",
+    "```",
+    "<!-- faster: 10 -->",
+    "",
+    "```ts",
+    "one(); // prints 1 …",
+    "```",
+    "<!-- no-run: why -->",
+    "```ts no-run",
+    "two();",
+    "```",
+  ].join("\n");
+  const [first, second] = blocksOf("docs/a.md", page);
+  assertEquals([first?.name, first?.line, first?.faster, first?.noRun], ["docs/a.md, A page 1", 7, 10, undefined]);
+  assertEquals([second?.name, second?.code, second?.noRun], ["docs/a.md, A page 2", "two();", "why"]);
+  assertEquals(promisesOf(first!.code), ["1 …"]);
+});
+
+test("a block that would not run needs the mark and a reason", () => {
+  for (const text of ["```ts no-run\n```", "<!-- no-run: why -->\n```ts\n```", "```ts never\n```", "```ts\n"]) {
+    assertThrows(() => blocksOf("docs/a.md", text), Error, "docs/a.md:");
+  }
+});
+
+test("a snippet that does not do what it says fails", async () => {
+  const bad: [code: string, problem: string][] = [
+    ['new CurlWebSocket("wss://stream.example.com/account");', "failed with ERR_HANDSHAKE_STATUS"],
+    ['new CurlWebSocket("wss://internal.example/", { tls: { verify: false } });', "failed with ERR_TLS"],
+    ['new CurlWebSocket("wss://stream.example.com/"); console.log(1); // prints 2', "did not print: 2"],
+    ['throw new Error("thrown");', "thrown"],
+    ['new CurlWebSocket("wss://stream.example.com/").onopen = () => { throw new Error("later"); };', "later"],
+    ["await new Promise(() => {});", "not done after 300 ms"],
+    ["const socket = new CurlWebSocket(url); socket.onopen = () => socket.terminate();", "got no message"],
+  ];
+  const blocks = blocksOf("docs/a.md", bad.map(([code]) => `\`\`\`ts\n${code}\n\`\`\`\n`).join("\n"));
+  const results = await runBlocks("docs/a.md", blocks, 300);
+  for (const [index, [code, problem]] of bad.entries()) {
+    const { problems } = results[index]!;
+    assert(problems.some((text) => text.includes(problem)), `${code}: ${problems.join("; ")}`);
+  }
+});
