@@ -14,6 +14,12 @@
 import "./runtimes/mod.ts";
 
 export { CurlWebSocket, type CurlWebSocketInit, type Sendable } from "./src/web/websocket.ts";
+export {
+  CurlWebSocketStream,
+  type CurlWebSocketStreamOptions,
+  type WebSocketOpenInfo,
+} from "./src/web/websocket_stream.ts";
+export { type WebSocketCloseInfo, WebSocketError } from "./src/web/websocket_error.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
 export type {
   AuthOptions,

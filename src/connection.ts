@@ -86,6 +86,8 @@ export class Connection implements Source {
   #blocked = false;
   /** Bytes of messages that went out in this task: WHATWG's `bufferedAmount` does not fall while one runs. */
   #early = 0;
+  /** Who waits until no more than so many bytes are queued. */
+  #waiter: { limit: number; onTime: () => void } | null = null;
   /** Whether what is queued may have an answer. */
   #asked = false;
   #closeReceived: { code: number; reason: string } | null = null;
@@ -114,6 +116,28 @@ export class Connection implements Source {
 
   get bufferedAmount(): number {
     return this.#out.queue.bufferedAmount + this.#early;
+  }
+
+  /** Bytes that wait for the kernel, frames and all. */
+  get queuedBytes(): number {
+    return this.#out.queue.size;
+  }
+
+  /**
+   * Calls `onTime` once no more than `limit` bytes are queued, or the connection has ended. There is one who waits: another
+   * call releases the one before.
+   */
+  whenQueued(limit: number, onTime: () => void): void {
+    this.#waiter?.onTime();
+    this.#waiter = { limit, onTime };
+    this.#release();
+  }
+
+  #release(): void {
+    const waiter = this.#waiter;
+    if (waiter === null || (this.#out.queue.size > waiter.limit && !this.#closed)) return;
+    this.#waiter = null;
+    waiter.onTime();
   }
 
   /** What the connection goes over; null before it stands. */
@@ -271,7 +295,7 @@ export class Connection implements Source {
       const held = this.#held;
       this.#held = null;
       this.#health.heard();
-      if (!this.#take(held)) return !this.#stopped;
+      if (!this.#take(held, true)) return !this.#stopped;
     }
     const buffer = readBuffer ??= allocate(READ_SIZE);
     for (let total = 0; total < TURN_BYTES;) {
@@ -316,13 +340,16 @@ export class Connection implements Source {
     return filled;
   }
 
-  /** Parses bytes that were read. Answers false, and keeps the rest, where the event loop is to have its turn first. */
-  #take(bytes: Uint8Array): boolean {
+  /**
+   * Parses bytes that were read. Answers false, and keeps the rest, where the event loop is to have its turn first. Bytes
+   * that are not `owned` are in the thread's buffer.
+   */
+  #take(bytes: Uint8Array, owned = false): boolean {
     if (this.#failure !== null || this.#closed) return !this.#closed;
     this.#yielded = false;
     const at = this.#session!.receive(bytes, 0);
     if (at === bytes.length) return !this.#stopped && !this.#yielded;
-    this.#held = bytes.slice(at);
+    this.#held = owned ? bytes.subarray(at) : bytes.slice(at);
     return false;
   }
 
@@ -423,6 +450,7 @@ export class Connection implements Source {
       if (sent > 0 && this.#blocked) this.#health.progressed();
       // A peer that still takes what was queued before the close frame is given more time.
       this.#blocked = !this.#out.queue.empty;
+      if (this.#waiter !== null) this.#release();
       if (sent > 0 && this.#out.closeSent && this.#failure === null) this.#awaitPeer();
       if (sent > 0 && this.#asked) {
         this.#asked = false;
@@ -469,6 +497,7 @@ export class Connection implements Source {
       this.#reactor.detach(this);
       this.#transport.close();
     }
+    this.#release();
     runtime().defer(() => this.#handler.onClosed({ code, reason, wasClean, error }));
   }
 }

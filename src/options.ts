@@ -144,7 +144,11 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    * timers make it longer, up to 2.2 ms on Deno. The least of all sockets of a thread holds for all of them.
    */
   maxReceiveDelay?: number;
-  /** Reading pauses while the async iterator holds so many bytes; default 1 MiB. */
+  /**
+   * How many bytes may wait; default 1 MiB. Reading pauses while the async iterator, or the readable of a
+   * `CurlWebSocketStream`, holds so many, and goes on at half of that; a message counts its length and 64 bytes. A write to
+   * its writable waits while more than so many are not yet taken by the kernel.
+   */
   highWaterMark?: number;
   /**
    * Whether compression of messages is offered (RFC 7692), and how; default true. Without zlib on the machine it is not

@@ -5,11 +5,13 @@ type Data = string | Blob | ArrayBuffer;
 
 /** What an iteration needs of the socket it reads from. */
 export interface Iterated {
-  readonly isPaused: boolean;
   pause(): void;
   resume(): void;
   close(): void;
 }
+
+/** What a message that waits costs beside its content, in bytes: a flood of empty ones is bounded too. */
+export const MESSAGE_COST = 64;
 
 /** The messages that wait for the loop that takes them. */
 export class Iteration implements AsyncIterableIterator<Data> {
@@ -17,6 +19,8 @@ export class Iteration implements AsyncIterableIterator<Data> {
   readonly #highWaterMark: number;
   #messages: { data: Data; size: number }[] = [];
   #size = 0;
+  /** Whether it was this that paused the socket: what the user paused, the user resumes. */
+  #paused = false;
   #waiting: PromiseWithResolvers<IteratorResult<Data>>[] = [];
   #ended = false;
   #error: CurlWebSocketError | null = null;
@@ -29,9 +33,11 @@ export class Iteration implements AsyncIterableIterator<Data> {
   push(data: Data, size: number): void {
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) return waiting.resolve({ done: false, value: data });
-    this.#messages.push({ data, size });
-    this.#size += size;
-    if (this.#size >= this.#highWaterMark) this.#socket.pause();
+    this.#messages.push({ data, size: size + MESSAGE_COST });
+    this.#size += size + MESSAGE_COST;
+    if (this.#size < this.#highWaterMark) return;
+    this.#paused = true;
+    this.#socket.pause();
   }
 
   end(error: CurlWebSocketError | null): void {
@@ -44,7 +50,11 @@ export class Iteration implements AsyncIterableIterator<Data> {
     const message = this.#messages.shift();
     if (message !== undefined) {
       this.#size -= message.size;
-      if (this.#socket.isPaused && this.#size < this.#highWaterMark) this.#socket.resume();
+      // Not for each message: going on costs a turn of the reactor.
+      if (this.#paused && this.#size <= this.#highWaterMark / 2) {
+        this.#paused = false;
+        this.#socket.resume();
+      }
       return Promise.resolve({ done: false, value: message.data });
     }
     if (!this.#ended) {

@@ -12,7 +12,7 @@ export interface ScriptOptions {
 }
 
 /**
- * Runs a script with `CurlWebSocket`, `url` and `collectGarbage()` in scope, and gives its output. A script that fails
+ * Runs a script with `CurlWebSocket`, the whole `module`, `url` and `collectGarbage()` in scope, and gives its output. A script that fails
  * rejects.
  */
 export async function runScript(
@@ -21,7 +21,8 @@ export async function runScript(
   { denoFlags = [], env = {} }: ScriptOptions = {},
 ): Promise<string> {
   const module = new URL("../../mod.ts", import.meta.url).href;
-  const source = `import { CurlWebSocket } from ${JSON.stringify(module)};
+  const source = `import * as module from ${JSON.stringify(module)};
+  const { CurlWebSocket } = module;
   const url = ${JSON.stringify(url)};
   const collectGarbage = () => globalThis.Bun ? Bun.gc(true) : gc();
   ${script}`;

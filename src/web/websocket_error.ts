@@ -1,0 +1,103 @@
+/** `WebSocketError` of the WebSocketStream proposal (https://github.com/whatwg/websockets/pull/48). */
+import type { CurlWebSocketError } from "../errors.ts";
+import { utf8 } from "./arguments.ts";
+
+/** A close code and a reason. */
+export interface WebSocketCloseInfo {
+  /** 1000, or 3000 to 4999; by default none, or 1000 where there is a reason. */
+  closeCode?: number | null;
+  /** At most 123 bytes of UTF-8. */
+  reason?: string;
+}
+
+/** A close code and reason that may be sent; no code is null. */
+export interface CheckedClose {
+  readonly code: number | null;
+  readonly reason: string;
+}
+
+/** Web IDL's conversion of the dictionary, then the proposal's "validate close code and reason". */
+export function checkedClose(info: WebSocketCloseInfo | null | undefined): CheckedClose {
+  if (info !== undefined && info !== null && typeof info !== "object" && typeof info !== "function") {
+    throw new TypeError(`the close code and reason must be an object, { closeCode, reason }, not ${typeof info}`);
+  }
+  const closeCode = info?.closeCode ?? null;
+  const code = closeCode === null ? null : Math.trunc(+closeCode);
+  if (code !== null && !(code >= 0 && code <= 65535)) {
+    throw new TypeError(`closeCode must be a number from 0 to 65535, and is ${closeCode}`);
+  }
+  const reason = info?.reason === undefined ? "" : `${info.reason}`.toWellFormed();
+  if (code !== null && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+    throw new DOMException(`closeCode must be 1000 or 3000 to 4999, and is ${code}`, "InvalidAccessError");
+  }
+  const { length } = utf8(reason);
+  if (length > 123) throw new DOMException(`reason must be at most 123 bytes, and has ${length}`, "SyntaxError");
+  // A reason needs a code before it on the wire.
+  return { code: code === null && reason !== "" ? 1000 : code, reason };
+}
+
+let make: (message: string, closed: CheckedClose, cause: CurlWebSocketError | null) => WebSocketError;
+
+/**
+ * What the streams and promises of a `CurlWebSocketStream` fail with. Given to `abort()` or `cancel()` of its streams, or
+ * to its `close()`, it says what to close with.
+ *
+ * ```ts
+ * import { CurlWebSocketStream, WebSocketError } from "@curlws/curlws";
+ *
+ * const { writable } = await new CurlWebSocketStream("wss://example.com/feed").opened;
+ * await writable.abort(new WebSocketError("no room left", { closeCode: 4000, reason: "disk full" }));
+ * ```
+ */
+export class WebSocketError extends DOMException {
+  #closed: CheckedClose = { code: null, reason: "" };
+  /** The {@linkcode CurlWebSocketError} behind it, if there is one: its `code` tells what went wrong. */
+  declare readonly cause: CurlWebSocketError | undefined;
+
+  static {
+    make = (message, closed, cause) => {
+      const error = new WebSocketError(message);
+      error.#closed = closed;
+      if (cause !== null) {
+        Object.defineProperty(error, "cause", { value: cause, writable: true, enumerable: false, configurable: true });
+      }
+      return error;
+    };
+  }
+
+  /**
+   * @throws {TypeError} for a close code that is no number from 0 to 65535
+   * @throws {DOMException} `InvalidAccessError` for a code that may not be sent, `SyntaxError` for a longer reason
+   */
+  constructor(message: string = "", init: WebSocketCloseInfo = {}) {
+    super(message, "WebSocketError");
+    this.#closed = checkedClose(init);
+  }
+
+  /** The code, or null where there is none; 1006 where the closing handshake was not done. */
+  get closeCode(): number | null {
+    return this.#closed.code;
+  }
+
+  /** The reason, or `""`. */
+  get reason(): string {
+    return this.#closed.reason;
+  }
+}
+
+/** A connection's end that was not clean, with whatever code it has. */
+export function uncleanClose(message: string, closed: CheckedClose, cause: CurlWebSocketError | null): WebSocketError {
+  return make(message, closed, cause);
+}
+
+/** The proposal's "close using reason": what to close with where a stream is cancelled or aborted. */
+export function closeFor(reason: unknown): CheckedClose {
+  // A runtime's own class has the same name.
+  const error = reason instanceof DOMException && reason.name === "WebSocketError" ? reason as WebSocketError : null;
+  try {
+    return checkedClose(error);
+  } catch {
+    // 1006, for one, cannot be sent.
+    return checkedClose(null);
+  }
+}
