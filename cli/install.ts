@@ -3,44 +3,50 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CurlWebSocketError, libcurl, type LibcurlInfo } from "../mod.ts";
 import type { CachedKind } from "../src/curl/cached.ts";
-import { type Command, say, text, type Values } from "./command.ts";
+import { type Command, say } from "./command.ts";
 import { checkDigest, download, shown } from "./download.ts";
 import { CommandError, UsageError, words } from "./errors.ts";
+import type { Option } from "./option.ts";
 import { IMPERSONATE, IMPERSONATE_HOSTS, PYCURL, WHEELS } from "./pins.ts";
 import { installedIn, place } from "./place.ts";
 import { placeOf, platformOf } from "./platform.ts";
 import { fetchWheel } from "./pypi.ts";
 import { API_VARIABLE, assetDigest, assetName, fetchAsset, placesOf, RELEASES_VARIABLE } from "./releases.ts";
 import { type Files, unpackRelease, unpackWheel } from "./unpack.ts";
+import type { Values } from "./values.ts";
 
-const COMMON = {
-  platform: { type: "string" },
-  from: { type: "string" },
-  sha256: { type: "string" },
-  force: { type: "boolean" },
-} as const;
-
-const COMMON_HELP = `  --from FILE|URL   take this archive instead; it must have the same digest, or the one given
-  --sha256 HEX      the archive's digest, instead of the one that is expected
-  --platform NAME   for another platform, such as linux-arm64; then it is not tried
-  --force           also where it is installed already`;
+const COMMON: readonly Option[] = [
+  {
+    name: "from",
+    value: "FILE|URL",
+    help: "take this archive instead; it must have the same digest, or the one given",
+    complete: "file",
+  },
+  { name: "sha256", value: "HEX", help: "the archive's digest, instead of the one that is expected" },
+  { name: "platform", value: "NAME", help: "for another platform, such as linux-arm64; then it is not tried" },
+  { name: "force", help: "also where it is installed already" },
+];
 
 /** A plain libcurl. */
 export const installLibcurl: Command = {
   summary: `put libcurl ${PYCURL.libcurl} into this user's cache, where curlws looks last`,
-  help:
+  about:
     `Fetches libcurl ${PYCURL.libcurl} out of the wheel of ${PYCURL.project} ${PYCURL.version}, checks its digest, and puts it where curlws
-finds it when the system has none. Where there is pip, pip fetches it, by its own settings.
-
-  --if-missing      only where no libcurl is found
-  --index-url URL   the package index to ask, without pip; default PIP_INDEX_URL, else the Python Package Index
-${COMMON_HELP}`,
-  options: { ...COMMON, "if-missing": { type: "boolean" }, "index-url": { type: "string" } },
+finds it when the system has none. Where there is pip, pip fetches it, by its own settings.`,
+  options: [
+    { name: "if-missing", help: "only where no libcurl is found" },
+    {
+      name: "index-url",
+      value: "URL",
+      help: "the package index to ask, without pip; default PIP_INDEX_URL, else the Python Package Index",
+    },
+    ...COMMON,
+  ],
   async run(values: Values): Promise<void> {
-    if (values["if-missing"] === true && found()) return;
+    if (values.has("if-missing") && found()) return;
     const { platform, value: wheel, own } = platformOf(
       "libcurl in a wheel",
-      text(values, "platform"),
+      values.text("platform") || undefined,
       WHEELS,
       "elsewhere install the distribution's (Alpine: apk add libcurl)",
     );
@@ -51,9 +57,9 @@ ${COMMON_HELP}`,
       archive: wheel.file,
       target: placeOf("libcurl", platform),
       own,
-      force: values.force === true,
+      force: values.has("force"),
       sha256: () => Promise.resolve(given ?? wheel.sha256),
-      fetch: () => givenArchive(values) ?? fetchWheel(wheel, text(values, "index-url")),
+      fetch: () => givenArchive(values) ?? fetchWheel(wheel, values.text("index-url") || undefined),
       unpack: (bytes, file) => unpackWheel(bytes, file),
     });
   },
@@ -62,26 +68,34 @@ ${COMMON_HELP}`,
 /** libcurl-impersonate. */
 export const installImpersonate: Command = {
   summary: `put libcurl-impersonate v${IMPERSONATE.version} into this user's cache, for the impersonate option`,
-  help:
+  about:
     `Fetches a release of github.com/${IMPERSONATE.repository}, checks its digest, and puts it where curlws finds it for
-the impersonate option.
-
-  --version V       the release; default ${IMPERSONATE.version}. The digest of another one is asked of GitHub's API
-  --base-url URL    where the releases are; default ${RELEASES_VARIABLE}, else GitHub
-  --api-url URL     what tells digests; default ${API_VARIABLE}, else GitHub's API
-${COMMON_HELP}`,
-  options: { ...COMMON, version: { type: "string" }, "base-url": { type: "string" }, "api-url": { type: "string" } },
+the impersonate option.`,
+  options: [
+    {
+      name: "version",
+      value: "V",
+      help: `the release; default ${IMPERSONATE.version}. The digest of another one is asked of GitHub's API`,
+    },
+    {
+      name: "base-url",
+      value: "URL",
+      help: `where the releases are; default ${RELEASES_VARIABLE}, else GitHub`,
+    },
+    { name: "api-url", value: "URL", help: `what tells digests; default ${API_VARIABLE}, else GitHub's API` },
+    ...COMMON,
+  ],
   async run(values: Values): Promise<void> {
-    const version = (text(values, "version") ?? IMPERSONATE.version).replace(/^v/, "");
+    const version = ((values.text("version") || undefined) ?? IMPERSONATE.version).replace(/^v/, "");
     if (!/^[\w.-]+$/.test(version)) throw new UsageError(`--version takes a version such as 1.5.6, and not ${version}`);
     const { platform, value: host, own } = platformOf(
       "libcurl-impersonate",
-      text(values, "platform"),
+      values.text("platform") || undefined,
       IMPERSONATE_HOSTS,
       `elsewhere build it from github.com/${IMPERSONATE.repository}`,
     );
     const asset = assetName(version, host);
-    const places = placesOf(text(values, "base-url"), text(values, "api-url"));
+    const places = placesOf(values.text("base-url") || undefined, values.text("api-url") || undefined);
     const given = digestOf(values);
     await install({
       kind: "impersonate",
@@ -89,7 +103,7 @@ ${COMMON_HELP}`,
       archive: asset,
       target: placeOf("impersonate", platform),
       own,
-      force: values.force === true,
+      force: values.has("force"),
       sha256: () => given !== undefined ? Promise.resolve(given) : assetDigest(version, platform, asset, places),
       fetch: () => givenArchive(values) ?? fetchAsset(version, asset, places),
       unpack: (bytes, file) => unpackRelease(bytes, file),
@@ -132,7 +146,7 @@ async function install({ what, archive, target, own, force, sha256, fetch, unpac
 
 /** The archive that `--from` names, or null. */
 function givenArchive(values: Values): Promise<Uint8Array> | null {
-  const from = text(values, "from");
+  const from = values.text("from") || undefined;
   if (from === undefined) return null;
   if (/^https?:/i.test(from)) {
     say(`fetching ${shown(from)}`);
@@ -146,7 +160,7 @@ function givenArchive(values: Values): Promise<Uint8Array> | null {
 }
 
 function digestOf(values: Values): string | undefined {
-  const given = text(values, "sha256")?.toLowerCase();
+  const given = (values.text("sha256") || undefined)?.toLowerCase();
   if (given !== undefined && !/^[0-9a-f]{64}$/.test(given)) {
     throw new UsageError(`--sha256 takes 64 hexadecimal digits, and not ${given}`);
   }

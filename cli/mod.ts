@@ -1,67 +1,86 @@
 /**
  * The `curlws` command.
  *
- *     deno run -A jsr:@curlws/curlws/cli install-libcurl
+ *     deno run -A jsr:@curlws/curlws/cli wss://example.com/feed
  *     bun cli/mod.ts install-impersonate
  *
  * @module
  */
 import process from "node:process";
-import { parseArgs } from "node:util";
 import type { Command } from "./command.ts";
+import { completions } from "./completions.ts";
+import { connect } from "./connect.ts";
 import { CommandError, UsageError, words } from "./errors.ts";
+import { exitCodeOf, FAILED, OK, USAGE } from "./exit_codes.ts";
+import { type Commands, help, table } from "./help.ts";
 import { installImpersonate, installLibcurl } from "./install.ts";
+import type { Option } from "./option.ts";
+import { OPTIONS } from "./options.ts";
+import { parse } from "./parse.ts";
+import { REFUSED } from "./refused.ts";
+import { versions } from "./version.ts";
 
 const COMMANDS: Record<string, Command> = {
   "install-libcurl": installLibcurl,
   "install-impersonate": installImpersonate,
+  completions: completions(() => COMMANDS),
 };
 
-function overview(): string {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
-  return [
-    "Usage: curlws COMMAND [options]",
-    "",
-    ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
-    "",
-    "curlws COMMAND --help tells a command's options.",
-  ].join("\n");
-}
+const HELP: Option = { name: "help", short: "h", help: "this" };
 
-function help(name: string, { help }: Command): string {
-  return `Usage: curlws ${name} [options]\n\n${help}`;
-}
-
-/** Runs the command with arguments; answers the exit code: 0, 1 where it failed, 2 where it was called wrongly. */
+/**
+ * Runs the command with its arguments, without the runtime's and the script's, and answers the exit code. What it leaves
+ * behind may keep the process alive, such as a standard input that did not end: exit with the code.
+ */
 export async function main(args: readonly string[]): Promise<number> {
   const [name = "", ...rest] = args;
-  if (name === "" || name === "help" || name === "--help" || name === "-h") {
-    console.log(overview());
-    return name === "" ? 2 : 0;
-  }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   try {
-    if (command === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}\n\n${overview()}`);
-    const values = parse(command, rest);
-    if (values.help === true) console.log(help(name, command));
-    else await command.run(values);
-    return 0;
+    if (command !== undefined) return await runCommand(name, command, rest);
+    if (name === "help") return printed(help(rest[0] ?? null, summaries()));
+    return await runConnect(args);
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    console.error(`curlws: ${error.message}`);
-    if (!(error instanceof UsageError)) return 1;
-    if (command !== undefined) console.error(`curlws ${name} --help tells its options`);
-    return 2;
+    if (error instanceof CommandError) console.error(`curlws: ${error.message}`);
+    else if (exitCodeOf(error) !== FAILED || (error as Error).name === "CurlWebSocketError") {
+      console.error(`curlws: ${words(error)}`);
+    } else throw error;
+    if (!(error instanceof UsageError)) return exitCodeOf(error);
+    console.error(`curlws ${command === undefined ? "" : `${name} `}--help tells its options`);
+    return USAGE;
   }
 }
 
-function parse(command: Command, args: string[]): ReturnType<typeof parseArgs>["values"] {
-  const options = { help: { type: "boolean", short: "h" }, ...command.options } as const;
-  try {
-    return parseArgs({ args, options, strict: true, allowPositionals: false }).values;
-  } catch (error) {
-    throw new UsageError(words(error), { cause: error });
+async function runCommand(name: string, command: Command, args: readonly string[]): Promise<number> {
+  const { about, operand, options } = command;
+  const all = [...options, HELP];
+  const { values, operands } = parse(args, all, operand?.name ?? null);
+  if (values.has("help")) {
+    const usage = `Usage: curlws ${name}${operand === undefined ? "" : ` ${operand.name}`} [options]`;
+    return printed(`${usage}\n\n${about}\n\n${table(all, 24)}`);
   }
+  await command.run(values, operands[0]);
+  return OK;
 }
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+async function runConnect(args: readonly string[]): Promise<number> {
+  const { values, operands } = parse(args, OPTIONS, "URL", REFUSED);
+  if (values.has("help")) return printed(help(values.text("help") ?? null, summaries()));
+  if (values.has("version")) return printed(versions(values.text("library")));
+  if (operands[0] === undefined) {
+    if (args.length > 0) throw new UsageError("there is no URL to connect to");
+    printed(help(null, summaries()));
+    return USAGE;
+  }
+  return await connect(operands[0], values);
+}
+
+function printed(text: string): number {
+  console.log(text);
+  return OK;
+}
+
+function summaries(): Commands {
+  return Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary]);
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

@@ -25,6 +25,7 @@ import { redirectLocation, redirectTarget } from "./protocol/redirect.ts";
 import { buildRequest, target } from "./protocol/request.ts";
 import { httpUrl } from "./protocol/url.ts";
 import { SendQueue } from "./send_queue.ts";
+import { ResponseTrace, tracer } from "./trace.ts";
 import { loadZlib } from "./zlib.ts";
 
 /** How it ends, exactly once, unless it is closed before. */
@@ -70,6 +71,8 @@ export class Opening implements Source {
   /** When the handshake began. */
   #connectedAt = 0;
   #response: ResponseReader | null = null;
+  /** Null where nobody listens. */
+  #trace: ResponseTrace | null = null;
   /** What of the request is still to be sent. */
   #out: SendQueue = new SendQueue();
   #timer: Timer | null = null;
@@ -214,6 +217,8 @@ export class Opening implements Source {
       authorization: this.#authorization(),
       browser: this.#browser,
     });
+    tracer()?.("request", new TextDecoder("latin1").decode(request));
+    this.#trace = tracer() === null ? null : new ResponseTrace();
     this.#out = new SendQueue();
     this.#out.pushRaw(request);
     this.#flush();
@@ -251,6 +256,7 @@ export class Opening implements Source {
         return this.#refused(response.end() ?? new CurlWebSocketError("ERR_CONNECTION_LOST", message));
       }
       let answer;
+      this.#trace?.push(buffer.subarray(0, count));
       try {
         answer = response.push(buffer.subarray(0, count));
       } catch (error) {

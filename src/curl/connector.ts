@@ -15,6 +15,7 @@ import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
 import { TransferLog } from "./transfer_log.ts";
 import { Transport } from "./transport.ts";
 import { paced } from "../pacer.ts";
+import { tracer } from "../trace.ts";
 
 export type { ConnectTarget } from "./setup.ts";
 
@@ -26,6 +27,9 @@ export interface ConnectHandler {
 
 /** The connector whose call into libcurl is on the stack: libcurl's callbacks come inside our own calls alone. */
 let current: Connector | null = null;
+
+/** By curl_infotype: CURLINFO_TEXT, _HEADER_IN, _HEADER_OUT. The headers are a proxy's. */
+const TRACED = ["text", "response", "request"] as const;
 
 /** Function pointers for libcurl. */
 interface Callbacks {
@@ -71,6 +75,7 @@ export class Connector implements Source {
   readonly #set: OptionSetter;
   readonly #proxy: CompleteProxy | null;
   readonly #log: TransferLog = new TransferLog();
+  readonly #traced: boolean = tracer() !== null;
   /** libcurl reads or writes these for as long as the handle lives. */
   readonly #errorBuffer: Uint8Array = allocate(C.CURL_ERROR_SIZE);
   readonly #running: Uint8Array = allocate(4);
@@ -131,7 +136,7 @@ export class Connector implements Source {
   /** Whether libcurl's log is read: it alone tells of TLS and of a proxy's answer. A user who asks for it has it instead. */
   get #hasLog(): boolean {
     const { url, curlOptions } = this.#target;
-    return (url.protocol === "https:" || this.#proxy !== null) &&
+    return (url.protocol === "https:" || this.#proxy !== null || this.#traced) &&
       !curlOptions.some(({ option }) => option.name === "VERBOSE");
   }
 
@@ -189,9 +194,11 @@ export class Connector implements Source {
   }
 
   onDebug(kind: number, data: Pointer, size: number): number {
-    if (this.#done || size === 0 || !TransferLog.wants(kind)) return 0;
-    const bytes = runtime().view(data, size);
-    this.#log.add(kind, runtime().latin1(bytes, 0, size));
+    const traced = this.#traced ? TRACED[kind] : undefined;
+    if (this.#done || size === 0 || (!TransferLog.wants(kind) && traced === undefined)) return 0;
+    const text = runtime().latin1(runtime().view(data, size), 0, size);
+    if (TransferLog.wants(kind)) this.#log.add(kind, text);
+    if (traced !== undefined) tracer()?.(traced, text);
     return 0;
   }
 

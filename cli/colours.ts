@@ -1,0 +1,27 @@
+/** Colours, where a person looks at a terminal that has them. */
+import process from "node:process";
+import { styleText } from "node:util";
+
+/** What a piece of text is. */
+export type Style = "in" | "out" | "dim" | "error" | "key" | "string" | "number" | "word";
+
+const STYLES: Readonly<Record<Style, Parameters<typeof styleText>[0]>> = {
+  in: "cyan",
+  out: "green",
+  dim: "dim",
+  error: "red",
+  key: "blue",
+  string: "green",
+  number: "yellow",
+  word: "magenta",
+};
+
+/** Paints text, or leaves it as it is. */
+export type Paint = (style: Style, text: string) => string;
+
+/** For standard output or error. `NO_COLOR` (https://no-color.org) and `TERM=dumb` turn colours off. */
+export function paintFor(stream: { isTTY?: boolean }): Paint {
+  const { NO_COLOR, TERM } = process.env;
+  if (stream.isTTY !== true || (NO_COLOR ?? "") !== "" || TERM === "dumb") return (_style, text) => text;
+  return (style, text) => styleText(STYLES[style], text, { validateStream: false });
+}
