@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { FFIFunction, Pointer as Address } from "bun:ffi";
 import type { CFunction, CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
+import { startPollWorker } from "./bun_poll_worker.ts";
 
 const BUN_TYPES: Record<CType, FFIFunction["returns"]> = {
   void: "void",
@@ -36,7 +37,7 @@ class BunPoller implements Poller {
 
   constructor(libraryPath: string) {
     this.#libraryPath = libraryPath;
-    this.#worker = new Worker(new URL("./bun_poll_worker.ts", import.meta.url).href);
+    this.#worker = startPollWorker();
     this.#started = new Promise((resolve, reject) => {
       this.#worker.onmessage = () => resolve();
       this.#worker.onerror = (event) => reject(new Error(`the poll's Worker failed: ${event.message}`));
