@@ -144,6 +144,12 @@ function explainAlert(words: string, tls: TlsPeer): string | null {
       tls.options.pfx === undefined ? "cert" : "pfx"
     }`;
   }
+  // GnuTLS's libcurl does not tell whether the peer asked for a certificate.
+  if (none && /broken pipe|reset|terminated/i.test(words)) {
+    return `${peer} ended the TLS handshake; is it a ${
+      what === "tls" ? "wss server" : "https proxy"
+    }, and one that wants a client certificate, ${what}.cert?`;
+  }
   if (/unrecognized name/i.test(words)) {
     return `${peer} does not know the name it was asked for; check ${what}.serverName`;
   }

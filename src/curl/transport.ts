@@ -1,6 +1,7 @@
 /** A connection that stands: raw bytes in and out, decrypted by libcurl. */
 import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
+import type { ErrorBuffer } from "./error_buffer.ts";
 import { isLateAlert } from "./explain_tls.ts";
 import { allocate, type Pointer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
@@ -31,7 +32,7 @@ export class Transport {
   readonly fd: number;
   readonly #curl: Curl;
   readonly #easy: Pointer;
-  readonly #errorBuffer: Uint8Array;
+  readonly #errors: ErrorBuffer;
   readonly #free: () => void;
   readonly #retries: number;
   /** What to say where the server turns out not to take this client's certificate, or the lack of one; null without TLS. */
@@ -46,14 +47,14 @@ export class Transport {
     curl: Curl,
     easy: Pointer,
     fd: number,
-    errorBuffer: Uint8Array,
+    errors: ErrorBuffer,
     free: () => void,
     { certificate = null, layered = false }: TransportInit = {},
   ) {
     this.#curl = curl;
     this.#easy = easy;
     this.fd = fd;
-    this.#errorBuffer = errorBuffer;
+    this.#errors = errors;
     this.#free = free;
     this.#retries = layered && curl.info.tls?.includes("GnuTLS") ? TICKETS : 0;
     this.#certificateHelp = certificate?.help ?? null;
@@ -94,8 +95,7 @@ export class Transport {
   }
 
   #error(what: string, curlCode: number): CurlWebSocketError {
-    const end = this.#errorBuffer.indexOf(0);
-    const curlMessage = new TextDecoder().decode(this.#errorBuffer.subarray(0, end)) || this.#curl.message(curlCode);
+    const curlMessage = this.#errors.message(this.#curl, curlCode);
     // In TLS 1.3 the client is done before the server has looked at its certificate.
     if (this.#certificateHelp !== null && isLateAlert(curlMessage)) {
       const message = `${this.#certificateHelp}: ${curlMessage} (curl ${curlCode})`;
