@@ -219,7 +219,9 @@ export class CurlWebSocketStream {
     if (wasClean) {
       if (this.#readable) this.#reading?.close();
       this.#closed.resolve({ closeCode: code, reason });
-      this.#writing?.error(new DOMException("the WebSocketStream is closed: nothing can be written", "InvalidStateError"));
+      this.#writing?.error(
+        new DOMException("the WebSocketStream is closed: nothing can be written", "InvalidStateError"),
+      );
       return;
     }
     const message = error?.message ?? "the connection was closed without a closing handshake";

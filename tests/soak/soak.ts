@@ -6,21 +6,27 @@
  *   idle                         10 s with 0, 1 and 200 open connections: CPU and context switches (Linux)
  *   upload [--tls]               50 MB to a server that reads slowly: bufferedAmount and checksum
  *   pause                        a 50 MB burst while reading is paused: memory
+ *   slow [--megabytes N]         1 GB pushed at readers of 10 MB/s, a stream and the iterator at once: memory
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { CurlWebSocket, type CurlWebSocketOptions } from "../../mod.ts";
+import { CurlWebSocket, type CurlWebSocketOptions, CurlWebSocketStream } from "../../mod.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { Reactor } from "../../src/curl/reactor.ts";
 import { certificates } from "../support/certificates.ts";
 import { closed, message, opened } from "../support/events.ts";
+import { Feeder } from "../support/feeder.ts";
 import { WsServer } from "../support/servers.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { tls: { type: "boolean", default: false }, messages: { type: "string", default: "200000" } },
+  options: {
+    tls: { type: "boolean", default: false },
+    messages: { type: "string", default: "200000" },
+    megabytes: { type: "string", default: "1000" },
+  },
 });
 const runtime = "Deno" in globalThis ? "deno" : "bun";
 await using server = await WsServer.start({ tls: values.tls });
@@ -198,7 +204,58 @@ async function pause(): Promise<void> {
   console.log(`${runtime} pause: ${delivered} messages before, memory +${grown.toFixed(1)} MB, then all of ${count}`);
 }
 
-const checks: Record<string, () => Promise<void>> = { echo, churn, idle, upload, pause };
+/** Takes 10 MB/s of messages of 10 kB. */
+async function takeSlowly(name: string, messages: AsyncIterable<unknown>, feeder: Feeder, count: number) {
+  const started = performance.now(), each = 10_000;
+  let taken = 0, blocked = 0, ahead = 0, asked = 0;
+  const memory: number[] = [];
+  for await (const message of messages) {
+    check((message as ArrayBuffer).byteLength === each, "the message's size");
+    taken++;
+    const due = started + taken * each / 10_000 - performance.now();
+    if (due > 2) await sleep(due);
+    // The last of it fits into the kernel's buffers.
+    if (taken % 200 === 0 && (count - taken) * each > 20e6) {
+      const { sent, waiting, blocked: now } = await feeder.ask();
+      ahead = Math.max(ahead, sent - waiting - taken * (each + 4));
+      asked++;
+      if (now) blocked++;
+      memory.push(megabytes());
+    }
+    if (taken === count) break;
+  }
+  const seconds = (performance.now() - started) / 1000;
+  // The first tenth warms up.
+  const warm = memory.slice(Math.floor(memory.length / 10));
+  const grown = Math.max(...warm) - warm[0]!;
+  console.log(
+    `${runtime} slow ${name}: ${taken * each / 1e6} MB in ${
+      seconds.toFixed(1)
+    } s, the server was blocked ${blocked} of ${asked} ` +
+      `times and at most ${(ahead / 1e6).toFixed(1)} MB ahead; memory ${warm[0]!.toFixed(0)} MB, at most +${
+        grown.toFixed(1)
+      } MB`,
+  );
+  check(taken === count, "every message came");
+  check(blocked > 0.9 * asked, "the server's TCP was not stopped");
+  check(ahead < 20e6, "the server was too far ahead");
+  check(grown < 64, "memory grew");
+}
+
+async function slow(): Promise<void> {
+  const count = Number(values.megabytes) * 100;
+  const path = `/?count=${count}&size=10000`;
+  await using one = await Feeder.start();
+  await using other = await Feeder.start();
+  const stream = new CurlWebSocketStream(one.url + path);
+  const { readable } = await stream.opened;
+  const socket = new CurlWebSocket(other.url + path);
+  socket.binaryType = "arraybuffer";
+  await Promise.all([takeSlowly("stream", readable, one, count), takeSlowly("iterator", socket, other, count)]);
+  socket.terminate();
+}
+
+const checks: Record<string, () => Promise<void>> = { echo, churn, idle, upload, pause, slow };
 const chosen = checks[positionals[0] ?? ""];
 if (chosen === undefined) throw new Error(`name one of ${Object.keys(checks).join(", ")}`);
 await chosen();
