@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CurlWebSocket, type CurlWebSocketError, type CurlWebSocketInit, libcurl, type TlsOptions } from "../../mod.ts";
 import { failed, message, opened } from "../support/events.ts";
-import { isAtLeast } from "../support/libcurls.ts";
+import { isAtLeast, libcurlNamed, whyNoLibcurl } from "../support/libcurls.ts";
 import { startOpenssl } from "../support/programs.ts";
 import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
@@ -139,6 +139,38 @@ test("a client certificate as text, bytes, paths and PKCS#12", async () => {
   }
   for (const tls of given) assertEquals((await seen(server, { ca, ...tls })).client, "client");
 });
+
+/** Files in memory that this process has open. */
+function memoryFiles(): string[] {
+  return readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ""; // the one that read the folder
+    }
+  }).filter((path) => path.includes("memfd:curlws"));
+}
+
+for (const name of ["7.68", "gnutls"] as const) {
+  test(
+    `libcurl ${name} takes certificates by their paths alone: text goes by files in memory, gone when it stands`,
+    async () => {
+      const { ca, server: identity, client } = tlsCertificates();
+      await using server = await WsServer.start({ tls: { ...identity, ca, requestCert: true } });
+      const library = libcurlNamed(name)!;
+      for (const trust of [{ ca }, { extraCa: bytes(ca) }]) {
+        const tls = { ...trust, cert: client.cert, key: client.encryptedKey, passphrase: PASSPHRASE };
+        await using socket = new CurlWebSocket(server.url("/tls", "localhost"), { tls, library });
+        assertEquals((JSON.parse(await message(socket) as string) as Seen).client, "client");
+        assertEquals(memoryFiles(), []);
+      }
+      const failing = new CurlWebSocket(server.url("/tls", "localhost"), { tls: { ca: client.cert }, library });
+      assertEquals((await failed(failing)).error.code, "ERR_TLS");
+      assertEquals(memoryFiles(), []);
+    },
+    { skip: whyNoLibcurl(name) },
+  );
+}
 
 test("a client certificate that is missing or not accepted is ERR_TLS, with TLS 1.2 and 1.3", async () => {
   const { ca, server: identity, stranger } = tlsCertificates();
