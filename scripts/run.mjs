@@ -8,6 +8,7 @@
 //   node scripts/run.mjs bench [-- options of bench/bench.ts]
 //   node scripts/run.mjs libcurls [-- options of scripts/libcurls.ts]
 //   node scripts/run.mjs options [-- options of scripts/options.ts]
+//   node scripts/run.mjs compare [-- options of scripts/compare.ts]
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -25,6 +26,7 @@ const ENTRIES = {
   bench: "bench/bench.ts",
   libcurls: "scripts/libcurls.ts",
   options: "scripts/options.ts",
+  compare: "scripts/compare.ts",
 };
 const WINDOWS = process.platform === "win32";
 

@@ -3,8 +3,10 @@
 // standard output as JSON, and the process ends with its standard input.
 //
 // Every path greets a socket at once and echoes; /account wants to know who asks and greets by name, /old leads to /feed,
-// /headers greets with the request's header, /silent greets and then reads nothing any more, as a host that lost its power.
-import { createHash } from "node:crypto";
+// /headers greets with the request's header, /peer, /tls and /extensions with what it sees of the client, /large with 2 MB,
+// /echo and /ping do not greet, /flood is for a reader that stops, /silent greets and then reads nothing any more, as a
+// host that lost its power.
+import { createHash, randomBytes } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import process from "node:process";
@@ -34,10 +36,28 @@ function serve(socket, request) {
   const { pathname } = new URL(request.url, "http://localhost");
   socket.on("error", () => {});
   socket.on("message", (data, binary) => socket.send(data, { binary }));
-  if (pathname === "/account") socket.send(`hello, ${who(request)}`);
+  const { remoteAddress, remotePort, servername } = request.socket;
+  if (pathname === "/echo") return;
+  if (pathname === "/ping") socket.on("ping", (data) => socket.send(`pinged ${data}`));
+  else if (pathname === "/peer") socket.send(`${remoteAddress} ${remotePort}`);
+  else if (pathname === "/extensions") socket.send(`extensions: ${socket.extensions}`);
+  else if (pathname === "/tls") socket.send(`server name: ${servername}`);
+  else if (pathname === "/large") socket.send(Buffer.alloc(2_000_000, 97).toString());
+  else if (pathname === "/flood") flood(socket);
+  else if (pathname === "/account") socket.send(`hello, ${who(request)}`);
   else if (pathname === "/headers") socket.send(JSON.stringify(request.rawHeaders));
   else socket.send("hello");
   if (pathname === "/silent") request.socket.pause();
+}
+
+/** Sends 64 MiB, and says on standard output whether they were taken within a second and a half. */
+function flood(socket) {
+  // Compression makes nothing smaller of it.
+  const piece = randomBytes(128 * 1024);
+  let left = 512;
+  const more = () => left-- > 0 && socket.send(piece, more);
+  more();
+  setTimeout(() => console.log(left > 0 ? "waits" : "taken"), 1_500);
 }
 
 function admit({ req }, answer) {
@@ -65,7 +85,7 @@ function answerDns(request, response) {
 }
 
 async function listen(server, ...at) {
-  const sockets = new WebSocketServer({ server, verifyClient: admit });
+  const sockets = new WebSocketServer({ server, verifyClient: admit, perMessageDeflate: true });
   sockets.on("connection", serve);
   sockets.on("headers", (headers) => headers.push("Set-Cookie: session=38afes7a8; Path=/"));
   await new Promise((resolve) => server.listen(...at, resolve));

@@ -1,0 +1,43 @@
+/** docs/comparison.md, made of what `scripts/compare.ts` tried. */
+import { CLIENTS, ROWS } from "./rows.ts";
+
+/** What came of a row with a client; `how` is the option's name in its own words, or why not. */
+export interface Tried {
+  readonly verdict: "yes" | "no" | "error";
+  readonly how: string;
+}
+
+export interface Results {
+  date: string;
+  versions: { [client: string]: string };
+  rows: { [row: string]: { [client: string]: Tried } };
+}
+
+function cell(tried: Tried | undefined): string {
+  if (tried === undefined) return "not tried";
+  const how = tried.how.replaceAll("|", "\\|");
+  if (tried.verdict === "yes") return how === "by default" ? "yes" : `yes: ${how}`;
+  return how === "no option" ? "no" : `${tried.verdict}: ${how}`;
+}
+
+export function comparisonPage({ date, versions, rows }: Results): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  const head = ["", ...CLIENTS];
+  return `# Beside other clients
+
+Each cell was tried, by \`node scripts/run.mjs compare\`: the client connected to servers and proxies on loopback, and what
+these saw of it was held against what the row says. It is about these versions, ${date}, on Linux x86-64:
+
+${CLIENTS.map((name) => `- ${name}: ${versions[name] ?? "could not be had"}`).join("\n")}
+
+A cell says by which option, in the client's own words. **no** alone: it has no option for it, and did not do it by itself.
+"no effect": the option was taken and changed nothing; "fails": it ended in an error. impers and curl_cffi ran with the
+libcurl-impersonate 8.23 of curl_cffi 0.17; ws with the agents that are named.
+
+${line(head)}
+${line(head.map(() => "---"))}
+${ROWS.map(([id, title]) => line([title, ...CLIENTS.map((name) => cell(rows[id]?.[name]))])).join("\n")}
+
+What each costs in CPU and how fast it is, idle and under load: [the benchmarks](../bench/README.md).
+`;
+}

@@ -1,0 +1,27 @@
+import { assert, assertEquals } from "@std/assert";
+import { readFileSync } from "node:fs";
+import { comparisonPage, type Results } from "../compare/page.ts";
+import { CLIENTS, ROWS } from "../compare/rows.ts";
+import { test } from "../support/testing.ts";
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const results: Results = JSON.parse(read("tests/compare/results.json"));
+
+test("docs/comparison.md says what was tried: node scripts/run.mjs compare writes it", () => {
+  const plain = (text: string) => text.replace(/-{3,}/g, "---").replace(/\s+/g, " ").trim();
+  assertEquals(plain(read("docs/comparison.md")), plain(comparisonPage(results)));
+});
+
+test("each row was tried with each client, and none that is not there", () => {
+  assertEquals(Object.keys(results.rows).sort(), ROWS.map(([id]) => id).sort());
+  for (const [id] of ROWS) assertEquals(Object.keys(results.rows[id]!).sort(), [...CLIENTS].sort(), id);
+});
+
+test("what CurlWebSocket is said to do, it did on both runtimes", () => {
+  for (const [id, title] of ROWS) {
+    for (const name of ["curlws on Deno", "curlws on Bun"]) {
+      const { verdict, how } = results.rows[id]![name]!;
+      assert(verdict === "yes", `${title}, ${name}: ${verdict} (${how})`);
+    }
+  }
+});
