@@ -131,8 +131,12 @@ export class Connector implements Source {
   /** Whether libcurl's log is read: it alone tells of TLS and of a proxy's answer. A user who asks for it has it instead. */
   get #hasLog(): boolean {
     const { url, curlOptions } = this.#target;
-    return (url.protocol === "https:" || this.#proxy !== null) &&
+    return (url.protocol === "https:" || this.#proxy !== null || this.#traced) &&
       !curlOptions.some(({ option }) => option.name === "VERBOSE");
+  }
+
+  get #traced(): boolean {
+    return this.#target.log?.wants("curl") ?? false;
   }
 
   /** libcurl's own requests for DNS over HTTPS would write their log to the terminal: there ours begins behind them. */
@@ -189,9 +193,11 @@ export class Connector implements Source {
   }
 
   onDebug(kind: number, data: Pointer, size: number): number {
-    if (this.#done || size === 0 || !TransferLog.wants(kind)) return 0;
-    const bytes = runtime().view(data, size);
-    this.#log.add(kind, runtime().latin1(bytes, 0, size));
+    const wanted = TransferLog.wants(kind);
+    if (this.#done || size === 0 || !(wanted || this.#traced)) return 0;
+    const text = runtime().latin1(runtime().view(data, size), 0, size);
+    if (this.#traced) this.#target.log!.curl(kind, text);
+    if (wanted) this.#log.add(kind, text);
     return 0;
   }
 

@@ -6,6 +6,7 @@ import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY } from "../protocol/constants.ts";
 import type { Agreement } from "../protocol/handshake.ts";
+import type { SocketStats } from "../statistics.ts";
 import * as args from "./arguments.ts";
 import { makeEnumerable } from "./events.ts";
 import { MESSAGE_COST } from "./iteration.ts";
@@ -84,6 +85,7 @@ export class CurlWebSocketStream {
     this.#opened.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
     this.#connection = new Connection(this.#url, list, complete, {
+      owner: this,
       onOpen: (agreement) => this.#onOpen(agreement),
       onMessage: (data) => this.#onMessage(data),
       onPong: () => {},
@@ -128,6 +130,11 @@ export class CurlWebSocketStream {
    */
   get connection(): ConnectionInfo | null {
     return this.#connection.info;
+  }
+
+  /** Counters of the connection, as they are now; they stay after it is closed. */
+  get stats(): SocketStats {
+    return this.#connection.stats;
   }
 
   /** An open connection keeps the process alive (the default). */
