@@ -50,9 +50,23 @@ test("stats: messages, frames and bytes, each way", async () => {
   assertEquals(stats.bytesSent, 7 + 11 + 11 + 6 + 308 + 300_014 + 9);
   assertEquals([stats.compressionRatioReceived, stats.compressionRatioSent], [null, null]);
   assertEquals(stats.roundTripTime, null);
-  assert(stats.turns >= stats.wakeups && stats.wakeups >= 1, `${stats.wakeups} wake-ups, ${stats.turns} turns`);
+  assert(stats.turns >= 1 && stats.turns >= stats.wakeups, `${stats.wakeups} wake-ups, ${stats.turns} turns`);
   assertEquals(before.messagesSent, 0, "a snapshot does not change");
   assert(Object.isFrozen(stats));
+});
+
+test("stats: a message after quiet is a wake-up and a turn", async () => {
+  await using pair = await Pair.open();
+  const { socket, peer } = pair;
+  for (let last = -1; last !== reactorStats().turns;) {
+    last = reactorStats().turns;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  const { wakeups, turns } = socket.stats;
+  const first = message(socket);
+  await peer.send(frame(Opcode.text, "hello"));
+  await first;
+  assertEquals([socket.stats.wakeups - wakeups, socket.stats.turns - turns], [1, 1]);
 });
 
 test("stats: a message that comes with the handshake counts, and what comes too late does not", async () => {
@@ -88,8 +102,8 @@ test("stats: compression ratios, and the payload before and after", async () => 
   const sent = stats.compressionRatioSent!, received = stats.compressionRatioReceived!;
   assert(sent > 0 && sent < 0.05, String(sent));
   assert(received > 0 && received < 0.05, String(received));
-  // Its frame's header has 8 bytes, that of "short" 6.
-  assertEquals(stats.bytesSent, 11 + Math.round(sent * text.length) + 8);
+  // The headers of both have 6 bytes.
+  assertEquals(stats.bytesSent, 11 + Math.round(sent * text.length) + 6);
 });
 
 test("stats: the round trip, and those of a stream", async () => {
