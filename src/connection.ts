@@ -6,8 +6,6 @@ import { allocate, runtime, type Timer } from "./curl/ffi.ts";
 import { type Curl, loadCurl } from "./curl/library.ts";
 import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
-import { type DebugLog, debugLog } from "./debug.ts";
-import { plainUrl, publish } from "./diagnostics.ts";
 import { CurlWebSocketError } from "./errors.ts";
 import { Health } from "./health.ts";
 import * as P from "./protocol/constants.ts";
@@ -18,6 +16,7 @@ import { Opening } from "./opening.ts";
 import { Outgoing } from "./outgoing.ts";
 import { runtimeCopying } from "./copying.ts";
 import type { SocketStats } from "./statistics.ts";
+import { Telling } from "./telling.ts";
 import { TracedParser, TracedQueue } from "./traced.ts";
 import { createInflate, loadZlib } from "./zlib.ts";
 
@@ -61,9 +60,7 @@ export class Connection implements Source {
   readonly #handler: ConnectionHandler;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
-  readonly #url: URL;
-  /** Null where none is wanted. */
-  readonly #log: DebugLog | null = debugLog();
+  readonly #telling: Telling;
   readonly #out: Outgoing;
   readonly #health: Health;
   /** Null before the handshake is done. */
@@ -110,10 +107,10 @@ export class Connection implements Source {
   #turns = 0;
 
   constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
-    this.#url = url;
     this.#options = options;
     this.#handler = handler;
-    const log = this.#log;
+    this.#telling = new Telling(handler.owner, url);
+    const { log } = this.#telling;
     this.#out = new Outgoing(log?.wants("frames") ? new TracedQueue(log) : undefined);
     this.#curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
     this.#reactor = Reactor.of(this.#curl);
@@ -125,8 +122,7 @@ export class Connection implements Source {
     this.#opening = new Opening(this.#curl, this.#reactor, url, protocols, options, {
       onOpened: (transport, agreement, rest, info) => this.#onOpened(transport, agreement, rest, info),
       onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
-      onAnswer: (url, status, headers) =>
-        publish("curlws:handshake", () => ({ socket: handler.owner, url: plainUrl(url), status, headers })),
+      onAnswer: (url, status, headers) => this.#telling.answered(url, status, headers),
       log,
     });
     // Whatever comes of it is told in a later task, when the constructor's caller has added its listeners.
@@ -242,10 +238,7 @@ export class Connection implements Source {
     this.#bytesReceived = rest.length;
     this.#begin(agreement);
     this.#health.start();
-    const { protocol, extensions } = agreement;
-    const subprotocol = protocol === "" ? "no subprotocol" : `subprotocol ${JSON.stringify(protocol)}`;
-    this.#log?.write("connect", `open, ${subprotocol}, ${extensions || "no extensions"}`);
-    publish("curlws:open", () => ({ ...this.#told, protocol, extensions, connection: info }));
+    this.#telling.opened(agreement, info);
     this.#handler.onOpen(agreement);
     if (this.#closed) return;
     // TLS bytes may wait inside libcurl, where no poll sees them: read first.
@@ -408,7 +401,7 @@ export class Connection implements Source {
       this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
       this.#out.compress(zlib, deflate, this.#options.deflate!);
     }
-    const log = this.#log;
+    const { log } = this.#telling;
     const parser = log?.wants("frames") ? new TracedParser(log, deflate !== null) : undefined;
     this.#session = new Session({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
       onMessage: (data) => {
@@ -439,7 +432,7 @@ export class Connection implements Source {
 
   #onCloseFrame(code: number, reason: string): void {
     this.#closeReceived = { code, reason };
-    this.#log?.write("close", `the server closes with ${code} ${JSON.stringify(reason)}`);
+    this.#telling.closeReceived(code, reason);
     this.#handler.onClosing();
     // RFC 6455 section 5.5.1: the answer typically echoes the code.
     this.#sendClose(code === P.CLOSE_NO_STATUS ? 0 : code, new Uint8Array(0));
@@ -464,10 +457,7 @@ export class Connection implements Source {
   #sendClose(code: number, reason: Uint8Array): void {
     if (this.#out.closeSent || this.#closed) return;
     this.#out.closeFrame(code, reason);
-    this.#log?.write(
-      "close",
-      `close frame with ${code || "no code"} ${JSON.stringify(new TextDecoder().decode(reason))}`,
-    );
+    this.#telling.closeSent(code, reason);
     this.#health.stop();
     this.#flushSoon();
   }
@@ -553,22 +543,10 @@ export class Connection implements Source {
       this.#transport.close();
     }
     this.#release();
-    runtime().defer(() => this.#tell({ code, reason, wasClean, error }));
-  }
-
-  #tell(result: CloseResult): void {
-    const { code, reason, wasClean, error } = result;
-    const why = error === null ? "" : `; ${error.code}: ${error.message}`;
-    this.#log?.write(
-      "close",
-      `closed, ${wasClean ? "cleanly" : "not cleanly"}, ${code} ${JSON.stringify(reason)}${why}`,
-    );
-    if (error !== null) publish("curlws:error", () => ({ ...this.#told, error }));
-    publish("curlws:close", () => ({ ...this.#told, code, reason, wasClean, stats: this.stats }));
-    this.#handler.onClosed(result);
-  }
-
-  get #told(): { socket: object; url: string } {
-    return { socket: this.#handler.owner, url: plainUrl(this.#url) };
+    runtime().defer(() => {
+      const result: CloseResult = { code, reason, wasClean, error };
+      this.#telling.ended(result, () => this.stats);
+      this.#handler.onClosed(result);
+    });
   }
 }

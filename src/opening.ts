@@ -271,7 +271,7 @@ export class Opening implements Source {
   }
 
   #accepted(agreement: Agreement, rest: Uint8Array): void {
-    this.#answered(101, agreement.headers);
+    this.#handler.onAnswer(this.#url, 101, agreement.headers);
     const info = withHandshake(this.#info!, performance.now() - this.#connectedAt);
     this.#stored(agreement.headers, () => {
       this.#closed = true;
@@ -294,7 +294,7 @@ export class Opening implements Source {
   #refused(error: CurlWebSocketError): void {
     const { status, headers = [] } = error;
     if (status === undefined) return this.#fail(error);
-    this.#answered(status, headers);
+    this.#handler.onAnswer(this.#url, status, headers);
     this.#stored(headers, () => {
       if (!this.#isFollowed(status, headers)) return this.#fail(error);
       const location = redirectLocation(status, headers);
@@ -303,11 +303,6 @@ export class Opening implements Source {
       this.#release()!.close();
       this.start();
     });
-  }
-
-  #answered(status: number, headers: HeaderList): void {
-    this.#handler.log?.fields("handshake", "<", `HTTP/1.1 ${status}`, headers);
-    this.#handler.onAnswer(this.#url, status, headers);
   }
 
   /** Whether an answer is the beginning of another attempt. */
