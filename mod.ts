@@ -46,6 +46,7 @@ export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/curl/connec
 export { type ReactorStats, reactorStats, type SocketStats } from "./src/statistics.ts";
 export type {
   CloseMessage,
+  DiagnosticsMessage,
   DiagnosticsMessages,
   ErrorMessage,
   HandshakeMessage,

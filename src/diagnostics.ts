@@ -1,12 +1,11 @@
 /** Tells of connections by `node:diagnostics_channel`, where somebody has subscribed. */
-import type { CloseResult } from "./connection.ts";
 import type { ConnectionInfo } from "./curl/connection_info.ts";
 import { type Channel, runtime } from "./curl/ffi.ts";
 import type { CurlWebSocketError } from "./errors.ts";
 import type { SocketStats } from "./statistics.ts";
 
 /** What each message of a channel has. */
-interface Told {
+export interface DiagnosticsMessage {
   /** The `CurlWebSocket` or `CurlWebSocketStream`. */
   readonly socket: object;
   /** The URL, without user and password. */
@@ -14,7 +13,7 @@ interface Told {
 }
 
 /** `curlws:handshake`: a server answered a handshake, also with a refusal or a redirect. `url` is the one that was asked. */
-export interface HandshakeMessage extends Told {
+export interface HandshakeMessage extends DiagnosticsMessage {
   /** 101 where the connection is made. */
   readonly status: number;
   /** The answer's header fields, in order, as received. */
@@ -22,7 +21,7 @@ export interface HandshakeMessage extends Told {
 }
 
 /** `curlws:open`: a connection is open. */
-export interface OpenMessage extends Told {
+export interface OpenMessage extends DiagnosticsMessage {
   /** The subprotocol the server chose, or `""`. */
   readonly protocol: string;
   /** The extensions in use, or `""`. */
@@ -32,13 +31,19 @@ export interface OpenMessage extends Told {
 }
 
 /** `curlws:error`: a connection could not be made, or broke. `curlws:close` follows. */
-export interface ErrorMessage extends Told {
+export interface ErrorMessage extends DiagnosticsMessage {
   /** What went wrong. */
   readonly error: CurlWebSocketError;
 }
 
 /** `curlws:close`: a connection is closed, or an attempt has ended. */
-export interface CloseMessage extends Told, Pick<CloseResult, "code" | "reason" | "wasClean"> {
+export interface CloseMessage extends DiagnosticsMessage {
+  /** The close code; 1006 where there was no closing handshake. */
+  readonly code: number;
+  /** The reason that the server gave, or `""`. */
+  readonly reason: string;
+  /** Whether there was a closing handshake. */
+  readonly wasClean: boolean;
   /** The last counters. */
   readonly stats: SocketStats;
 }

@@ -165,14 +165,15 @@ export class CurlWebSocketStream {
   #onOpen({ protocol, extensions }: Agreement): void {
     // The streams' own rule: nothing is read before somebody pulls.
     this.#connection.pause();
-    const readable = new ReadableStream<string | Uint8Array<ArrayBuffer>>({
+    const source: UnderlyingDefaultSource<string | Uint8Array<ArrayBuffer>> = {
       start: (controller) => void (this.#reading = controller),
       pull: () => this.#onPull(),
       cancel: (reason) => {
         this.#readable = false;
         this.#close(closeFor(reason));
       },
-    }, { highWaterMark: this.#highWaterMark, size: costOf });
+    };
+    const readable = new ReadableStream(source, { highWaterMark: this.#highWaterMark, size: costOf });
     const writable = new WritableStream<string | ArrayBufferLike | ArrayBufferView>({
       start: (controller) => {
         this.#writing = controller;
@@ -243,8 +244,8 @@ export class CurlWebSocketStream {
 }
 
 /** Messages without content take memory as well. */
-function costOf(message: string | Uint8Array<ArrayBuffer>): number {
-  return message.length + MESSAGE_COST;
+function costOf(message?: string | Uint8Array<ArrayBuffer>): number {
+  return message!.length + MESSAGE_COST;
 }
 
 function kindOf(value: unknown): string {
