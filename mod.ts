@@ -43,4 +43,13 @@ export type {
   TlsVersion,
 } from "./src/options.ts";
 export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/curl/connection_info.ts";
+export { type ReactorStats, reactorStats, type SocketStats } from "./src/statistics.ts";
+export type {
+  CloseMessage,
+  DiagnosticsMessage,
+  DiagnosticsMessages,
+  ErrorMessage,
+  HandshakeMessage,
+  OpenMessage,
+} from "./src/diagnostics.ts";
 export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

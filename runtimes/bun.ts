@@ -1,5 +1,6 @@
 /** The primitives of `src/curl/ffi.ts` on Bun. */
 import { createHash } from "node:crypto";
+import { channel } from "node:diagnostics_channel";
 import type { FFIFunction, Pointer as Address } from "bun:ffi";
 import type { CFunction, CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
 import { startPollWorker } from "./bun_poll_worker.ts";
@@ -142,6 +143,8 @@ export function createBunRuntime(): Runtime {
     },
 
     defer: (fn: () => void): void => void setImmediate(fn),
+
+    channel,
 
     setTimer(fn: () => void, milliseconds: number): Timer {
       const timer = setTimeout(fn, milliseconds);

@@ -1,6 +1,7 @@
 /** The primitives of `src/curl/ffi.ts` on Deno. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { channel } from "node:diagnostics_channel";
 import type { CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
 
 type DenoPointer = Deno.PointerValue;
@@ -157,6 +158,8 @@ export function createDenoRuntime(): Runtime {
     defer(fn: () => void): void {
       setImmediate(fn);
     },
+
+    channel,
 
     setTimer(fn: () => void, milliseconds: number): Timer {
       const id = setTimeout(fn, milliseconds) as unknown as number;

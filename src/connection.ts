@@ -16,6 +16,9 @@ import { Session } from "./protocol/session.ts";
 import { Opening } from "./opening.ts";
 import { Outgoing } from "./outgoing.ts";
 import { runtimeCopying } from "./copying.ts";
+import type { SocketStats } from "./statistics.ts";
+import { Telling } from "./telling.ts";
+import { TracedParser, TracedQueue } from "./traced.ts";
 import { createInflate, loadZlib } from "./zlib.ts";
 
 /** How a connection ended. */
@@ -29,6 +32,8 @@ export interface CloseResult {
 
 /** What a connection tells; each in a task of its own, or in the reactor's turn. */
 export interface ConnectionHandler {
+  /** Whose connection it is: what `node:diagnostics_channel` tells its subscribers of. */
+  readonly owner: object;
   onOpen(agreement: Agreement): void;
   onMessage(data: string | ArrayBuffer): void;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
@@ -56,7 +61,8 @@ export class Connection implements Source {
   readonly #handler: ConnectionHandler;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
-  readonly #out: Outgoing = new Outgoing();
+  readonly #telling: Telling;
+  readonly #out: Outgoing;
   readonly #health: Health;
   /** Null before the handshake is done. */
   #session: Session | null = null;
@@ -96,10 +102,17 @@ export class Connection implements Source {
   #failure: CurlWebSocketError | null = null;
   #closed = false;
   #stopListening: () => void = () => {};
+  #messagesReceived = 0;
+  #bytesReceived = 0;
+  #wakeups = 0;
+  #turns = 0;
 
   constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
     this.#options = options;
     this.#handler = handler;
+    this.#telling = new Telling(handler.owner, url);
+    const { log } = this.#telling;
+    this.#out = new Outgoing(log?.wants("frames") ? new TracedQueue(log) : undefined);
     this.#curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
     this.#reactor = Reactor.of(this.#curl);
     this.#health = new Health({
@@ -110,6 +123,8 @@ export class Connection implements Source {
     this.#opening = new Opening(this.#curl, this.#reactor, url, protocols, options, {
       onOpened: (transport, agreement, rest, info) => this.#onOpened(transport, agreement, rest, info),
       onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
+      onAnswer: (url, status, headers) => this.#telling.answered(url, status, headers),
+      log,
     });
     // Whatever comes of it is told in a later task, when the constructor's caller has added its listeners.
     this.#start();
@@ -144,6 +159,26 @@ export class Connection implements Source {
   /** What the connection goes over; null before it stands. */
   get info(): ConnectionInfo | null {
     return this.#info;
+  }
+
+  /** Counters, as they are now. */
+  get stats(): SocketStats {
+    const session = this.#session, out = this.#out;
+    return Object.freeze({
+      messagesReceived: this.#messagesReceived,
+      messagesSent: out.messages,
+      framesReceived: session?.frames ?? 0,
+      framesSent: out.messages + out.controls,
+      bytesReceived: this.#bytesReceived,
+      bytesSent: out.queue.sent,
+      payloadBytesReceived: session === null ? 0 : session.payload + session.inflated,
+      payloadBytesSent: out.queue.counted,
+      compressionRatioReceived: session?.inflated ? session.compressed / session.inflated : null,
+      compressionRatioSent: out.inflated > 0 ? out.compressed / out.inflated : null,
+      wakeups: this.#wakeups,
+      turns: this.#turns,
+      roundTripTime: this.roundTripTime,
+    });
   }
 
   get paused(): boolean {
@@ -201,8 +236,10 @@ export class Connection implements Source {
     this.#reactor.attach(this, this.#options.maxReceiveDelay);
     this.#reactor.setRef(this, this.#refed);
     if (rest.length > 0) this.#held = rest;
+    this.#bytesReceived = rest.length;
     this.#begin(agreement);
     this.#health.start();
+    this.#telling.opened(agreement, info);
     this.#handler.onOpen(agreement);
     if (this.#closed) return;
     // TLS bytes may wait inside libcurl, where no poll sees them: read first.
@@ -278,6 +315,8 @@ export class Connection implements Source {
   }
 
   onReady(_fd: number, events: number): boolean {
+    this.#turns++;
+    if (this.#reactor.woke) this.#wakeups++;
     if (events & WRITABLE) this.#flush();
     if (this.#closed || this.#paused || !(events & READABLE)) return false;
     try {
@@ -308,6 +347,7 @@ export class Connection implements Source {
       }
       this.#health.heard();
       total += count;
+      this.#bytesReceived += count;
       this.#reactor.turnBytes += count;
       if (!this.#take(buffer.subarray(0, count))) return !this.#stopped;
       if (this.#drained) return false;
@@ -362,9 +402,12 @@ export class Connection implements Source {
       this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
       this.#out.compress(zlib, deflate, this.#options.deflate!);
     }
-    this.#session = new Session({ maxMessageSize, inflater: this.#inflater, copying: runtimeCopying }, {
+    const { log } = this.#telling;
+    const parser = log?.wants("frames") ? new TracedParser(log, deflate !== null) : undefined;
+    this.#session = new Session({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
       onMessage: (data) => {
         if (this.#out.closeSent || this.#failure !== null) return true;
+        this.#messagesReceived++;
         this.#handler.onMessage(data);
         return this.#goOn();
       },
@@ -390,6 +433,7 @@ export class Connection implements Source {
 
   #onCloseFrame(code: number, reason: string): void {
     this.#closeReceived = { code, reason };
+    this.#telling.closeReceived(code, reason);
     this.#handler.onClosing();
     // RFC 6455 section 5.5.1: the answer typically echoes the code.
     this.#sendClose(code === P.CLOSE_NO_STATUS ? 0 : code, new Uint8Array(0));
@@ -414,6 +458,7 @@ export class Connection implements Source {
   #sendClose(code: number, reason: Uint8Array): void {
     if (this.#out.closeSent || this.#closed) return;
     this.#out.closeFrame(code, reason);
+    this.#telling.closeSent(code, reason);
     this.#health.stop();
     this.#flushSoon();
   }
@@ -491,6 +536,10 @@ export class Connection implements Source {
       this.#transport.close();
     }
     this.#release();
-    runtime().defer(() => this.#handler.onClosed({ code, reason, wasClean, error }));
+    runtime().defer(() => {
+      const result: CloseResult = { code, reason, wasClean, error };
+      this.#telling.ended(result, () => this.stats);
+      this.#handler.onClosed(result);
+    });
   }
 }

@@ -9,6 +9,7 @@ import { resolveBrowser } from "./curl/impersonate.ts";
 import type { Curl } from "./curl/library.ts";
 import type { Reactor, Source } from "./curl/reactor.ts";
 import { END, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
+import { type DebugLog, shownUrl } from "./debug.ts";
 import { CurlWebSocketError } from "./errors.ts";
 import { Deadline } from "./deadline.ts";
 import { paced } from "./pacer.ts";
@@ -34,6 +35,9 @@ export interface OpeningHandler {
   /** `rest` came behind the handshake, and belongs to the first frames. */
   onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void;
   onFailed(error: CurlWebSocketError): void;
+  /** A server answered, whatever it was. */
+  onAnswer(url: URL, status: number, headers: HeaderList): void;
+  readonly log: DebugLog | null;
 }
 
 /** What an answer's header is read into, one a thread: an answer is seldom larger. */
@@ -180,7 +184,9 @@ export class Opening implements Source {
     this.#seen.add(identity);
     const url = httpUrl(this.#url);
     const { proxy, network, curlOptions } = this.#options;
-    const connectTo = { url, tls: this.#tls, proxy, network, curlOptions, browser: this.#browser };
+    const { log } = this.#handler;
+    log?.write("connect", `to ${shownUrl(this.#url)}`);
+    const connectTo = { url, tls: this.#tls, proxy, network, curlOptions, browser: this.#browser, log };
     this.#connector = new Connector(this.#curl, this.#reactor, connectTo, {
       onConnected: (transport, info) => {
         this.#info = info;
@@ -195,6 +201,7 @@ export class Opening implements Source {
     this.#connector = null;
     this.#transport = transport;
     this.#connectedAt = performance.now();
+    this.#handler.log?.write("connect", `connected ${describe(this.#info!)}`);
     const { deflate, handshakeTimeout } = this.#options;
     const { host } = this.#url;
     const offer: HandshakeOffer = {
@@ -221,6 +228,7 @@ export class Opening implements Source {
     tracer()?.("request", new TextDecoder("latin1").decode(request));
     this.#trace = tracer() === null ? null : new ResponseTrace();
     this.#out = new SendQueue();
+    this.#handler.log?.request(request);
     this.#out.pushRaw(request);
     this.#flush();
   }
@@ -270,6 +278,7 @@ export class Opening implements Source {
   }
 
   #accepted(agreement: Agreement, rest: Uint8Array): void {
+    this.#handler.onAnswer(this.#url, 101, agreement.headers);
     const info = withHandshake(this.#info!, performance.now() - this.#connectedAt);
     this.#stored(agreement.headers, () => {
       this.#closed = true;
@@ -292,6 +301,7 @@ export class Opening implements Source {
   #refused(error: CurlWebSocketError): void {
     const { status, headers = [] } = error;
     if (status === undefined) return this.#fail(error);
+    this.#handler.onAnswer(this.#url, status, headers);
     this.#stored(headers, () => {
       if (!this.#isFollowed(status, headers)) return this.#fail(error);
       const location = redirectLocation(status, headers);
@@ -372,6 +382,17 @@ export class Opening implements Source {
   #limit(milliseconds: number, onTime: () => CurlWebSocketError): void {
     this.#deadline.limit(milliseconds, () => this.#fail(onTime()));
   }
+}
+
+/** A connection that stands, for the log. */
+function describe({ localAddress, localPort, remoteAddress, remotePort, tls, proxy, times }: ConnectionInfo): string {
+  const to = remoteAddress === ""
+    ? "by a Unix socket"
+    : `${localAddress}:${localPort} to ${remoteAddress}:${remotePort}`;
+  const through = proxy === null ? "" : `, through the proxy ${proxy}`;
+  const secure = tls === null ? "" : `, ${tls.version ?? "TLS"}, ${tls.cipher ?? "cipher unknown"}`;
+  const took = `; name ${times.lookup.toFixed(1)}, TCP ${times.tcp.toFixed(1)}, TLS ${times.tls.toFixed(1)} ms`;
+  return to + through + secure + took;
 }
 
 /** A URL for a message. */

@@ -11,11 +11,20 @@ const keys = new MaskingKeys();
 const encoder = new TextEncoder();
 
 export class Outgoing {
-  readonly queue: SendQueue = new SendQueue();
+  readonly queue: SendQueue;
   #deflater: MessageDeflater | null = null;
   #threshold = 0;
   /** Whether the close frame is queued: nothing may follow it. */
   closeSent = false;
+  /** Since the start: messages, control frames, and compressed messages' sizes before and after. */
+  messages = 0;
+  controls = 0;
+  inflated = 0;
+  compressed = 0;
+
+  constructor(queue: SendQueue = new SendQueue()) {
+    this.queue = queue;
+  }
 
   /** From now on messages are compressed, by what was agreed and the user's options. */
   compress(zlib: Zlib, parameters: DeflateParameters, { threshold, level, memLevel }: CompleteDeflateOptions): void {
@@ -26,10 +35,14 @@ export class Outgoing {
   /** Queues a message; its bytes are copied. */
   message(opcode: number, message: Uint8Array): void {
     const { length } = message;
+    this.messages++;
     if (this.#deflater === null || length < this.#threshold) {
       this.queue.push(opcode, message, keys.next(), length);
     } else {
-      this.queue.push(opcode | RSV1, this.#deflater.deflate(message), keys.next(), length);
+      const compressed = this.#deflater.deflate(message);
+      this.inflated += length;
+      this.compressed += compressed.length;
+      this.queue.push(opcode | RSV1, compressed, keys.next(), length);
     }
   }
 
@@ -39,10 +52,13 @@ export class Outgoing {
     const compressed = this.#deflater !== null && text.length * 3 >= this.#threshold;
     if (compressed || !this.queue.pushText(OPCODE_TEXT, text, keys.next())) {
       this.message(OPCODE_TEXT, encoder.encode(text));
+    } else {
+      this.messages++;
     }
   }
 
   control(opcode: number, payload: Uint8Array): void {
+    this.controls++;
     this.queue.push(opcode, payload, keys.next(), 0);
   }
 

@@ -51,9 +51,16 @@ export class SendQueue {
   /** Of each frame that is not wholly sent: where it ends, its size, and the bytes it counts for. */
   #frames: { end: number; size: number; payload: number }[] = [];
   #payload = 0;
+  /** Bytes of messages that were queued, since the start. */
+  counted = 0;
 
   get empty(): boolean {
     return this.#chunks.length === 0;
+  }
+
+  /** Bytes that were sent, since the start. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /** Bytes that are still to be sent, frames and all. */
@@ -137,6 +144,7 @@ export class SendQueue {
     if (counted === 0) return;
     this.#frames.push({ end: this.#queued, size, payload: counted });
     this.#payload += counted;
+    this.counted += counted;
   }
 
   /** Sends until all is sent or `send` takes nothing. Answers how many bytes went. */

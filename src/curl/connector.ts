@@ -77,7 +77,7 @@ export class Connector implements Source {
   readonly #set: OptionSetter;
   readonly #proxy: CompleteProxy | null;
   readonly #log: TransferLog = new TransferLog();
-  readonly #traced: boolean = tracer() !== null;
+  readonly #tracing: boolean = tracer() !== null;
   /** libcurl reads or writes these for as long as the handle lives. */
   readonly #errors: ErrorBuffer = new ErrorBuffer();
   readonly #running: Uint8Array = allocate(4);
@@ -137,8 +137,12 @@ export class Connector implements Source {
   /** Whether libcurl's log is read: it alone tells of TLS and of a proxy's answer. A user who asks for it has it instead. */
   get #hasLog(): boolean {
     const { url, curlOptions } = this.#target;
-    return (url.protocol === "https:" || this.#proxy !== null || this.#traced) &&
+    return (url.protocol === "https:" || this.#proxy !== null || this.#tracing || this.#logged) &&
       !curlOptions.some(({ option }) => option.name === "VERBOSE");
+  }
+
+  get #logged(): boolean {
+    return this.#target.log?.wants("curl") ?? false;
   }
 
   /** libcurl's own requests for DNS over HTTPS would write their log to the terminal: there ours begins behind them. */
@@ -190,11 +194,12 @@ export class Connector implements Source {
   }
 
   onDebug(kind: number, data: Pointer, size: number): number {
-    const traced = this.#traced ? TRACED[kind] : undefined;
-    if (this.#done || size === 0 || (!TransferLog.wants(kind) && traced === undefined)) return 0;
+    const wanted = TransferLog.wants(kind), traced = this.#tracing ? TRACED[kind] : undefined;
+    if (this.#done || size === 0 || !(wanted || this.#logged || traced !== undefined)) return 0;
     const text = runtime().latin1(runtime().view(data, size), 0, size);
-    if (TransferLog.wants(kind)) this.#log.add(kind, text);
+    if (this.#logged) this.#target.log!.curl(kind, text);
     if (traced !== undefined) tracer()?.(traced, text);
+    if (wanted) this.#log.add(kind, text);
     return 0;
   }
 

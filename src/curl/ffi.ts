@@ -48,6 +48,12 @@ export interface Poller {
   unref(): void;
 }
 
+/** A channel of `node:diagnostics_channel`. */
+export interface Channel {
+  readonly hasSubscribers: boolean;
+  publish(message: unknown): void;
+}
+
 /** One JavaScript runtime. */
 export interface Runtime {
   readonly name: "deno" | "bun";
@@ -91,6 +97,8 @@ export interface Runtime {
   /** Runs `fn` in a task of its own, after the event loop has had a turn. */
   defer(fn: () => void): void;
   setTimer(fn: () => void, milliseconds: number): Timer;
+  /** The channel of that name. */
+  channel(name: string): Channel;
 }
 
 /** Whether a pointer is NULL, on either runtime. */

@@ -52,6 +52,11 @@ export class Reactor {
     return reactor;
   }
 
+  /** This thread's reactors. */
+  static all(): Iterable<Reactor> {
+    return reactors.values();
+  }
+
   readonly #curl: Curl;
   readonly #poller: Poller;
   /** Has no easy handles: only polled and woken. */
@@ -93,6 +98,12 @@ export class Reactor {
   wakeups = 0;
   /** Turns that were taken, since the start: after polls, from timers and at once. */
   turns = 0;
+  /** Polls that were begun, looks without sleeping, and turns from timers, since the start. */
+  polls = 0;
+  looks = 0;
+  timers = 0;
+  /** Whether the turn that is under way came from a wake-up. */
+  woke = false;
   /** When the turn that is under way should end, by `performance.now()`. */
   turnEnd = 0;
 
@@ -115,6 +126,16 @@ export class Reactor {
     this.#countDelay(maxDelay, 1);
     this.setRef(source, true);
     this.#arm();
+  }
+
+  /** Sockets that are waited for. */
+  get sockets(): number {
+    return this.#watched.size;
+  }
+
+  /** Sources that are attached. */
+  get connections(): number {
+    return this.#sources.size;
   }
 
   /** Forgets a source. Its sockets must no longer be watched. */
@@ -228,6 +249,7 @@ export class Reactor {
       if (this.#refs === 0) this.#timer.unref();
     } else {
       this.#polling = true;
+      this.polls++;
       this.#polled = this.#set;
       const { fds, count } = this.#set.prepare();
       this.#poller.poll(this.#multi, fds, count, FAR, this.#onPolled);
@@ -250,7 +272,9 @@ export class Reactor {
     const closing = this.#closing;
     this.#closing = [];
     for (const close of closing) close();
+    this.woke = true;
     this.#turn([], true);
+    this.woke = false;
   };
 
   #onError(cause: unknown): void {
@@ -263,6 +287,8 @@ export class Reactor {
   readonly #look = (): void => {
     this.#deferred = false;
     this.#timed = this.#timer !== null;
+    if (this.#timed) this.timers++;
+    this.looks++;
     this.#timer = null;
     const hot = this.#hot;
     this.#hot = [];

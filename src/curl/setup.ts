@@ -5,6 +5,7 @@ import type { CompleteNetwork } from "../options/network.ts";
 import { type CompleteProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
 import { bracketed, type TlsOptions } from "../options/tls.ts";
 import type { Browser } from "../protocol/browsers.ts";
+import type { DebugLog } from "../debug.ts";
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./easy_options.ts";
 import { runtime } from "./ffi.ts";
@@ -22,6 +23,8 @@ export interface ConnectTarget {
   readonly curlOptions: readonly RawCurlOption[];
   /** Whose ClientHello it is to be; null for libcurl's own. */
   readonly browser: Browser | null;
+  /** Where libcurl's own words go to. */
+  readonly log?: DebugLog | null;
 }
 
 /** The port of an `http:` or `https:` URL. */

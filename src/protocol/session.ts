@@ -22,6 +22,8 @@ export interface SessionOptions {
   readonly maxMessageSize: number;
   /** Null without permessage-deflate. */
   readonly inflater: MessageInflater | null;
+  /** Reads the headers of frames; by default a {@linkcode FrameParser}, which this may extend. */
+  readonly parser?: FrameParser;
   /** How messages are taken out of what was received; by default {@linkcode COPYING}. */
   readonly copying?: Copying;
 }
@@ -35,9 +37,14 @@ export class Session {
   /** Whether the message is compressed: its first frame says so. */
   #compressed = false;
   #closed = false;
+  /** Since the start: frames, the payload of those that are not compressed or control frames, and of those that are compressed. */
+  frames = 0;
+  payload = 0;
+  compressed = 0;
+  inflated = 0;
 
-  constructor({ maxMessageSize, inflater, copying = COPYING }: SessionOptions, events: SessionEvents) {
-    this.#parser = new FrameParser(inflater !== null);
+  constructor({ maxMessageSize, inflater, parser, copying = COPYING }: SessionOptions, events: SessionEvents) {
+    this.#parser = parser ?? new FrameParser(inflater !== null);
     this.#assembler = new Assembler(maxMessageSize, copying);
     this.#inflater = inflater;
     this.#events = events;
@@ -57,6 +64,8 @@ export class Session {
       const start = assembler.idle ? parser.readWhole(input, at, end) : 0;
       if (start > 0) {
         at = start + parser.length;
+        this.frames++;
+        this.payload += parser.length;
         assembler.begin(parser.opcode);
         assembler.count(parser.length);
         if (!this.#events.onMessage(assembler.whole(input, start, at))) return at;
@@ -65,6 +74,7 @@ export class Session {
       if (!parser.inFrame) {
         at = parser.readHeader(input, at, end);
         if (!parser.inFrame) break;
+        this.frames++;
         if (parser.opcode < P.OPCODE_CLOSE) {
           assembler.begin(parser.opcode);
           if (parser.opcode !== P.OPCODE_CONTINUATION) this.#compressed = parser.rsv1;
@@ -88,6 +98,7 @@ export class Session {
         if (message !== undefined && !this.#events.onMessage(message)) return at;
         continue;
       }
+      this.payload += take;
       if (take > 0) assembler.push(bytes);
       if (parser.remaining > 0) break;
       parser.inFrame = false;
@@ -99,15 +110,18 @@ export class Session {
   /** Some of a compressed message's payload; `last` ends it. Answers the message then. */
   #inflate(payload: Uint8Array, last: boolean): string | ArrayBuffer | undefined {
     const inflater = this.#inflater!, assembler = this.#assembler;
+    this.compressed += payload.length;
     inflater.write(payload, last);
     let bytes = inflater.read();
     if (last && bytes !== null && inflater.drained && assembler.empty) {
       assembler.count(bytes.length);
+      this.inflated += bytes.length;
       inflater.finish();
       return assembler.whole(bytes);
     }
     for (; bytes !== null; bytes = inflater.read()) {
       assembler.count(bytes.length);
+      this.inflated += bytes.length;
       if (bytes.length > 0) assembler.push(bytes);
     }
     if (!last) return undefined;

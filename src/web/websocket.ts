@@ -7,6 +7,7 @@ import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
 import type { Agreement } from "../protocol/handshake.ts";
+import type { SocketStats } from "../statistics.ts";
 import * as args from "./arguments.ts";
 import { EventHandlers, makeEnumerable } from "./events.ts";
 import { Iteration } from "./iteration.ts";
@@ -93,6 +94,7 @@ export class CurlWebSocket extends EventTarget {
     const complete = completeOptions(options);
     this.#highWaterMark = complete.highWaterMark;
     this.#connection = new Connection(this.#url, list, complete, {
+      owner: this,
       onOpen: (agreement) => this.#onOpen(agreement),
       onMessage: (data) => this.#onMessage(data),
       onPong: (payload) => this.#onPong(payload.buffer),
@@ -340,6 +342,11 @@ export class CurlWebSocket extends EventTarget {
    */
   get connection(): ConnectionInfo | null {
     return this.#connection.info;
+  }
+
+  /** Counters of the connection, as they are now; they stay after it is closed. */
+  get stats(): SocketStats {
+    return this.#connection.stats;
   }
 
   /** An open connection keeps the process alive (the default). */

@@ -66,6 +66,8 @@ export class WebSocketError extends DOMException {
   }
 
   /**
+   * Makes an error, to say what to close with.
+   *
    * @throws {TypeError} for a close code that is no number from 0 to 65535
    * @throws {DOMException} `InvalidAccessError` for a code that may not be sent, `SyntaxError` for a longer reason
    */

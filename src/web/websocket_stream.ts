@@ -6,6 +6,7 @@ import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY } from "../protocol/constants.ts";
 import type { Agreement } from "../protocol/handshake.ts";
+import type { SocketStats } from "../statistics.ts";
 import * as args from "./arguments.ts";
 import { makeEnumerable } from "./events.ts";
 import { MESSAGE_COST } from "./iteration.ts";
@@ -84,6 +85,7 @@ export class CurlWebSocketStream {
     this.#opened.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
     this.#connection = new Connection(this.#url, list, complete, {
+      owner: this,
       onOpen: (agreement) => this.#onOpen(agreement),
       onMessage: (data) => this.#onMessage(data),
       onPong: () => {},
@@ -130,6 +132,11 @@ export class CurlWebSocketStream {
     return this.#connection.info;
   }
 
+  /** Counters of the connection, as they are now; they stay after it is closed. */
+  get stats(): SocketStats {
+    return this.#connection.stats;
+  }
+
   /** An open connection keeps the process alive (the default). */
   ref(): this {
     this.#connection.setRef(true);
@@ -158,14 +165,15 @@ export class CurlWebSocketStream {
   #onOpen({ protocol, extensions }: Agreement): void {
     // The streams' own rule: nothing is read before somebody pulls.
     this.#connection.pause();
-    const readable = new ReadableStream<string | Uint8Array<ArrayBuffer>>({
+    const source: UnderlyingDefaultSource<string | Uint8Array<ArrayBuffer>> = {
       start: (controller) => void (this.#reading = controller),
       pull: () => this.#onPull(),
       cancel: (reason) => {
         this.#readable = false;
         this.#close(closeFor(reason));
       },
-    }, { highWaterMark: this.#highWaterMark, size: costOf });
+    };
+    const readable = new ReadableStream(source, { highWaterMark: this.#highWaterMark, size: costOf });
     const writable = new WritableStream<string | ArrayBufferLike | ArrayBufferView>({
       start: (controller) => {
         this.#writing = controller;
@@ -236,8 +244,8 @@ export class CurlWebSocketStream {
 }
 
 /** Messages without content take memory as well. */
-function costOf(message: string | Uint8Array<ArrayBuffer>): number {
-  return message.length + MESSAGE_COST;
+function costOf(message?: string | Uint8Array<ArrayBuffer>): number {
+  return message!.length + MESSAGE_COST;
 }
 
 function kindOf(value: unknown): string {

@@ -100,9 +100,13 @@ test("what the user paused the iterator does not resume", async () => {
   await using feeder = await Feeder.start();
   const socket = new CurlWebSocket(`${feeder.url}/?count=3&size=10`);
   const messages = socket[Symbol.asyncIterator]();
-  await messages.next();
+  const all = new Promise<void>((resolve) => {
+    let left = 3;
+    socket.onmessage = () => void (--left === 0 && resolve());
+  });
+  await all;
   socket.pause();
-  await Promise.race([messages.next(), feeder.still()]);
+  for (let i = 0; i < 3; i++) await messages.next();
   assertEquals(socket.isPaused, true);
   socket.terminate();
 });
