@@ -81,7 +81,7 @@ complete -o default -F _curlws curlws`;
 }
 
 /** Text inside the brackets of an option of `_arguments`, in single quotes. */
-const described = (text: string) => text.replace(/'/g, "'\\''").replace(/[[\]:\\]/g, "\\$&");
+const described = (text: string) => text.replace(/[[\]:\\]/g, "\\$&").replace(/'/g, "'\\''");
 
 function zsh(commands: CommandTable): string {
   const action = ({ complete }: Option): string => {

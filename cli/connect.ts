@@ -10,14 +10,14 @@ import { Verbose } from "./verbose.ts";
 import { paintFor } from "./colours.ts";
 
 /** Connects, and answers the exit code when the connection is closed. */
-export async function connect(operand: string, values: Values): Promise<number> {
+export async function connect(operand: string, values: Values, commands: readonly string[]): Promise<number> {
   const options = socketOptions(values);
   const plan = planOf(values);
   const verbose = values.has("verbose") ? new Verbose(paintFor(process.stderr)) : null;
   if (verbose !== null) setTracer((kind, text) => verbose.trace(kind, text));
   let socket: CurlWebSocket;
   try {
-    socket = new CurlWebSocket(urlOf(operand), options);
+    socket = new CurlWebSocket(urlOf(operand, commands), options);
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError || error instanceof DOMException) {
       throw new UsageError(inOurWords(error.message), { cause: error });
@@ -74,11 +74,12 @@ function planOf(values: Values): Plan {
 }
 
 /** A URL without a scheme is `ws:`; a word alone is more likely a command that is misspelt. */
-function urlOf(operand: string): string {
+function urlOf(operand: string, commands: readonly string[]): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(operand)) return operand;
   if (/^[\w-]+$/.test(operand) && operand !== "localhost") {
+    const list = commands.join(", ");
     throw new UsageError(
-      `there is no command ${JSON.stringify(operand)}, and it is no URL; for a host of that name give ws://${operand}`,
+      `there is no command ${JSON.stringify(operand)}, only ${list}; for a host of that name give ws://${operand}`,
     );
   }
   return `ws://${operand}`;

@@ -36,8 +36,9 @@ export class Interactive {
     });
     this.#readline.on("SIGINT", () => host.onEnd());
     this.#readline.on("close", () => {
+      const byUser = this.#open;
       this.#open = false;
-      host.onEnd();
+      if (byUser) host.onEnd();
     });
     this.#readline.prompt();
   }

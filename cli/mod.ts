@@ -71,7 +71,7 @@ async function runConnect(args: readonly string[]): Promise<number> {
     printed(help(null, summaries()));
     return USAGE;
   }
-  return await connect(operands[0], values);
+  return await connect(operands[0], values, Object.keys(COMMANDS));
 }
 
 function printed(text: string): number {

@@ -101,7 +101,7 @@ export const OPTIONS: readonly Option[] = [
       short: "n",
       value: "N",
       help: "close after N messages",
-      brief: "close after N messages; -1 after one",
+      brief: "close after N messages; -1 one; -m SECONDS",
     },
     { name: "one", short: "1", help: "close after one message: -n 1" },
     {
@@ -226,7 +226,6 @@ export const OPTIONS: readonly Option[] = [
       short: "m",
       value: "SECONDS",
       help: "close after so long, with exit code 28",
-      brief: "close after so long",
     },
     {
       name: "resolve",

@@ -42,7 +42,16 @@ export function socketOptions(values: Values): CurlWebSocketInit {
 
 /** Names options as the command line does, in an error of the library. */
 export function inOurWords(message: string): string {
-  let text = message;
+  // `tls: { ca }` and `proxy: { tls: { ca } }`, as the library says what to give.
+  let text = message.replace(
+    /\b(proxy|tls): \{ (?:(tls): \{ )?([\w, ]+?) \}(?: \})?/g,
+    (all, object: string, inner: string | undefined, list: string) => {
+      const path = inner === undefined ? object : `${object}.${inner}`;
+      const flags = list.split(", ").map((name) => OPTIONS.find(({ sets }) => sets === `${path}.${name}`)?.name);
+      const known = flags.filter((name) => name !== undefined).map((name) => `--${name}`);
+      return known.length === 0 ? all : known.join(" and ");
+    },
+  );
   for (const { name, sets } of OPTIONS) {
     if (sets === undefined) continue;
     const plain = /^[a-z]+$/.test(sets);

@@ -1,10 +1,11 @@
 /** Runs the `curlws` command, and serves what it fetches. */
-import { execFile } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -40,6 +41,99 @@ export function run(command: string[], env: Record<string, string>, timeout = 20
       (error, out, err) => resolve({ code: error === null ? 0 : error.code ?? null, out, err }),
     );
   });
+}
+
+/** What {@linkcode Running.start} may be told. */
+export interface StartOptions {
+  /** Whether standard input is a pipe, which the test writes to and ends; else it is /dev/null. */
+  piped?: boolean;
+  env?: Record<string, string>;
+  /** The command instead of {@linkcode CLI}. */
+  command?: string[];
+}
+
+/** A `curlws` that runs; `await using` ends it. */
+export class Running {
+  readonly child: ChildProcess;
+  /** Its end, with all that it printed. */
+  readonly result: Promise<Result & { bytes: Uint8Array }>;
+  readonly #out: Uint8Array[] = [];
+  #err = "";
+  #wake: () => void = () => {};
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    child.stdout!.on("data", (data: Uint8Array) => {
+      this.#out.push(data);
+      this.#wake();
+    });
+    child.stderr!.on("data", (data: Uint8Array) => {
+      this.#err += new TextDecoder().decode(data);
+      this.#wake();
+    });
+    // A program that ends does not read the rest of its input.
+    child.stdin?.on("error", () => {});
+    this.result = new Promise((resolve) => {
+      child.once("close", (code, signal) => {
+        const bytes = new Uint8Array(Buffer.concat(this.#out));
+        // Deno tells an exit code of 128 and more as if a signal had ended the program.
+        const told = deno && signal !== null ? 128 + constants.signals[signal] : signal;
+        resolve({ code: code ?? told, out: this.out, err: this.#err, bytes });
+        this.#wake();
+      });
+    });
+  }
+
+  static start(args: string[], { piped = false, env = {}, command = CLI }: StartOptions = {}): Running {
+    const [file = "", ...before] = command;
+    return new Running(spawn(file, [...before, ...args], {
+      stdio: [piped ? "pipe" : "ignore", "pipe", "pipe"],
+      env: { ...process.env, CURLWS_LIBCURL: process.env.CURLWS_LIBCURL ?? "", NO_COLOR: "1", ...BUN, ...env },
+      cwd: root,
+    }));
+  }
+
+  /** Sends a signal; Deno's `child.kill` does so once alone. */
+  signal(name: "SIGINT" | "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+    process.kill(this.child.pid!, name);
+  }
+
+  get out(): string {
+    return new TextDecoder().decode(Buffer.concat(this.#out));
+  }
+
+  get err(): string {
+    return this.#err;
+  }
+
+  /** Settles when what it printed, on either, is as wanted; rejects where it ended before. */
+  async until(wanted: (running: Running) => boolean): Promise<void> {
+    let ended = false;
+    void this.result.then(() => ended = true);
+    while (!wanted(this)) {
+      if (ended) throw new Error(`curlws ended: ${this.out}${this.#err}`);
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  /** Writes to its standard input, and ends it unless told otherwise. */
+  input(data: string | Uint8Array, { end = true }: { end?: boolean } = {}): this {
+    if (end) this.child.stdin!.end(data);
+    else this.child.stdin!.write(data);
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.signal("SIGKILL");
+    await this.result;
+  }
+}
+
+/** Runs `curlws` to its end, with a standard input of its own, or none. */
+export async function curlws(args: string[], input?: string | Uint8Array): Promise<Result & { bytes: Uint8Array }> {
+  await using running = Running.start(args, { piped: input !== undefined });
+  if (input !== undefined) running.input(input);
+  return await running.result;
 }
 
 /** A cache folder of a test's own; `using` removes it. */
