@@ -13,7 +13,12 @@
  */
 import "./runtimes/mod.ts";
 
-export { CurlWebSocket, type CurlWebSocketInit, type Sendable } from "./src/web/websocket.ts";
+export {
+  CurlWebSocket,
+  type CurlWebSocketEventMap,
+  type CurlWebSocketInit,
+  type Sendable,
+} from "./src/web/websocket.ts";
 export {
   CurlWebSocketStream,
   type CurlWebSocketStreamOptions,

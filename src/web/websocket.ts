@@ -19,6 +19,20 @@ import type { CurlWebSocketInit } from "./arguments.ts";
 /** What `send()` takes. */
 export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
 
+/** The events of a `CurlWebSocket`, by their names. */
+export interface CurlWebSocketEventMap {
+  /** Connected. */
+  open: Event;
+  /** A message. */
+  message: MessageEvent;
+  /** The answer to a ping: its payload is `data`, an `ArrayBuffer`. */
+  pong: MessageEvent;
+  /** The connection failed: `error` is a {@linkcode CurlWebSocketError}. */
+  error: ErrorEvent;
+  /** Closed: the last event. */
+  close: CloseEvent;
+}
+
 const NO_BYTES = new Uint8Array(0);
 
 /**
@@ -154,38 +168,48 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /** Called when the connection is open. */
-  get onopen(): ((this: CurlWebSocket, event: Event) => unknown) | null {
-    return this.#handlers.get("open") as ((this: CurlWebSocket, event: Event) => unknown) | null;
+  get onopen(): ((event: Event) => unknown) | null {
+    return this.#handlers.get("open") as ((event: Event) => unknown) | null;
   }
-  set onopen(handler: ((this: CurlWebSocket, event: Event) => unknown) | null) {
+  set onopen(handler: ((event: Event) => unknown) | null) {
     this.#handlers.set("open", handler);
   }
 
   /** Called for each message. */
-  get onmessage(): ((this: CurlWebSocket, event: MessageEvent) => unknown) | null {
-    return this.#handlers.get("message") as ((this: CurlWebSocket, event: MessageEvent) => unknown) | null;
+  get onmessage(): ((event: MessageEvent) => unknown) | null {
+    return this.#handlers.get("message") as ((event: MessageEvent) => unknown) | null;
   }
-  set onmessage(handler: ((this: CurlWebSocket, event: MessageEvent) => unknown) | null) {
+  set onmessage(handler: ((event: MessageEvent) => unknown) | null) {
     this.#handlers.set("message", handler);
   }
 
   /** Called with an `ErrorEvent`, before `close`, when the connection fails. */
-  get onerror(): ((this: CurlWebSocket, event: Event) => unknown) | null {
-    return this.#handlers.get("error") as ((this: CurlWebSocket, event: Event) => unknown) | null;
+  get onerror(): ((event: Event) => unknown) | null {
+    return this.#handlers.get("error") as ((event: Event) => unknown) | null;
   }
-  set onerror(handler: ((this: CurlWebSocket, event: Event) => unknown) | null) {
+  set onerror(handler: ((event: Event) => unknown) | null) {
     this.#handlers.set("error", handler);
   }
 
   /** Called when the connection is closed: the last event. */
-  get onclose(): ((this: CurlWebSocket, event: CloseEvent) => unknown) | null {
-    return this.#handlers.get("close") as ((this: CurlWebSocket, event: CloseEvent) => unknown) | null;
+  get onclose(): ((event: CloseEvent) => unknown) | null {
+    return this.#handlers.get("close") as ((event: CloseEvent) => unknown) | null;
   }
-  set onclose(handler: ((this: CurlWebSocket, event: CloseEvent) => unknown) | null) {
+  set onclose(handler: ((event: CloseEvent) => unknown) | null) {
     this.#handlers.set("close", handler);
   }
 
   /** As {@linkcode EventTarget}'s. */
+  override addEventListener<Type extends keyof CurlWebSocketEventMap>(
+    type: Type,
+    listener: (event: CurlWebSocketEventMap[Type]) => unknown,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
   override addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,
@@ -196,6 +220,16 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /** As {@linkcode EventTarget}'s. */
+  override removeEventListener<Type extends keyof CurlWebSocketEventMap>(
+    type: Type,
+    listener: (event: CurlWebSocketEventMap[Type]) => unknown,
+    options?: EventListenerOptions | boolean,
+  ): void;
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: EventListenerOptions | boolean,
+  ): void;
   override removeEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,
