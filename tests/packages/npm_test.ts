@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
-import { existsSync, readFileSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { publint } from "publint";
 import { ROOT } from "../../scripts/tools.ts";
@@ -96,8 +96,11 @@ test("the package's command runs on this runtime, and by Node where this runtime
   const direct = await exec([process.execPath, "run", ...(ON_DENO ? ["-A"] : []), bin, "--help"], folder.path);
   assert(direct.out.includes("curlws"), direct.out);
   if (node === undefined) return;
-  const PATH = dirname(process.execPath) + delimiter;
-  assertEquals((await exec([node, bin, "--help"], folder.path, { env: { PATH } })).out, direct.out);
+  // The executable may have another name than the command: npm's package of Bun calls it bun.exe everywhere.
+  const path = folder.at("path");
+  mkdirSync(path);
+  symlinkSync(process.execPath, join(path, (ON_DENO ? "deno" : "bun") + (process.platform === "win32" ? ".exe" : "")));
+  assertEquals((await exec([node, bin, "--help"], folder.path, { env: { PATH: path } })).out, direct.out);
   // An empty folder as the PATH: neither is there.
   const neither = await exec([node, bin, "--help"], folder.path, { env: { PATH: folder.at("cache") }, code: 127 });
   assert(neither.err.includes("Deno or Bun"), neither.err);
