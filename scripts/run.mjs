@@ -7,6 +7,8 @@
 //   node scripts/run.mjs fuzz [-- options of tests/fuzz/fuzz.ts]
 //   node scripts/run.mjs bench [-- options of bench/bench.ts]
 //   node scripts/run.mjs libcurls [-- options of scripts/libcurls.ts]
+//   node scripts/run.mjs build
+//   node scripts/run.mjs api-docs
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -23,6 +25,8 @@ const ENTRIES = {
   fuzz: "tests/fuzz/fuzz.ts",
   bench: "bench/bench.ts",
   libcurls: "scripts/libcurls.ts",
+  build: "scripts/build_npm.ts",
+  "api-docs": "scripts/api_docs.ts",
 };
 const WINDOWS = process.platform === "win32";
 
