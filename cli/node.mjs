@@ -1,38 +1,78 @@
 #!/usr/bin/env node
-// The `curlws` command of the npm package. `npx` and an installed command start it on Node, which has no FFI that the
-// library uses: it hands over to Deno or Bun, whichever is on the PATH. On those two it is the command itself.
+// What `npx curlws` and `bunx curlws` start. The library needs the FFI of Deno or Bun: under one of them this is the
+// command itself, under Node it hands over to whichever is there. CURLWS_RUNTIME says which: deno, bun, or a path.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
+import { basename, delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 
-// Beside it is JavaScript in the package, TypeScript in a clone.
-const main = ["./mod.js", "./mod.ts"].map((name) => new URL(name, import.meta.url)).find((url) => existsSync(url));
+const here = dirname(fileURLToPath(import.meta.url));
+// Built for npm, or the source.
+const script = ["mod.js", "mod.ts"].map((name) => join(here, name)).find((path) => existsSync(path));
 const args = process.argv.slice(2);
 
-function start(command, before) {
-  return new Promise((resolve) => {
-    const child = spawn(command, [...before, fileURLToPath(main), ...args], { stdio: "inherit" });
-    // Ctrl-C reaches the child by the terminal; a signal to this process alone has to be passed on.
-    const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-    const pass = (signal) => child.kill(signal);
-    for (const signal of signals) process.on(signal, pass);
-    child.once("error", (error) => resolve(error.code === "ENOENT" ? undefined : 1));
-    child.once("exit", (code, signal) => {
-      for (const name of signals) process.off(name, pass);
-      if (signal !== null) process.kill(process.pid, signal);
-      resolve(code ?? 1);
-    });
+/** The path of a program on PATH, or in the node_modules/.bin of a folder above this one; else undefined. */
+function find(name) {
+  const files = process.platform === "win32" ? [`${name}.exe`] : [name];
+  const folders = (process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== "");
+  for (let folder = here; folder !== dirname(folder); folder = dirname(folder)) {
+    folders.push(join(folder, "node_modules", ".bin"));
+  }
+  return folders.flatMap((folder) => files.map((file) => join(folder, file))).find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
   });
 }
 
-if (process.versions.deno || process.versions.bun) {
-  process.exitCode = await (await import(main.href)).main(args);
-} else {
-  process.exitCode = await start("deno", ["run", "-A"]) ?? await start("bun", []) ?? 127;
-  if (process.exitCode === 127) {
-    console.error(
-      "curlws: this command runs on Deno or Bun, and neither is on the PATH; install one: https://deno.com, https://bun.com",
-    );
+function fail(message) {
+  console.error(`curlws: ${message}`);
+  process.exit(1);
+}
+
+function chosen() {
+  const asked = process.env.CURLWS_RUNTIME;
+  if (asked) {
+    const path = /[\\/]/.test(asked) ? asked : find(asked);
+    if (path !== undefined && existsSync(path)) return path;
+    fail(`CURLWS_RUNTIME names ${JSON.stringify(asked)}, which is not there`);
+  }
+  return find("bun") ?? find("deno") ??
+    fail("it runs on Bun or Deno, not on Node, and neither was found; install one of them: npm install --global bun");
+}
+
+function handOver() {
+  const runtime = chosen();
+  const command = basename(runtime).startsWith("deno") ? ["run", "-A", script] : [script];
+  // From Node 22.15 on this process can become the other one, and nothing is left between.
+  if (process.execve !== undefined && process.platform !== "win32") {
+    try {
+      process.execve(runtime, [runtime, ...command, ...args], process.env);
+    } catch {
+      // A child does as well.
+    }
+  }
+  const child = spawn(runtime, [...command, ...args], { stdio: "inherit" });
+  child.on("error", (error) => fail(`${runtime} does not start: ${error.message}`));
+  child.on(
+    "exit",
+    (code, signal) => signal === null ? process.exit(code) : process.exit(signal === "SIGINT" ? 130 : 143),
+  );
+  // A terminal sends Ctrl-C to both, and to the command a second one means that it is to end at once.
+  const terminal = [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      if (signal !== "SIGINT" || !terminal) child.kill(signal);
+    });
   }
 }
+
+if (script === undefined) fail("its own files are missing: install it again");
+else if ("Deno" in globalThis || process.versions.bun !== undefined) {
+  const { main } = await import(script);
+  process.exit(await main(args));
+} else handOver();
