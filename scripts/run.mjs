@@ -9,6 +9,8 @@
 //   node scripts/run.mjs libcurls [-- options of scripts/libcurls.ts]
 //   node scripts/run.mjs options [-- options of scripts/options.ts]
 //   node scripts/run.mjs compare [-- options of scripts/compare.ts]
+//   node scripts/run.mjs build
+//   node scripts/run.mjs api-docs
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -27,6 +29,8 @@ const ENTRIES = {
   libcurls: "scripts/libcurls.ts",
   options: "scripts/options.ts",
   compare: "scripts/compare.ts",
+  build: "scripts/build_npm.ts",
+  "api-docs": "scripts/api_docs.ts",
 };
 const WINDOWS = process.platform === "win32";
 

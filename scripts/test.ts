@@ -29,11 +29,14 @@ interface Suite extends Check {
 }
 
 const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
+/** What users read the docstrings of. */
+const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "cli"].filter((path) => existsSync(join(ROOT, path)));
 
 const CHECKS: Check[] = [
   { name: "format", tool: "deno", args: ["fmt", "--check"] },
   { name: "lint", tool: "deno", args: ["lint"] },
   { name: "types", tool: "deno", args: ["check", ...TYPE_CHECKED.filter((path) => existsSync(join(ROOT, path)))] },
+  { name: "types of the examples in docstrings", tool: "deno", args: ["check", "--doc-only", ...DOCUMENTED] },
   { name: "types of src without any runtime", tool: "tsc", args: ["-p", "tsconfig.src.json"] },
   { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts"] },
   { name: "coverage of src/protocol", tool: "deno", args: ["run", "-A", "scripts/coverage.ts"] },

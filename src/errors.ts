@@ -2,6 +2,7 @@
 
 /** A stable name for what went wrong; docs/errors.md has the cause and the cure of each. */
 export type ErrorCode =
+  | "ERR_RUNTIME"
   | "ERR_LIBCURL_NOT_FOUND"
   | "ERR_LIBCURL_TOO_OLD"
   | "ERR_LIBCURL"

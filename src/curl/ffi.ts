@@ -3,6 +3,8 @@
  * this file, so that `runtimes/deno.ts` and `runtimes/bun.ts` stay small and alike.
  */
 
+import { CurlWebSocketError } from "../errors.ts";
+
 /** An address in C memory. Opaque: an object on Deno, a number on Bun. */
 export type Pointer = { readonly pointer: unique symbol } | null;
 
@@ -125,11 +127,19 @@ export function toCString(text: string): Uint8Array<ArrayBuffer> {
   return buffer;
 }
 
+/** The name of a runtime that is not known here, as it calls itself. */
+function whereAmI(): string {
+  const { process, navigator } = globalThis as { process?: { version?: string }; navigator?: { userAgent?: string } };
+  return process?.version === undefined ? navigator?.userAgent ?? "this runtime" : `Node ${process.version}`;
+}
+
 let current: Runtime | undefined;
 
 /** The runtime that the program runs on. */
 export function runtime(): Runtime {
-  if (current === undefined) throw new TypeError("curlws runs on Deno and Bun: import it by its mod.ts");
+  if (current === undefined) {
+    throw new CurlWebSocketError("ERR_RUNTIME", `curlws runs on Deno and on Bun, not on ${whereAmI()}`);
+  }
   return current;
 }
 
