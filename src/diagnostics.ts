@@ -60,17 +60,30 @@ export interface DiagnosticsMessages {
   "curlws:close": CloseMessage;
 }
 
-/** Held: a channel that nothing references is made anew, without its subscribers. */
+const NAMES: readonly (keyof DiagnosticsMessages)[] = [
+  "curlws:handshake",
+  "curlws:open",
+  "curlws:error",
+  "curlws:close",
+];
+
 const channels: Map<string, Channel> = new Map();
+
+/**
+ * Called on import, which is before the program subscribes: Bun 1.4 collects a channel that nothing references, and its
+ * subscribers with it.
+ */
+export function holdChannels(): void {
+  for (const name of NAMES) channels.set(name, runtime().channel(name));
+}
 
 /** Publishes what `make` makes, which is not called where nobody has subscribed. */
 export function publish<Name extends keyof DiagnosticsMessages>(
   name: Name,
   make: () => DiagnosticsMessages[Name],
 ): void {
-  let channel = channels.get(name);
-  if (channel === undefined) channels.set(name, channel = runtime().channel(name));
-  if (channel.hasSubscribers) channel.publish(Object.freeze(make()));
+  const channel = channels.get(name);
+  if (channel?.hasSubscribers) channel.publish(Object.freeze(make()));
 }
 
 /** A URL for those who keep what they hear. */

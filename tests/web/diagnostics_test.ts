@@ -4,6 +4,7 @@ import { channel } from "node:diagnostics_channel";
 import { CurlWebSocket, CurlWebSocketStream, type DiagnosticsMessages } from "../../mod.ts";
 import { closed, failed, opened } from "../support/events.ts";
 import { closedPort, RawServer } from "../support/raw_server.ts";
+import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
@@ -50,6 +51,22 @@ test("diagnostics: handshake, open and close of a socket, with the socket and it
   assert(handshake.headers.some(([name]) => name.toLowerCase() === "sec-websocket-accept"));
   assertEquals([open.protocol, open.connection], ["chat", socket.connection!]);
   assertEquals([end.code, end.reason, end.wasClean, end.stats.framesSent], [1000, "bye", true, 1]);
+});
+
+test("diagnostics: a subscription outlives the garbage collector, and one that throws harms no connection", async () => {
+  await using server = await WsServer.start();
+  const script = `
+    const { subscribe } = await import("node:diagnostics_channel");
+    globalThis.addEventListener?.("error", (event) => event.preventDefault());
+    globalThis.process?.on("uncaughtException", () => {});
+    subscribe("curlws:open", () => { throw new Error("the subscriber's own"); });
+    subscribe("curlws:close", ({ code }) => console.log("close", code));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    collectGarbage();
+    const socket = new CurlWebSocket(url);
+    socket.onopen = () => socket.close(1000);
+    socket.onclose = () => console.log("closed");`;
+  assertEquals(await runScript(server.url("/echo"), script), "close 1000\nclosed");
 });
 
 test("diagnostics: a refusal is a handshake and an error; a failure to connect an error alone", async () => {
