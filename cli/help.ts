@@ -51,7 +51,7 @@ function screen(commands: Commands): string {
     "Usage: curlws [options] URL    sends lines of standard input, prints messages",
     `       curlws COMMAND [options]    ${commands.map(([name]) => name).join(", ")}`,
     table(brief, 30),
-    `curlws --help all, or of a topic: ${[...Object.keys(TOPICS).slice(0, -1), "exit"].join(", ")}`,
+    `curlws --help ${["all", ...Object.keys(TOPICS).slice(0, -1), "exit"].join(", ")}`,
   ].join("\n");
 }
 

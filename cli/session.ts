@@ -129,11 +129,7 @@ export class Session {
     process.stdout.write(`${this.#paint("dim", visible(hint))}\n`);
     this.#terminal = new Interactive(this.#paint, history, {
       onLine: (line) => this.#onLine(line),
-      onEnd: () => {
-        // A second time, while the server is waited for.
-        if (this.#closing) this.#quit(SIGNALS.SIGINT);
-        this.#end(OK);
-      },
+      onEnd: () => this.#end(OK),
     });
     if (this.#verbose !== null) this.#verbose.write = (text) => this.#show(text);
   }
@@ -167,6 +163,8 @@ export class Session {
     this.#closing = true;
     this.#code = code;
     clearTimeout(this.#quietTimer);
+    // What is typed from now on is for the shell, and another Ctrl-C a signal.
+    this.#leaveTerminal();
     // The answer to the close frame is read, and what comes before it dropped.
     this.#socket.resume();
     if (this.#socket.readyState <= 1) this.#socket.close(...(this.#socket.readyState === 1 ? [1000] : []));
@@ -177,16 +175,17 @@ export class Session {
     this.#end(FAILED);
   }
 
-  #quit(code: number): void {
+  #leaveTerminal(): void {
     this.#terminal?.close();
-    process.exit(code);
+    this.#terminal = null;
+    if (this.#verbose !== null) this.#verbose.write = (text) => void process.stderr.write(text);
   }
 
   /** The first signal closes cleanly, the second one ends at once. */
   #catchSignals(): () => void {
     const listeners = Object.entries(SIGNALS).map(([name, code]) => {
       const listener = () => {
-        if (this.#closing) this.#quit(code);
+        if (this.#closing) process.exit(code);
         this.#end(code);
       };
       process.on(name, listener);
@@ -196,9 +195,7 @@ export class Session {
   }
 
   #conclude(event: CloseEvent): number {
-    this.#terminal?.close();
-    this.#terminal = null;
-    if (this.#verbose !== null) this.#verbose.write = (text) => void process.stderr.write(text);
+    this.#leaveTerminal();
     this.#verbose?.closed(event);
     const { code, reason } = event;
     const words = `${code}${reason === "" ? "" : ` ${visible(reason)}`}`;

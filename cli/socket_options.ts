@@ -44,10 +44,13 @@ export function socketOptions(values: Values): CurlWebSocketInit {
 export function inOurWords(message: string): string {
   // `tls: { ca }` and `proxy: { tls: { ca } }`, as the library says what to give.
   let text = message.replace(
-    /\b(proxy|tls): \{ (?:(tls): \{ )?([\w, ]+?) \}(?: \})?/g,
+    /\b(proxy|tls): \{ (?:(tls): \{ )?([\w:, ]+?) \}(?: \})?/g,
     (all, object: string, inner: string | undefined, list: string) => {
       const path = inner === undefined ? object : `${object}.${inner}`;
-      const flags = list.split(", ").map((name) => OPTIONS.find(({ sets }) => sets === `${path}.${name}`)?.name);
+      const flags = list.split(", ").map((text) => {
+        const name = text.split(":", 1)[0]!;
+        return OPTIONS.find(({ sets }) => sets === `${path}.${name}`)?.name;
+      });
       const known = flags.filter((name) => name !== undefined).map((name) => `--${name}`);
       return known.length === 0 ? all : known.join(" and ");
     },
