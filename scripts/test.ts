@@ -28,14 +28,14 @@ interface Suite extends Check {
   report: string;
 }
 
-const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
+const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
 
 const CHECKS: Check[] = [
   { name: "format", tool: "deno", args: ["fmt", "--check"] },
   { name: "lint", tool: "deno", args: ["lint"] },
   { name: "types", tool: "deno", args: ["check", ...TYPE_CHECKED.filter((path) => existsSync(join(ROOT, path)))] },
   { name: "types of src without any runtime", tool: "tsc", args: ["-p", "tsconfig.src.json"] },
-  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts"] },
+  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts", "global.ts"] },
   { name: "coverage of src/protocol", tool: "deno", args: ["run", "-A", "scripts/coverage.ts"] },
   { name: "packaging", tool: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
 ];
