@@ -28,7 +28,7 @@ interface Suite extends Check {
   report: string;
 }
 
-const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
+const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
 /** What users read the docstrings of. */
 const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "cli"].filter((path) => existsSync(join(ROOT, path)));
 
@@ -38,7 +38,7 @@ const CHECKS: Check[] = [
   { name: "types", tool: "deno", args: ["check", ...TYPE_CHECKED.filter((path) => existsSync(join(ROOT, path)))] },
   { name: "types of the examples in docstrings", tool: "deno", args: ["check", "--doc-only", ...DOCUMENTED] },
   { name: "types of src without any runtime", tool: "tsc", args: ["-p", "tsconfig.src.json"] },
-  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts"] },
+  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts", "global.ts"] },
   { name: "coverage of src/protocol", tool: "deno", args: ["run", "-A", "scripts/coverage.ts"] },
   { name: "packaging", tool: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
 ];
