@@ -114,15 +114,28 @@ export async function buildNpm(folder: string): Promise<Manifest> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   await tool("tsc", ["-p", "tsconfig.npm.json", "--outDir", folder]);
-  // Where a module reads the version from deno.json, the compiler copies that file: its settings are not for users.
-  const { name, version, license } = config();
-  const copied = join(folder, "deno.json");
-  if (existsSync(copied)) writeFileSync(copied, JSON.stringify({ name, version, license }, null, 2) + "\n");
+  versionFromPackage(folder);
   for (const document of DOCUMENTS) copyFileSync(join(ROOT, document), join(folder, document));
   copyFileSync(join(ROOT, COMMAND), join(folder, COMMAND));
   const made = manifest();
   writeFileSync(join(folder, "package.json"), JSON.stringify(made, null, 2) + "\n");
   return made;
+}
+
+/**
+ * Where a module reads the version from deno.json, the compiler copies that file. Its settings are not for users, and
+ * Deno takes a folder with one for no npm package: there package.json has the version.
+ */
+function versionFromPackage(folder: string): void {
+  if (!existsSync(join(folder, "deno.json"))) return;
+  rmSync(join(folder, "deno.json"));
+  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!/\.(js|d\.ts)$/.test(name)) continue;
+    const path = join(folder, name);
+    const code = readFileSync(path, "utf8");
+    const changed = code.replace(/"((?:\.\.?\/)+)deno\.json"/g, '"$1package.json"');
+    if (changed !== code) writeFileSync(path, changed);
+  }
 }
 
 /** Packs a built package; answers the tarball's path. */

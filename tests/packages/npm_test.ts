@@ -35,7 +35,7 @@ test("the npm package has what deno.json says, and nothing of development", asyn
   }
   assert(!("devDependencies" in manifest) && !("scripts" in manifest));
   for (const name of ["README.md", "LICENSE", "CHANGELOG.md"]) assert(existsSync(join(folder, name)), name);
-  assert(!existsSync(join(folder, "tests")) && !existsSync(join(folder, "scripts")));
+  for (const name of ["tests", "scripts", "deno.json"]) assert(!existsSync(join(folder, name)), name);
 });
 
 test("publint finds nothing in the npm package", async () => {
