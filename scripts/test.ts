@@ -28,7 +28,7 @@ interface Suite extends Check {
   report: string;
 }
 
-const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
+const TYPE_CHECKED = ["mod.ts", "src", "runtimes", "cli", "tests", "bench", "scripts", "examples"];
 
 const CHECKS: Check[] = [
   { name: "format", tool: "deno", args: ["fmt", "--check"] },

@@ -67,6 +67,10 @@ export class Program {
     throw new Error(`${path} did not start: ${program.output}`);
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // Asked first: some have children, or leave files behind.
     this.#child.kill("SIGTERM");
