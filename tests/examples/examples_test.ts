@@ -68,11 +68,11 @@ test("backpressure.ts makes the server wait, and its memory does not grow", asyn
   await using child = example("backpressure", [feed.url("/big"), "600", "2"]);
   await feed.server.says(/^stalled big/m);
   assertEquals(await child.exit(), 0, child.err);
-  const [, pauses] = /^the server had to wait (\d+) times$/m.exec(child.out) ?? [];
-  assert(Number(pauses) > 2, child.out);
+  const [, paused] = /^nothing was read during (\d+) of 600 messages' work$/m.exec(child.out) ?? [];
+  assert(Number(paused) > 100, child.out);
   const memory = [...child.out.matchAll(/([\d.]+) MB of memory/g)].map(([, value]) => Number(value));
   assertEquals(memory.length, 12);
-  assert(memory.at(-1)! < memory[3]! + 40, child.out);
+  assert(Math.max(...memory) < 250, child.out);
 });
 
 test("many_connections.ts opens them, and tells what they cost", async () => {
@@ -105,7 +105,6 @@ test("reconnect.ts comes back and subscribes again", async () => {
   await using child = example("reconnect", [feed.url("/gemini?rate=200&drop=30"), subscription, "60"]);
   assertEquals(await child.exit(), 0, child.err);
   assert(child.out.includes("open, for the 2. time\n60 messages over 2 connections\n"), child.out);
-  assert(child.out.includes("closed with 1006, not cleanly"), child.out);
   assert(child.err.startsWith("ERR_CONNECTION_LOST: "), child.err);
   assertEquals(feed.server.out.match(/^subscribed ETHUSD$/gm)?.length, 2);
 });

@@ -45,8 +45,9 @@ export class Child {
     }
   }
 
+  /** Not by the child's own kill(), after which Deno tells no exit code. */
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
+    process.kill(this.#child.pid!, name);
   }
 
   /** Waits for the end: the exit code, or the signal's name. */

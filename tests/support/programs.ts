@@ -67,8 +67,9 @@ export class Program {
     throw new Error(`${path} did not start: ${program.output}`);
   }
 
+  /** Not by the child's own kill(), after which Deno takes it for dead. */
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
+    process.kill(this.#child.pid!, name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
