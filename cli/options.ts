@@ -63,7 +63,7 @@ function tlsOptions(to: "" | "proxy-"): Option[] {
       sets: sets("key"),
     },
     { name: `${to}pass`, value: "PHRASE", help: `${whom}the passphrase of the key`, sets: sets("passphrase") },
-    ...["1.0", "1.1", "1.2", "1.3"].filter((version) => to === "").map((version): Option => ({
+    ...["1.0", "1.1", "1.2", "1.3"].filter(() => to === "").map((version): Option => ({
       name: `tlsv${version}`,
       help: `TLS ${version} or newer`,
       ...(version === "1.2" ? { sets: sets("minVersion") } : {}),

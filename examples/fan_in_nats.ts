@@ -39,14 +39,18 @@ const defaults = [
 ];
 const [shard = 0, shards = 1] = values.shard.split("/").map(Number);
 
-/** FNV-1a: every process must come to the same number. */
-const hash = (text: string) =>
-  [...text].reduce((sum, c) => Math.imul(sum ^ c.codePointAt(0)!, 0x01000193) >>> 0, 0x811c9dc5);
-const feeds = (positionals.length > 0 ? positionals : defaults).map((text) => {
+/** Which shard a name belongs to: every process comes to the same number. */
+async function shardOf(name: string): Promise<number> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));
+  return new DataView(digest).getUint32(0) % shards;
+}
+const all = (positionals.length > 0 ? positionals : defaults).map((text) => {
   const [, name = "", url = ""] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
   if (url === "") throw new Error(`a feed is NAME=URL, with letters, digits, - and _ in the name, and not ${text}`);
   return { name, url };
-}).filter(({ name }) => hash(name) % shards === shard);
+});
+const feeds: typeof all = [];
+for (const feed of all) if (await shardOf(feed.name) === shard) feeds.push(feed);
 
 // It comes back by itself, however long the broker is away. One that does not answer a ping for 20 s is away too.
 const nats = await connect({

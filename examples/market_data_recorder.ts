@@ -81,9 +81,12 @@ async function receive({ name, url, headers, subscribe, answers = {} }: Feed, re
       else if (answers[data] !== undefined) socket.send(answers[data]);
       else await recording.add({ data });
     }
+    await recording.add({ event: end });
+  } catch (error) {
+    if (error instanceof CurlWebSocketError) await recording.add({ event: error.code });
+    throw error;
   } finally {
     ending.signal.removeEventListener("abort", close);
-    if (end !== "") await recording.add({ event: end });
   }
 }
 

@@ -40,5 +40,6 @@ socket.onerror = (event) => {
   const error = (event as ErrorEvent).error as CurlWebSocketError | undefined;
   console.error(`${error?.code}: ${event.message}`);
 };
-socket.onclose = ({ code, wasClean }) => console.log(`closed with ${code}${wasClean ? "" : ", not cleanly"}`);
+// partysocket tells of a lost connection by `error`, then by `close` with 1000.
+socket.onclose = ({ code }) => console.log(`closed with ${code}`);
 process.once("SIGINT", () => socket.close());

@@ -28,7 +28,7 @@ interface Suite extends Check {
   report: string;
 }
 
-const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", "bench", "scripts"];
+const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", "bench", "examples", "scripts"];
 /** What users read the docstrings of. */
 const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "cli"].filter((path) => existsSync(join(ROOT, path)));
 

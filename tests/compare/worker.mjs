@@ -324,7 +324,7 @@ async function attempt(wrong) {
     return { how, message: end === "deadline" ? undefined : `closed ${end}`, error: "not found dead" };
   }
   if (row === "keepAlive") await delay(900);
-  const { event, ...rest } = result;
+  const { event: _, ...rest } = result;
   return { how, ...rest };
 }
 

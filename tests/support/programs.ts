@@ -67,6 +67,11 @@ export class Program {
     throw new Error(`${path} did not start: ${program.output}`);
   }
 
+  /** Not by the child's own kill(), after which Deno takes it for dead. */
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.#child.pid!, name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // Asked first: some have children, or leave files behind.
     this.#child.kill("SIGTERM");

@@ -1,0 +1,77 @@
+import { assert, assertEquals } from "@std/assert";
+import { type Program, Program as Programs } from "../support/programs.ts";
+import { test } from "../support/testing.ts";
+import { natsServer } from "./nats_server.ts";
+import { example, feeds, folder } from "./support.ts";
+
+const found = natsServer();
+const skip = "reason" in found ? found.reason : undefined;
+
+function startNats(store: string): Promise<Program> {
+  return Programs.start((found as { path: string }).path, {
+    args: (port) => ["--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", store],
+  });
+}
+
+test("fan_in_nats.ts stores each message of three feeds in two processes, and the reader misses none", async () => {
+  using store = folder();
+  await using nats = await startNats(store.path);
+  await using feed = await feeds();
+  const broker = ["--nats", `127.0.0.1:${nats.port}`, "--stream", "test"];
+  const names = ["alpha", "bravo", "charlie"];
+  const list = names.map((name, i) => `${name}=${feed.url(`/numbers?rate=5000&count=${1000 * (i + 1)}`)}`);
+  await using first = example("fan_in_nats", [...broker, "--shard", "0/2", ...list]);
+  await using second = example("fan_in_nats", [...broker, "--shard", "1/2", ...list]);
+  const shards = await Promise.all([first, second].map((child) => child.says(/^shard \d of 2: (.*)$/m)));
+  const taken = shards.map(([, text]) => text!.split(", ").filter((name) => names.includes(name)));
+  assertEquals(taken.flat().sort(), names);
+  assert(taken.every((shard) => shard.length > 0), String(taken));
+  const children = [first, second];
+  await Promise.all(children.map(async (child, i) => {
+    const total = taken[i]!.reduce((sum, name) => sum + 1000 * (names.indexOf(name) + 1), 0);
+    await child.says(new RegExp(`^${total} stored, 0 under way`, "m"));
+    child.signal("SIGINT");
+    assertEquals(await child.exit(), 0, child.err);
+    assertEquals(child.out, `${total} messages stored, 0 publishes repeated\n`);
+  }));
+  await using reader = example("fan_in_nats_reader", broker);
+  assertEquals(await reader.exit(), 0, reader.err);
+  const lines = names.map((name, i) => `test.${name}: ${1000 * (i + 1)} of ${1000 * (i + 1)}`);
+  assertEquals(reader.out.trim().split("\n").sort(), ["6000 messages, 0 missing, 0 twice", ...lines].sort());
+}, { skip, timeout: 40_000 });
+
+test("fan_in_nats.ts stops its feed while the broker does, keeps its memory, and loses nothing", async () => {
+  using store = folder();
+  await using nats = await startNats(store.path);
+  await using feed = await feeds();
+  const broker = ["--nats", `127.0.0.1:${nats.port}`, "--stream", "test"];
+  const url = feed.url("/numbers?rate=4000&size=8000&count=6000");
+  await using child = example("fan_in_nats", [...broker, "--ack-timeout", "400", "--window", "64", `slow=${url}`]);
+  await child.says(/^[1-9]\d* stored/m);
+  nats.signal("SIGSTOP");
+  try {
+    // The server notices: TCP takes no more of it.
+    await feed.server.says(/^stalled numbers/m);
+    await child.says(/ [1-9]\d* repeated/);
+  } finally {
+    nats.signal("SIGCONT");
+  }
+  await feed.server.says(/^flowing numbers/m);
+  await child.says(/^6000 stored, 0 under way/m);
+  child.signal("SIGTERM");
+  assertEquals(await child.exit(), 0, child.err);
+  const memory = [...child.err.matchAll(/(\d+) MB of memory/g)].map(([, value]) => Number(value));
+  assert(Math.max(...memory) < memory[0]! + 120, String(memory));
+  const underWay = [...child.err.matchAll(/(\d+) under way/g)].map(([, value]) => Number(value));
+  assert(Math.max(...underWay) <= 64, String(underWay));
+  await using reader = example("fan_in_nats_reader", broker);
+  assertEquals(await reader.exit(), 0, reader.err);
+  // Published again, and not stored twice.
+  assertEquals(reader.out, "test.slow: 6000 of 6000\n6000 messages, 0 missing, 0 twice\n");
+}, { skip, timeout: 40_000 });
+
+test("fan_in_nats.ts says what is wrong with the name of a feed", async () => {
+  await using child = example("fan_in_nats", ["ws://127.0.0.1/"]);
+  assert(await child.exit() !== 0);
+  assert(child.err.includes("a feed is NAME=URL"), child.err);
+});

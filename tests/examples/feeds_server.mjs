@@ -1,0 +1,90 @@
+// Servers that speak like the feeds of the examples, for support.ts; a child process, under node where there is one. The
+// port goes to standard output, then a line for each thing a test waits for; it ends with its standard input.
+//
+//   /gemini?rate=&drop=   after a subscription, updates with a socket_sequence; the first connection is dropped after
+//                         `drop` messages
+//   /dex?rate=            updates; asks "ping" in text, and closes with 4000 who does not answer "pong" in time
+//   /numbers?rate=&count=&size=   messages that begin with their number, from 0, then nothing; says "stalled" while the
+//                         client takes nothing
+//   /big                  as many messages of 16 KiB as the client takes
+import { createInterface } from "node:readline";
+import process from "node:process";
+import { WebSocketServer } from "ws";
+
+const say = (line) => process.stdout.write(`${line}\n`);
+const FULL = 256 * 1024;
+let dropped = false;
+
+/** Sends what is due `rate` times a second, and nothing while the socket is full. */
+function pace(socket, rate, count, make, name) {
+  const begun = performance.now();
+  let sent = 0, skipped = 0, fullSince = 0, stalled = false;
+  const timer = setInterval(() => {
+    const due = Math.min(count, Math.floor((performance.now() - begun) / 1000 * rate) - skipped);
+    while (sent < due && socket.bufferedAmount < FULL) socket.send(make(sent++));
+    if (socket.bufferedAmount < FULL) {
+      if (stalled) say(`flowing ${name}`);
+      stalled = false;
+      fullSince = 0;
+    } else {
+      fullSince ||= performance.now();
+      skipped += Math.max(0, due - sent);
+      if (!stalled && performance.now() - fullSince > 200) {
+        stalled = true;
+        say(`stalled ${name} ${sent}`);
+      }
+    }
+  }, 5);
+  socket.on("close", (code) => {
+    clearInterval(timer);
+    say(`closed ${name} ${code} ${sent}`);
+  });
+}
+
+function gemini(socket, number) {
+  socket.once("message", (data) => {
+    const { type, subscriptions } = JSON.parse(data);
+    if (type !== "subscribe") return socket.close(4400, "not a subscription");
+    say(`subscribed ${subscriptions[0].symbols}`);
+    pace(socket, number("rate", 5), Infinity, (sequence) => {
+      if (sequence === number("drop", -1) && !dropped) {
+        dropped = true;
+        setImmediate(() => socket.terminate());
+      }
+      const changes = [["buy", (60000 + Math.random()).toFixed(2), Math.random().toFixed(8)]];
+      return JSON.stringify({ type: "l2_updates", symbol: "BTCUSD", changes, socket_sequence: sequence });
+    }, "gemini");
+  });
+}
+
+function dex(socket, number) {
+  let answered = true;
+  const asking = setInterval(() => {
+    if (!answered) socket.close(4000, "no pong");
+    answered = false;
+    socket.send("ping");
+  }, 500);
+  socket.on("message", (data) => answered ||= String(data) === "pong");
+  socket.on("close", () => clearInterval(asking));
+  const pair = () => ({ chainId: "solana", pairAddress: crypto.randomUUID(), priceUsd: Math.random().toFixed(10) });
+  pace(socket, number("rate", 2000), Infinity, (sequence) => {
+    return JSON.stringify({ type: "pairs", sequence, pairs: [pair(), pair(), pair()] });
+  }, "dex");
+}
+
+const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
+server.on("listening", () => say(`port ${server.address().port}`));
+server.on("connection", (socket, request) => {
+  const { pathname, searchParams } = new URL(request.url, "http://localhost");
+  const number = (name, otherwise) => Number(searchParams.get(name) ?? otherwise);
+  socket.on("error", () => {});
+  if (pathname === "/gemini") return gemini(socket, number);
+  if (pathname === "/dex") return dex(socket, number);
+  if (pathname === "/numbers") {
+    const rest = "x".repeat(number("size", 0));
+    return pace(socket, number("rate", 1000), number("count", Infinity), (n) => `${n} ${rest}`, "numbers");
+  }
+  if (pathname === "/big") return pace(socket, 20_000, Infinity, () => Buffer.alloc(16 * 1024), "big");
+  socket.close(4404, "no such path");
+});
+createInterface({ input: process.stdin }).once("close", () => process.exit(0));
