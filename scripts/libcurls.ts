@@ -4,6 +4,7 @@
  *
  *   --only <names>     these alone, comma-separated: system, or a name of tests/support/libcurls.ts
  *   --except <names>   all but these
+ *   --split            each on one of the two runtimes, turn about
  *   --filter <text>    the tests whose names contain the text
  */
 import process from "node:process";
@@ -14,8 +15,8 @@ import { findTool, run } from "./tools.ts";
 
 const RUNTIMES = ["deno", "bun"] as const;
 const TIMEOUT = 15 * 60_000;
-/** These know nothing of libcurl, and are the same with each. */
-const WITHOUT = "protocol,fuzz,docs";
+/** The folders of tests/ that go through libcurl; what is in the others is the same with each. */
+const WITHIN = "curl,web";
 
 interface Row {
   name: string;
@@ -40,7 +41,7 @@ function describe({ passed, failed, skipped }: Counts): string {
 async function suite(runtime: string, path: string, filter: string[]): Promise<{ counts: Counts; output: string }> {
   // Empty is as good as unset.
   const env = { CURLWS_LIBCURL: path };
-  const args = ["run", "-A", "scripts/test.ts", "--only", runtime, "--without", WITHOUT, ...filter];
+  const args = ["run", "-A", "scripts/test.ts", "--only", runtime, "--within", WITHIN, ...filter];
   const { ok, output } = await run(findTool("deno")!, args, TIMEOUT, env);
   const tally = /^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(output.trimEnd().split("\n").at(-1) ?? "");
   const [passed, failed, skipped] = [1, 2, 3].map((group) => Number(tally?.[group] ?? 0)) as [number, number, number];
@@ -69,7 +70,12 @@ function table(rows: Row[]): string {
 async function main(): Promise<number> {
   const { values } = parseArgs({
     args: process.argv.slice(2),
-    options: { only: { type: "string" }, except: { type: "string" }, filter: { type: "string" } },
+    options: {
+      only: { type: "string" },
+      except: { type: "string" },
+      split: { type: "boolean", default: false },
+      filter: { type: "string" },
+    },
   });
   const only = list("only", values.only), except = list("except", values.except);
   const filter = values.filter === undefined ? [] : ["--filter", values.filter];
@@ -78,7 +84,7 @@ async function main(): Promise<number> {
   );
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const rows: Row[] = [];
-  for (const name of names) {
+  for (const [index, name] of names.entries()) {
     const path = name === "system" ? "" : libcurlNamed(name);
     if (path === null) {
       const reason = whyNoLibcurl(name as LibcurlName)!;
@@ -88,7 +94,11 @@ async function main(): Promise<number> {
       continue;
     }
     const cells: string[] = [];
-    for (const runtime of RUNTIMES) {
+    for (const [turn, runtime] of RUNTIMES.entries()) {
+      if (values.split && turn !== index % 2) {
+        cells.push("-");
+        continue;
+      }
       const started = performance.now();
       const { counts, output } = await suite(runtime, path, filter);
       const seconds = ((performance.now() - started) / 1000).toFixed(0);

@@ -4,7 +4,7 @@
  *
  *   --only deno|bun    the tests on that runtime alone
  *   --filter <text>    the tests whose names contain the text, without the other checks
- *   --without <names>  no tests of these folders of tests/, comma-separated
+ *   --within <names>   the tests of these folders of tests/ alone, comma-separated
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,12 +41,15 @@ const CHECKS: Check[] = [
 ];
 
 /** The test files that both runtimes run, relative to the root; the conformance tests have their own command. */
-function testFiles(without: string[]): string[] {
+function testFiles(within: string[] | undefined): string[] {
   const tests = join(ROOT, "tests");
   if (!existsSync(tests)) return [];
   return readdirSync(tests, { recursive: true, encoding: "utf8" })
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith("_test.ts") && !["conformance", ...without].includes(path.split("/")[0]!))
+    .filter((path) => {
+      const folder = path.split("/")[0]!;
+      return path.endsWith("_test.ts") && folder !== "conformance" && (within?.includes(folder) ?? true);
+    })
     .sort()
     .map((path) => `./tests/${path}`);
 }
@@ -131,9 +134,9 @@ async function runSuite(suite: Suite, files: string[]): Promise<Counts> {
 async function main(): Promise<number> {
   const { values } = parseArgs({
     args: process.argv.slice(2),
-    options: { only: { type: "string" }, filter: { type: "string" }, without: { type: "string" } },
+    options: { only: { type: "string" }, filter: { type: "string" }, within: { type: "string" } },
   });
-  const { only, filter, without } = values;
+  const { only, filter, within } = values;
   if (only !== undefined && only !== "deno" && only !== "bun") throw new Error("--only takes deno or bun");
 
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
@@ -146,7 +149,7 @@ async function main(): Promise<number> {
   if (only === undefined && filter === undefined) {
     for (const check of CHECKS) add(await runCheck(check));
   }
-  const files = testFiles(without === undefined ? [] : without.split(","));
+  const files = testFiles(within?.split(","));
   const reports = mkdtempSync(join(tmpdir(), "curlws-test-"));
   try {
     for (const suite of suites(files, reports, filter)) {

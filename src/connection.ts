@@ -2,11 +2,12 @@
 import type { CompleteOptions } from "./options.ts";
 import type { ConnectionInfo } from "./curl/connection_info.ts";
 import { READABLE, WRITABLE } from "./curl/constants.ts";
-import { allocate, runtime, type Timer } from "./curl/ffi.ts";
+import { allocate, runtime } from "./curl/ffi.ts";
 import { type Curl, loadCurl } from "./curl/library.ts";
 import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import { CurlWebSocketError } from "./errors.ts";
+import { Deadline } from "./deadline.ts";
 import { Health } from "./health.ts";
 import * as P from "./protocol/constants.ts";
 import { MessageInflater } from "./protocol/deflate.ts";
@@ -72,7 +73,7 @@ export class Connection implements Source {
   #drained = false;
   /** What ended the reading, behind bytes that are still to be told. */
   #broken: CurlWebSocketError | null = null;
-  #timer: Timer | null = null;
+  readonly #deadline: Deadline = new Deadline();
   #refed = true;
   #paused = false;
   /** The event loop is to have its turn before the next message. */
@@ -245,7 +246,7 @@ export class Connection implements Source {
     this.#refed = refed;
     this.#opening?.setRef(refed);
     this.#reactor.setRef(this, refed);
-    this.#timer?.[refed ? "ref" : "unref"]();
+    this.#deadline.setRef(refed);
   }
 
   onReactorError(error: CurlWebSocketError): void {
@@ -442,22 +443,14 @@ export class Connection implements Source {
   }
 
   #limit(milliseconds: number, onTime: () => void): void {
-    this.#clearTimer();
-    if (milliseconds === 0 || this.#closed) return;
-    this.#timer = runtime().setTimer(onTime, milliseconds);
-    if (!this.#refed) this.#timer.unref();
-  }
-
-  #clearTimer(): void {
-    this.#timer?.clear();
-    this.#timer = null;
+    if (!this.#closed) this.#deadline.limit(milliseconds, onTime);
   }
 
   /** The one way out: frees everything, and tells the handler in a task of its own. */
   #finish(code: number, reason: string, wasClean: boolean, error: CurlWebSocketError | null): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#clearTimer();
+    this.#deadline.clear();
     this.#health.stop();
     this.#stopListening();
     this.#held = null;

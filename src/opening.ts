@@ -4,12 +4,13 @@ import type { CompleteOptions } from "./options.ts";
 import { type ConnectionInfo, withHandshake } from "./curl/connection_info.ts";
 import { Connector } from "./curl/connector.ts";
 import { READABLE, WRITABLE } from "./curl/constants.ts";
-import { allocate, runtime, type Timer } from "./curl/ffi.ts";
+import { allocate, runtime } from "./curl/ffi.ts";
 import { resolveBrowser } from "./curl/impersonate.ts";
 import type { Curl } from "./curl/library.ts";
 import type { Reactor, Source } from "./curl/reactor.ts";
 import { END, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import { CurlWebSocketError } from "./errors.ts";
+import { Deadline } from "./deadline.ts";
 import { paced } from "./pacer.ts";
 import { type Browser, pageOrigin } from "./protocol/browsers.ts";
 import { type Challenge, digestChallenge, digestCredentials, isStale } from "./protocol/digest.ts";
@@ -72,7 +73,7 @@ export class Opening implements Source {
   #response: ResponseReader | null = null;
   /** What of the request is still to be sent. */
   #out: SendQueue = new SendQueue();
-  #timer: Timer | null = null;
+  readonly #deadline: Deadline = new Deadline();
   #refed = true;
   #closed = false;
 
@@ -121,14 +122,14 @@ export class Opening implements Source {
     this.#refed = refed;
     this.#connector?.setRef(refed);
     this.#reactor.setRef(this, refed);
-    this.#timer?.[refed ? "ref" : "unref"]();
+    this.#deadline.setRef(refed);
   }
 
   /** Gives up, at any time; the handler hears nothing more. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#clearTimer();
+    this.#deadline.clear();
     this.#release()?.close();
   }
 
@@ -266,7 +267,7 @@ export class Opening implements Source {
     const info = withHandshake(this.#info!, performance.now() - this.#connectedAt);
     this.#stored(agreement.headers, () => {
       this.#closed = true;
-      this.#clearTimer();
+      this.#deadline.clear();
       const transport = this.#release() as Transport;
       this.#handler.onOpened(transport, agreement, rest, info);
     });
@@ -363,15 +364,7 @@ export class Opening implements Source {
   }
 
   #limit(milliseconds: number, onTime: () => CurlWebSocketError): void {
-    this.#clearTimer();
-    if (milliseconds === 0) return;
-    this.#timer = runtime().setTimer(() => this.#fail(onTime()), milliseconds);
-    if (!this.#refed) this.#timer.unref();
-  }
-
-  #clearTimer(): void {
-    this.#timer?.clear();
-    this.#timer = null;
+    this.#deadline.limit(milliseconds, () => this.#fail(onTime()));
   }
 }
 

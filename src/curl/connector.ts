@@ -4,9 +4,10 @@ import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { type ConnectionInfo, readConnection } from "./connection_info.ts";
 import * as C from "./constants.ts";
 import { OptionSetter } from "./easy_options.ts";
+import { ErrorBuffer } from "./error_buffer.ts";
 import { explainFailure } from "./explain.ts";
 import { clientCertificate } from "./explain_tls.ts";
-import { allocate, isNull, type Pointer, runtime, type Timer } from "./ffi.ts";
+import { allocate, isNull, type Pointer, runtime } from "./ffi.ts";
 import { getNumber } from "./get_info.ts";
 import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
@@ -14,6 +15,7 @@ import type { Reactor, Source } from "./reactor.ts";
 import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
 import { TransferLog } from "./transfer_log.ts";
 import { Transport } from "./transport.ts";
+import { Deadline } from "../deadline.ts";
 import { paced } from "../pacer.ts";
 
 export type { ConnectTarget } from "./setup.ts";
@@ -72,13 +74,12 @@ export class Connector implements Source {
   readonly #proxy: CompleteProxy | null;
   readonly #log: TransferLog = new TransferLog();
   /** libcurl reads or writes these for as long as the handle lives. */
-  readonly #errorBuffer: Uint8Array = allocate(C.CURL_ERROR_SIZE);
+  readonly #errors: ErrorBuffer = new ErrorBuffer();
   readonly #running: Uint8Array = allocate(4);
   readonly #fds: Set<number> = new Set();
-  #timer: Timer | null = null;
+  readonly #timer: Deadline = new Deadline();
   /** How often libcurl has set its timer: only the last one counts. */
   #timerSets = 0;
-  #refed = true;
   #done = false;
 
   constructor(curl: Curl, reactor: Reactor, target: ConnectTarget, handler: ConnectHandler) {
@@ -106,7 +107,7 @@ export class Connector implements Source {
 
   #setOptions(): void {
     const easy = this.#easy, curl = this.#curl, set = this.#set;
-    curl.setBuffer(easy, C.CURLOPT_ERRORBUFFER, this.#errorBuffer);
+    curl.setBuffer(easy, C.CURLOPT_ERRORBUFFER, this.#errors.bytes);
     set.long("CONNECT_ONLY", 1);
     set.long("NOSIGNAL", 1);
     set.long("TCP_NODELAY", 1);
@@ -169,8 +170,7 @@ export class Connector implements Source {
   }
 
   onTimer(milliseconds: number): number {
-    this.#timer?.clear();
-    this.#timer = null;
+    this.#timer.clear();
     const set = ++this.#timerSets;
     if (milliseconds < 0 || this.#done) return 0;
     // Now: the first steps of many attempts at once are not to be one long task.
@@ -180,11 +180,7 @@ export class Connector implements Source {
       });
       return 0;
     }
-    this.#timer = runtime().setTimer(() => {
-      this.#timer = null;
-      this.#act(C.CURL_SOCKET_TIMEOUT, 0);
-    }, Math.min(milliseconds, 0x7fff_ffff));
-    if (!this.#refed) this.#timer.unref();
+    this.#timer.set(milliseconds, () => this.#act(C.CURL_SOCKET_TIMEOUT, 0));
     return 0;
   }
 
@@ -205,9 +201,8 @@ export class Connector implements Source {
   }
 
   setRef(refed: boolean): void {
-    this.#refed = refed;
     this.#reactor.setRef(this, refed);
-    this.#timer?.[refed ? "ref" : "unref"]();
+    this.#timer.setRef(refed);
   }
 
   /** Gives up, at any time; the handler hears nothing more. */
@@ -235,9 +230,14 @@ export class Connector implements Source {
     const unix = this.#target.network.unixSocket !== undefined;
     const info = readConnection(this.#curl, this.#easy, { proxy: this.#proxy, secure, log: this.#log, unix });
     this.#settle();
+    this.#set.closeFiles();
     const free = () => this.#free();
     const certificate = secure ? this.#certificateHelp() : null;
-    const transport = new Transport(this.#curl, this.#easy, connectedFd, this.#errorBuffer, free, certificate);
+    const layered = secure && this.#proxy?.scheme === "https";
+    const transport = new Transport(this.#curl, this.#easy, connectedFd, this.#errors, free, {
+      certificate,
+      layered,
+    });
     this.#handler.onConnected(transport, info);
   }
 
@@ -260,8 +260,7 @@ export class Connector implements Source {
     this.#done = true;
     // What is sent and received is of no use in a log.
     if (this.#hasLog) this.#set.long("VERBOSE", 0);
-    this.#timer?.clear();
-    this.#timer = null;
+    this.#timer.clear();
     for (const fd of this.#fds) this.#reactor.watch(fd, this, 0);
     this.#fds.clear();
     this.#reactor.detach(this);
@@ -281,8 +280,7 @@ export class Connector implements Source {
   }
 
   #describe(curlCode: number): CurlWebSocketError {
-    const end = this.#errorBuffer.indexOf(0);
-    const curlMessage = new TextDecoder().decode(this.#errorBuffer.subarray(0, end)) || this.#curl.message(curlCode);
+    const curlMessage = this.#errors.message(this.#curl, curlCode);
     const number = (info: number) => getNumber(this.#curl, this.#easy, info) ?? 0;
     return explainFailure({
       target: this.#target,

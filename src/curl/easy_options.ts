@@ -1,7 +1,8 @@
 /** libcurl's options by name, and how they are set: with the kind of each checked, and its name in every error. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
-import { allocate, isNull, type Pointer, runtime, toCString } from "./ffi.ts";
+import { allocate, isNull, type Pointer, runtime, type Symbols, toCString } from "./ffi.ts";
+import { type MemoryFile, memoryFile } from "./libc.ts";
 import type { Curl } from "./library.ts";
 import { OPTION_TABLE } from "./option_table.ts";
 
@@ -59,11 +60,39 @@ export function easyOption(key: string): EasyOption | null {
   return kind === undefined ? null : { name: String(number), number, kind };
 }
 
-/** Sets options of one easy handle. Owns the lists it makes, which libcurl does not copy. */
+const NAMES = {
+  // const struct curl_easyoption {const char *name; ...} *curl_easy_option_by_id(CURLoption)
+  curl_easy_option_by_id: { parameters: ["i32"], result: "pointer" },
+} as const;
+
+/** Each library's own list of options, which came with 7.73; null where it has none. */
+const lists = new Map<Curl, Symbols<typeof NAMES> | null>();
+
+/** What a library itself calls an option of a number; null where it does not say. */
+function nameIn(curl: Curl, number: number): string | null {
+  let symbols = lists.get(curl);
+  if (symbols === undefined) {
+    symbols = null;
+    try {
+      symbols = runtime().open(curl.info.path, NAMES);
+    } catch {
+      // It is open already: only this function can be missing.
+    }
+    lists.set(curl, symbols);
+  }
+  const option = symbols?.curl_easy_option_by_id(number) ?? null;
+  return isNull(option) ? null : runtime().cString(runtime().pointerAt(option, 0));
+}
+
+/** Options up to this number stand for the same everywhere; libcurl-impersonate 7.84 has its own by the next. */
+const LAST_COMMON = 317;
+
+/** Sets options of one easy handle. Owns the lists and files it makes, which libcurl does not copy. */
 export class OptionSetter {
   readonly curl: Curl;
   readonly easy: Pointer;
   readonly #lists: Pointer[] = [];
+  readonly #files: MemoryFile[] = [];
 
   constructor(curl: Curl, easy: Pointer) {
     this.curl = curl;
@@ -85,6 +114,20 @@ export class OptionSetter {
     this.#check(name, (number) => this.#setBlob(number, value));
   }
 
+  /** Whether the loaded libcurl takes bytes for an option. */
+  tryBlob(name: string, value: Uint8Array): boolean {
+    return this.#setBlob(numberOf(name), value) === CURLE_OK;
+  }
+
+  /** Bytes as a file, which lives until {@linkcode closeFiles}. Answers false where this system cannot. */
+  file(name: string, value: Uint8Array): boolean {
+    const file = memoryFile(value);
+    if (file === null) return false;
+    this.#files.push(file);
+    this.text(name, file.path);
+    return true;
+  }
+
   /** Lines, which live until {@linkcode free}. */
   list(name: string, values: readonly string[]): void {
     this.#check(name, (number) => this.#setList(number, values));
@@ -92,12 +135,24 @@ export class OptionSetter {
 
   /** As `curlOptions` has it. */
   raw({ name, number, kind }: EasyOption, value: number | string | Uint8Array | readonly string[]): void {
+    this.#refuseOther(name, number);
     let code: number;
     if (kind === "long" || kind === "offset") code = this.curl.setLong(this.easy, number, value as number);
     else if (kind === "string") code = this.#setText(number, value as string);
     else if (kind === "blob") code = this.#setBlob(number, value as Uint8Array);
     else code = this.#setList(number, value as readonly string[]);
     this.refuse(name, code);
+  }
+
+  /** Refuses an option whose number is another one's here: it would do that instead. One given by number is meant so. */
+  #refuseOther(name: string, number: number): void {
+    if (number % 10_000 <= LAST_COMMON || name === String(number)) return;
+    const own = nameIn(this.curl, number);
+    if (own === null || own === name) return;
+    const { version } = this.curl.info;
+    const message = `libcurl ${version} does not know the option CURLOPT_${name}, and has another by its number, ` +
+      `CURLOPT_${own}; a newer libcurl may know it`;
+    throw new CurlWebSocketError("ERR_LIBCURL", message, { curlCode: CURLE_UNKNOWN_OPTION });
   }
 
   /** Whether the loaded libcurl takes an integer for an option: for what is only nice to have. */
@@ -110,8 +165,14 @@ export class OptionSetter {
     return this.#setText(numberOf(name), value) === CURLE_OK;
   }
 
-  /** Frees the lists. To be called when the easy handle is gone. */
+  /** Closes the files. To be called when libcurl has read them: when it has connected, or its handle is gone. */
+  closeFiles(): void {
+    for (const file of this.#files.splice(0)) file.close();
+  }
+
+  /** Frees all. To be called when the easy handle is gone. */
   free(): void {
+    this.closeFiles();
     for (const list of this.#lists.splice(0)) this.curl.curl_slist_free_all(list);
   }
 

@@ -67,6 +67,12 @@ function explainVerification(words: string, { peer, what }: TlsPeer): string {
       option(what, "verify: false")
     }`;
   }
+  // What libcurl says with GnuTLS whatever was wrong.
+  if (/server certificate verification failed\. CAfile/i.test(words)) {
+    return `the certificate of ${peer} is not trusted, or not valid now; give its CA with ${option(what, "ca")} or ${
+      option(what, "extraCa")
+    }, or, for tests only, ${option(what, "verify: false")}`;
+  }
   if (/revoked/i.test(words)) return `the certificate of ${peer} was revoked`;
   return `the certificate of ${peer} is not trusted; give its CA with ${option(what, "ca")} or ${
     option(what, "extraCa")
@@ -83,8 +89,12 @@ function explainIdentity(words: string, { what, options }: TlsPeer): string {
       : `${what}.pfx cannot be used; is it PKCS#12?`;
   }
   if (/does not match/i.test(words)) return `${what}.key does not belong to ${what}.cert`;
+  const { key, passphrase } = options;
+  // GnuTLS's libcurl does not tell which of the two it is.
+  if (key === undefined && /key or certificate file/i.test(words)) {
+    return `${what}.cert cannot be used; is it PEM, and is its private key in it, or in ${what}.key?`;
+  }
   if (/private key|key file|key or certificate/i.test(words)) {
-    const { key, passphrase } = options;
     if (key === undefined) {
       const password = passphrase === undefined ? "" : `, and check ${what}.passphrase`;
       return `the private key of ${what}.cert cannot be read; it must be in the same PEM, or in ${what}.key${password}`;
@@ -133,6 +143,12 @@ function explainAlert(words: string, tls: TlsPeer): string | null {
     return `${peer} ended the TLS handshake; it may not accept the client certificate of ${what}.${
       tls.options.pfx === undefined ? "cert" : "pfx"
     }`;
+  }
+  // GnuTLS's libcurl does not tell whether the peer asked for a certificate.
+  if (none && /broken pipe|reset|terminated/i.test(words)) {
+    return `${peer} ended the TLS handshake; is it a ${
+      what === "tls" ? "wss server" : "https proxy"
+    }, and one that wants a client certificate, ${what}.cert?`;
   }
   if (/unrecognized name/i.test(words)) {
     return `${peer} does not know the name it was asked for; check ${what}.serverName`;

@@ -90,15 +90,74 @@ export function canOpen(path: string): boolean {
   return true;
 }
 
+/** Names of variables as C takes them: the same few are asked for again and again. */
+const variables = new Map<string, Uint8Array>();
+
 /**
- * A variable of the environment as libcurl's own `getenv` sees it: on Deno without permission to read it too. On Bun a
- * program that changes `process.env` changes no C memory, so there that alone is asked.
+ * A variable of the environment as libcurl's own `getenv` sees it: on Deno without permission to read it too, and at a
+ * twentieth of the cost of asking for that permission. What a program sets does not reach C on Bun, nor with Deno on
+ * Windows: there the runtime is asked.
  */
 export function environment(name: string): string | undefined {
-  const value = runtime().env(name);
-  if (value !== undefined || runtime().name !== "deno") return value;
-  const pointer = (files ??= openLibc(FILES)).getenv(toCString(name));
+  const { name: kind, os, env } = runtime();
+  const own = kind !== "deno" || os === "windows" ? env(name) : undefined;
+  if (own !== undefined || kind !== "deno") return own;
+  let text = variables.get(name);
+  if (text === undefined) variables.set(name, text = toCString(name));
+  const pointer = (files ??= openLibc(FILES)).getenv(text);
   return isNull(pointer) ? undefined : runtime().cString(pointer);
+}
+
+const MEMORY_FILES = {
+  // int memfd_create(const char *name, unsigned flags)
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  // ssize_t write(int, const void *, size_t)
+  write: { parameters: ["i32", "buffer", "usize"], result: "i64" },
+  // int close(int)
+  close: { parameters: ["i32"], result: "i32" },
+} as const;
+
+let memoryFiles: Symbols<typeof MEMORY_FILES> | null | undefined;
+
+/** A file that is nowhere but in memory. */
+export interface MemoryFile {
+  /** It can be opened by this path, any number of times, until it is closed. */
+  readonly path: string;
+  close(): void;
+}
+
+/** Bytes as a file, for what takes no bytes; null where the system has no such files: all but Linux. */
+export function memoryFile(bytes: Uint8Array): MemoryFile | null {
+  if (runtime().os !== "linux") return null;
+  if (memoryFiles === undefined) {
+    try {
+      memoryFiles = openLibc(MEMORY_FILES);
+    } catch {
+      // glibc before 2.27.
+      memoryFiles = null;
+    }
+  }
+  if (memoryFiles === null) return null;
+  const { memfd_create, write, close } = memoryFiles;
+  const MFD_CLOEXEC = 1;
+  const fd = memfd_create(toCString("curlws"), MFD_CLOEXEC);
+  if (fd < 0) return null;
+  const path = `/proc/self/fd/${fd}`;
+  const file = allocate(bytes.length);
+  file.set(bytes);
+  for (let at = 0; at < file.length;) {
+    const written = Number(write(fd, file.subarray(at), file.length - at));
+    if (written <= 0) {
+      close(fd);
+      return null;
+    }
+    at += written;
+  }
+  if (!canOpen(path)) {
+    close(fd);
+    return null;
+  }
+  return { path, close: () => void close(fd) };
 }
 
 let memory: Symbols<typeof MEMORY> | undefined;

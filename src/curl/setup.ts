@@ -49,9 +49,20 @@ export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: Comp
   set.text("URL", `${url.protocol}//${host}${url.port && `:${url.port}`}`);
   if (secure) setTls(set, tls, "");
   setProxy(set, proxy);
+  refuseBlockingSocks(set, proxy?.scheme, "the proxy");
   setNetwork(set, network);
   setAddresses(set, target, proxy, host);
-  for (const { option, value } of curlOptions) set.raw(option, value);
+  for (const { option, value } of curlOptions) {
+    if (option.name === "PRE_PROXY") refuseBlockingSocks(set, String(value), "CURLOPT_PRE_PROXY");
+    set.raw(option, value);
+  }
+}
+
+/** Before 7.69 libcurl waited for a SOCKS proxy's answers inside its call, and with it the whole thread. */
+function refuseBlockingSocks(set: OptionSetter, scheme: string | undefined, what: string): void {
+  if (set.curl.versionNumber >= 0x074500 || !scheme?.toLowerCase().startsWith("socks")) return;
+  const message = `${what} is SOCKS, which needs libcurl 7.69, and this is ${set.curl.info.version}`;
+  throw new CurlWebSocketError("ERR_LIBCURL", message);
 }
 
 /** CURLAUTH_*; `any` is all but the variant of Digest that Internet Explorer had. */
@@ -134,8 +145,20 @@ function setAddresses(set: OptionSetter, target: ConnectTarget, proxy: CompleteP
   if (network.resolve.length === 0) return;
   const ports = new Set([port, ...to.map((entry) => Number(/:(\d*)$/.exec(entry)![1])).filter((to) => to > 0)]);
   if (proxy !== null) ports.add(proxy.port);
-  const entries = network.resolve.flatMap(({ host, port, addresses }) =>
-    [...(port === null ? ports : [port])].map((each) => `${host}:${each}:${addresses}`)
-  );
+  const entries = network.resolve.flatMap(({ host, port, addresses }) => {
+    const some = ofVersion(addresses, network.ipVersion);
+    // An older libcurl would take what is left out here.
+    if (some === "" && (host === real || host === "*")) {
+      const message = `resolve has no address of IPv${network.ipVersion} for ${real}, and ipVersion is that`;
+      throw new CurlWebSocketError("ERR_DNS", message);
+    }
+    return some === "" ? [] : [...(port === null ? ports : [port])].map((each) => `${host}:${each}:${some}`);
+  });
   set.list("RESOLVE", entries);
+}
+
+/** Those of a list of addresses that are of a version of IP. */
+function ofVersion(addresses: string, version: 4 | 6 | undefined): string {
+  if (version === undefined) return addresses;
+  return addresses.split(",").filter((address) => address.startsWith("[") === (version === 6)).join(",");
 }

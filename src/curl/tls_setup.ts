@@ -33,9 +33,18 @@ interface Side {
   readonly what: "tls" | "proxy.tls";
 }
 
+const isGnuTls = (set: OptionSetter) => set.curl.info.tls?.includes("GnuTLS") ?? false;
+
+/** libcurl takes these options for GnuTLS too, and forgets them. */
+function lacking(set: OptionSetter, need: string): CurlWebSocketError {
+  const { version, tls } = set.curl.info;
+  return new CurlWebSocketError("ERR_LIBCURL", `${need}, and this is ${version} with ${tls}`);
+}
+
 /** Sets all of them. */
 export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"): void {
-  const side: Side = { prefix, what: prefix === "" ? "tls" : "proxy.tls" };
+  const what = prefix === "" ? "tls" : "proxy.tls";
+  const side: Side = { prefix, what };
   if (tls.verify === false) {
     set.long(`${prefix}SSL_VERIFYPEER`, 0);
     set.long(`${prefix}SSL_VERIFYHOST`, 0);
@@ -45,7 +54,12 @@ export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"
   if (tls.minVersion !== undefined || tls.maxVersion !== undefined) {
     set.long(`${prefix}SSLVERSION`, versionBits(tls.minVersion, tls.maxVersion));
   }
-  if (tls.ciphers !== undefined) set.text(`${prefix}SSL_CIPHER_LIST`, tls.ciphers);
+  if (tls.ciphers !== undefined) {
+    if (isGnuTls(set) && set.curl.versionNumber < 0x080e00) {
+      throw lacking(set, `${what}.ciphers: with GnuTLS it needs libcurl 8.14`);
+    }
+    set.text(`${prefix}SSL_CIPHER_LIST`, tls.ciphers);
+  }
   if (tls.cipherSuites !== undefined) set.text(`${prefix}TLS13_CIPHERS`, tls.cipherSuites);
   if (tls.pinnedPublicKey !== undefined) {
     const pins = tls.pinnedPublicKey;
@@ -104,7 +118,7 @@ function setExtraTrust(set: OptionSetter, { ca }: TlsOptions, extraCa: Pem, { pr
   joined.set(base);
   joined[base.length] = 10;
   joined.set(extra, base.length + 1);
-  setBlob(set, `${prefix}CAINFO_BLOB`, joined, `it takes certificates from one file alone: ${what}.ca with its path`);
+  setBytes(set, `${prefix}CAINFO`, joined, `it takes certificates from one file alone: ${what}.ca with its path`);
 }
 
 function pemBytes(pem: Pem, name: string): Uint8Array {
@@ -119,20 +133,34 @@ function setIdentity(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side)
   const { cert, key, pfx, passphrase } = tls;
   const certificate = pfx ?? cert;
   if (certificate === undefined) return;
+  if (pfx !== undefined && isGnuTls(set)) {
+    throw lacking(set, `${what}.pfx: with GnuTLS libcurl reads no PKCS#12; give ${what}.cert and ${what}.key`);
+  }
   set.text(`${prefix}SSLCERTTYPE`, pfx !== undefined ? "P12" : "PEM");
   setPem(set, certificate, `${prefix}SSLCERT`, pfx !== undefined ? `${what}.pfx` : `${what}.cert`);
   if (key !== undefined) setPem(set, key, `${prefix}SSLKEY`, `${what}.key`);
   // Even an empty one: without any, OpenSSL asks for it at the terminal, and the program waits. GnuTLS does not, and
   // takes a key for an encrypted one where there is any.
-  if (passphrase !== undefined || !set.curl.info.tls?.includes("GnuTLS")) {
+  if (passphrase !== undefined || !isGnuTls(set)) {
     set.text(`${prefix}KEYPASSWD`, passphrase ?? "");
   }
 }
 
-/** libcurl takes bytes from 7.71 on, CAs from 7.77 on, and not with every TLS library. */
-function setBlob(set: OptionSetter, option: string, bytes: Uint8Array, help: string): void {
+/** The TLS libraries with which libcurl takes a client's certificate as bytes. With GnuTLS it takes them, and forgets them. */
+const TAKE_BYTES = /^(OpenSSL|LibreSSL|BoringSSL|AWS-LC|quictls|Schannel|SecureTransport|mbedTLS)/;
+
+/**
+ * Bytes for an option that takes the path of a file. libcurl takes bytes from 7.71 on, CAs from 7.77 on, and not with
+ * every TLS library; else they go by a file in memory, where the system has such.
+ */
+function setBytes(set: OptionSetter, option: string, bytes: Uint8Array, help: string): void {
+  const isIdentity = !option.endsWith("CAINFO");
+  const taken = !isIdentity || TAKE_BYTES.test((set.curl.info.tls ?? "").replaceAll(/\(.*?\) ?/g, ""));
+  if (taken && set.tryBlob(`${option}_BLOB`, bytes)) return;
+  if (set.file(option, bytes)) return;
   try {
-    set.blob(option, bytes);
+    if (taken) set.blob(`${option}_BLOB`, bytes);
+    else set.refuse(`${option}_BLOB`, C.CURLE_NOT_BUILT_IN);
   } catch (error) {
     if (!(error instanceof CurlWebSocketError)) throw error;
     const { curlCode, curlMessage } = error;
@@ -144,7 +172,7 @@ function setBlob(set: OptionSetter, option: string, bytes: Uint8Array, help: str
 function setPem(set: OptionSetter, pem: Pem, option: string, name: string): void {
   if (!isPath(pem)) {
     const bytes = typeof pem === "string" ? encoder.encode(pem) : pem;
-    return setBlob(set, `${option}_BLOB`, bytes, `give ${name} as the path of a file`);
+    return setBytes(set, option, bytes, `give ${name} as the path of a file`);
   }
   if (!canOpen(pem)) throw failure(`${name}: the file ${pem} cannot be read`);
   set.text(option, pem);

@@ -1,6 +1,7 @@
 /** A connection that stands: raw bytes in and out, decrypted by libcurl. */
 import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
+import type { ErrorBuffer } from "./error_buffer.ts";
 import { isLateAlert } from "./explain_tls.ts";
 import { allocate, type Pointer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
@@ -13,12 +14,27 @@ export const END = 0;
 /** libcurl reads at most `CURLOPT_BUFFERSIZE` at once: 512 KiB halves the CPU of a flood against the default's 16 KiB. */
 export const READ_SIZE: number = 512 * 1024;
 
+/**
+ * Of TLS within TLS, GnuTLS says that there is nothing when it has read a session ticket, though the outer TLS may hold
+ * what came behind it, and then no poll tells of that. So many tickets a server sends, and more.
+ */
+const TICKETS = 4;
+
+/** What is to be known of a connection beside its handle. */
+export interface TransportInit {
+  /** What to say where a client certificate turns out to be wanted, and whether it was asked for and not given. */
+  certificate?: { help: string; missing: boolean } | null;
+  /** Whether it is TLS within an https proxy's TLS. */
+  layered?: boolean;
+}
+
 export class Transport {
   readonly fd: number;
   readonly #curl: Curl;
   readonly #easy: Pointer;
-  readonly #errorBuffer: Uint8Array;
+  readonly #errors: ErrorBuffer;
   readonly #free: () => void;
+  readonly #retries: number;
   /** What to say where the server turns out not to take this client's certificate, or the lack of one; null without TLS. */
   readonly #certificateHelp: string | null;
   /** The same where the server asked for a certificate and got none: that may be why it ends the connection. */
@@ -31,15 +47,16 @@ export class Transport {
     curl: Curl,
     easy: Pointer,
     fd: number,
-    errorBuffer: Uint8Array,
+    errors: ErrorBuffer,
     free: () => void,
-    certificate: { help: string; missing: boolean } | null = null,
+    { certificate = null, layered = false }: TransportInit = {},
   ) {
     this.#curl = curl;
     this.#easy = easy;
     this.fd = fd;
-    this.#errorBuffer = errorBuffer;
+    this.#errors = errors;
     this.#free = free;
+    this.#retries = layered && curl.info.tls?.includes("GnuTLS") ? TICKETS : 0;
     this.#certificateHelp = certificate?.help ?? null;
     this.hint = certificate?.missing ? certificate.help : null;
     curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
@@ -48,7 +65,10 @@ export class Transport {
   /** Reads into `buffer`; answers how many bytes, {@linkcode WOULD_BLOCK} or {@linkcode END}. */
   recv(buffer: Uint8Array): number {
     if (!this.#open) return END;
-    const code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
+    let code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
+    for (let i = 0; code === C.CURLE_AGAIN && i < this.#retries; i++) {
+      code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
+    }
     if (code === C.CURLE_OK) return this.#count[0]!;
     if (code === C.CURLE_AGAIN) return WOULD_BLOCK;
     if (code === C.CURLE_GOT_NOTHING) return END;
@@ -75,8 +95,7 @@ export class Transport {
   }
 
   #error(what: string, curlCode: number): CurlWebSocketError {
-    const end = this.#errorBuffer.indexOf(0);
-    const curlMessage = new TextDecoder().decode(this.#errorBuffer.subarray(0, end)) || this.#curl.message(curlCode);
+    const curlMessage = this.#errors.message(this.#curl, curlCode);
     // In TLS 1.3 the client is done before the server has looked at its certificate.
     if (this.#certificateHelp !== null && isLateAlert(curlMessage)) {
       const message = `${this.#certificateHelp}: ${curlMessage} (curl ${curlCode})`;

@@ -51,10 +51,11 @@ for (const [option, expected] of offers) {
   test(`perMessageDeflate: ${JSON.stringify(option)} offers ${expected ?? "nothing"}`, async () => {
     await using server = await RawServer.start();
     const socket = new CurlWebSocket(server.url(), option === undefined ? {} : { perMessageDeflate: option });
+    const open = opened(socket);
     const peer = await server.connection();
     const request = await peer.accept();
     assertEquals(/^Sec-WebSocket-Extensions: (.*)\r$/m.exec(request)?.[1], expected);
-    await opened(socket);
+    await open;
     assertEquals(socket.extensions, "");
     socket.terminate();
   });

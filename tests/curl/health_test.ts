@@ -113,6 +113,31 @@ test("idleTimeout: with pingInterval a quiet server that answers is not idle", a
   await lives(pair.socket, answer(pair.peer, 12));
 });
 
+test("over TLS: pings are answered and a peer that falls silent is found dead, by either option", async () => {
+  await using pair = await Pair.open({ pingInterval: 60, idleTimeout: 5_000 }, { tls: true });
+  const failure = failed(pair.socket);
+  await lives(pair.socket, answer(pair.peer, 4));
+  assert(pair.socket.roundTripTime! > 0);
+  const { error, close } = await failure;
+  assertEquals([error.code, close.code], ["ERR_PING_TIMEOUT", 1006]);
+
+  await using idle = await Pair.open({ idleTimeout: 200 }, { tls: true });
+  const end = failed(idle.socket);
+  const flow = (async () => {
+    for (let i = 0; i < 8; i++) {
+      await delay(60);
+      // Half a frame, in a TLS record of its own.
+      await idle.peer.send(i % 2 === 0 ? Uint8Array.of(0x81) : Uint8Array.of(0));
+    }
+  })();
+  await lives(idle.socket, flow);
+  const silent = performance.now();
+  const result = await end;
+  const took = performance.now() - silent;
+  assertEquals([result.error.code, result.close.code, result.close.wasClean], ["ERR_IDLE_TIMEOUT", 1006, false]);
+  assert(took > 150 && took < 2000, `ended after ${took} ms`);
+});
+
 test("a paused socket is not found dead, and is watched again after resume()", async () => {
   for (const options of [{ pingInterval: 80 }, { idleTimeout: 80 }]) {
     await using pair = await Pair.open(options);

@@ -1,13 +1,16 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { createServer as createHttpsServer } from "node:https";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { CurlWebSocket, type CurlWebSocketError, type CurlWebSocketInit, libcurl } from "../../mod.ts";
+import { allocate } from "../../src/curl/ffi.ts";
+import { openLibc } from "../../src/curl/libc.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
+import { isAtLeast, libcurlNamed } from "../support/libcurls.ts";
 import { acceptFor, closedPort, RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
@@ -186,7 +189,8 @@ test("ipVersion takes addresses of one version alone", async () => {
   await using socket = await connected(url, { resolve, ipVersion: 4 });
   assertEquals(socket.connection?.remoteAddress, "127.0.0.1");
   const error = await refused(url, { resolve: { "both.invalid": "127.0.0.1" }, ipVersion: 6 });
-  assert(["ERR_DNS", "ERR_CONNECT_REFUSED"].includes(error.code), error.code);
+  assertEquals(error.code, "ERR_DNS");
+  assert(error.message.includes("resolve has no address of IPv6 for both.invalid"), error.message);
 });
 
 test("happy eyeballs: a dead IPv6 address does not hold IPv4 up", async () => {
@@ -275,6 +279,57 @@ test("keepAlive.count, from libcurl 8.9", async () => {
   assertEquals(error.code, "ERR_LIBCURL");
   assert(error.message.includes("refuses the option CURLOPT_TCP_KEEPCNT"), error.message);
 });
+
+/** What the kernel holds of a connection of this process: getsockopt on its descriptor, found by its inode. */
+function tcpOption(socket: CurlWebSocket, option: number): number {
+  const { localPort, remotePort } = socket.connection!;
+  const end = (port: number) => `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const ends = `${end(localPort)} ${end(remotePort)}`;
+  const line = readFileSync("/proc/net/tcp", "utf8").split("\n").find((line) => line.includes(ends));
+  const inode = line!.trim().split(/\s+/)[9];
+  const fd = readdirSync("/proc/self/fd").find((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === `socket:[${inode}]`;
+    } catch {
+      return false; // the one that read the folder
+    }
+  });
+  const { getsockopt } = openLibc({
+    // int getsockopt(int, int level, int name, void *value, socklen_t *length)
+    getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
+  });
+  const IPPROTO_TCP = 6;
+  const value = new Int32Array(allocate(4).buffer), length = new Int32Array(allocate(4).buffer).fill(4);
+  assertEquals(getsockopt(Number(fd), IPPROTO_TCP, option, bytesOf(value), bytesOf(length)), 0);
+  return value[0]!;
+}
+
+const bytesOf = ({ buffer }: Int32Array<ArrayBuffer>) => new Uint8Array(buffer);
+const TCP_KEEPIDLE = 4, TCP_KEEPINTVL = 5, TCP_KEEPCNT = 6;
+
+test("keepAlive: idle, interval and count reach the kernel, count from libcurl 8.9", async () => {
+  await using server = await WsServer.start();
+  const keepAlive = { idle: 20_500, interval: 5_000, count: 4 };
+  const settings = (socket: CurlWebSocket) =>
+    [TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT].map((option) => tcpOption(socket, option));
+  await using most = await connected(server.url("/echo"), { keepAlive: { idle: 20_500, interval: 5_000 } });
+  assertEquals(settings(most).slice(0, 2), [21, 5]);
+  const newest = libcurlNamed("8.23");
+  if (isAtLeast("8.9")) {
+    await using socket = await connected(server.url("/echo"), { keepAlive });
+    assertEquals(settings(socket), [21, 5, 4]);
+    return;
+  }
+  const error = await refused(server.url("/echo"), { keepAlive });
+  assertEquals(error.code, "ERR_LIBCURL");
+  assert(
+    error.message.startsWith(`libcurl ${libcurl().version} refuses the option CURLOPT_TCP_KEEPCNT`),
+    error.message,
+  );
+  if (newest === null) return;
+  await using socket = await connected(server.url("/echo"), { keepAlive, library: newest });
+  assertEquals(settings(socket), [21, 5, 4]);
+}, { skip: existsSync("/proc/net/tcp") ? undefined : "there is no /proc/net/tcp" });
 
 test("a network option of a wrong kind is refused by the constructor", () => {
   const bad: [object, typeof Error, string][] = [

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { CurlWebSocket } from "../../mod.ts";
 import { bypassesProxy } from "../../src/options/no_proxy.ts";
 import { failed, opened } from "../support/events.ts";
+import { whyNoSocks } from "../support/libcurls.ts";
 import { ProxyServer } from "../support/proxy_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
@@ -62,11 +63,12 @@ test("noProxy matches as curl's own test cases say", () => {
 test("what goes past the proxy really does, and libcurl is not asked again", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start();
+  const scheme = whyNoSocks() === undefined ? "socks5h" : "http";
   for (const [host, noProxy, bypasses] of CASES) {
     if (host.startsWith("[") || host.endsWith(".") || host === "anything") continue;
     const before = proxy.connections;
     const socket = new CurlWebSocket(`ws://${host}:${server.port}/echo`, {
-      proxy: { url: `socks5h://127.0.0.1:${proxy.port}`, noProxy },
+      proxy: { url: `${scheme}://127.0.0.1:${proxy.port}`, noProxy },
       resolve: { [host.toLowerCase()]: "127.0.0.1" },
       connectTo: bypasses ? `::127.0.0.1:${server.port}` : [],
     });

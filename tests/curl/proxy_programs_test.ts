@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import process from "node:process";
 import { CurlWebSocket, type CurlWebSocketInit, libcurl } from "../../mod.ts";
 import { failed, message, opened } from "../support/events.ts";
+import { whyNoSocks } from "../support/libcurls.ts";
 import { findProgram, Program } from "../support/programs.ts";
 import { closedPort } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
@@ -62,7 +63,7 @@ test("tinyproxy: Basic authentication, and its rules", async () => {
 }, { skip: noTinyproxy });
 
 const microsocks = findProgram("microsocks");
-const noMicrosocks = microsocks === undefined ? "microsocks is not installed" : undefined;
+const noMicrosocks = microsocks === undefined ? "microsocks is not installed" : whyNoSocks();
 
 test("microsocks: SOCKS5 with and without a password", async () => {
   await using free = await Program.start(microsocks!, { args: (port) => ["-i", "127.0.0.1", "-p", `${port}`] });
@@ -100,7 +101,7 @@ socks pass { from: 127.0.0.0/8 to: 127.0.0.0/8 command: connect }
   for (const scheme of ["socks4", "socks5"]) {
     assertEquals(await refusal(`${scheme}://127.0.0.1:${proxy.port}`), "ERR_PROXY");
   }
-}, { skip: danted === undefined ? "dante-server is not installed" : undefined });
+}, { skip: danted === undefined ? "dante-server is not installed" : whyNoSocks() });
 
 const squid = findProgram("squid");
 const digestHelper = findProgram("digest_file_auth") ?? findProgram("../lib/squid/digest_file_auth");

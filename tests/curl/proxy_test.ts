@@ -6,10 +6,16 @@ import process from "node:process";
 import { CurlWebSocket, type CurlWebSocketError, type CurlWebSocketInit, libcurl } from "../../mod.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
+import { libcurlNamed, whyNoLibcurl, whyNoSocks } from "../support/libcurls.ts";
 import { ProxyServer, type ProxyServerOptions } from "../support/proxy_server.ts";
 import { closedPort } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
+
+/** Those of some schemes that the libcurl in use takes. */
+const taken = <Scheme extends string>(schemes: readonly Scheme[]) =>
+  schemes.filter((scheme) => !scheme.startsWith("socks") || whyNoSocks() === undefined);
+const noSocks = whyNoSocks();
 
 const SECRET = "s3cret:/@?%";
 
@@ -55,7 +61,7 @@ for (const tls of [false, true]) {
       assertEquals(socket.connection?.proxy, `${scheme}://127.0.0.1:${proxy.port}`);
       assertEquals(socket.connection?.remotePort, proxy.port);
       assertEquals(socket.connection?.tls?.alpn, tls ? "http/1.1" : undefined);
-    });
+    }, { skip: scheme.startsWith("socks") ? noSocks : undefined });
   }
 }
 
@@ -87,7 +93,21 @@ test("a SOCKS proxy at a Unix socket", async () => {
   assertEquals(proxy.requests[0]?.port, server.port);
   assertEquals(socket.connection?.proxy, `socks5h://localhost${join(folder, "socks")}`);
   rmSync(folder, { recursive: true });
-}, { skip: process.platform === "win32" ? "Node's own are pipes there" : undefined });
+}, { skip: process.platform === "win32" ? "Node's own are pipes there" : noSocks });
+
+test("SOCKS with libcurl 7.68, which would stop the thread, is refused", async () => {
+  const library = libcurlNamed("7.68")!;
+  for (
+    const options of [
+      { proxy: "socks5h://127.0.0.1:9" },
+      { proxy: "http://127.0.0.1:9", curlOptions: { PRE_PROXY: "socks5h://127.0.0.1:9" } },
+    ]
+  ) {
+    const error = await refused("ws://127.0.0.1:9/", { library, ...options });
+    assertEquals(error.code, "ERR_LIBCURL");
+    assert(error.message.includes("is SOCKS, which needs libcurl 7.69, and this is 7.68.0"), error.message);
+  }
+}, { skip: whyNoLibcurl("7.68") });
 
 test("username and password go to SOCKS5, the username to SOCKS4", async () => {
   await using server = await WsServer.start();
@@ -98,12 +118,12 @@ test("username and password go to SOCKS5, the username to SOCKS4", async () => {
     });
     assertEquals(proxy.requests.at(-1)?.username, "me");
   }
-});
+}, { skip: noSocks });
 
 test("credentials that a proxy wants or refuses are ERR_PROXY_AUTH", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start({ username: "me", password: "right" });
-  for (const scheme of ["http", "socks5h", "socks4"]) {
+  for (const scheme of taken(["http", "socks5h", "socks4"])) {
     const at = `${scheme}://127.0.0.1:${proxy.port}`;
     const none = await refused(server.url("/echo"), { proxy: at });
     assertEquals([scheme, none.code], [scheme, "ERR_PROXY_AUTH"]);
@@ -184,18 +204,18 @@ for (
     });
     assertEquals(error.code, code);
     assert(error.message.includes(`${scheme}://127.0.0.1:${proxy.port}`), error.message);
-  });
+  }, { skip: scheme.startsWith("socks") ? noSocks : undefined });
 }
 
 test("SOCKS replies are told in words", async () => {
   await using proxy = await ProxyServer.start({ reply: 2 });
   const { message: text } = await refused("ws://127.0.0.1:9/", { proxy: `socks5://127.0.0.1:${proxy.port}` });
   assert(text.includes("the proxy's rules do not allow it"), text);
-});
+}, { skip: noSocks });
 
 test("a proxy that is not there is ERR_PROXY_CONNECT, whatever its scheme", async () => {
   const port = await closedPort();
-  for (const scheme of ["http", "https", "socks4", "socks5h"]) {
+  for (const scheme of taken(["http", "https", "socks4", "socks5h"])) {
     const error = await refused("ws://127.0.0.1:9/", { proxy: `${scheme}://127.0.0.1:${port}` });
     assertEquals([scheme, error.code], [scheme, "ERR_PROXY_CONNECT"]);
     assert(error.message.includes(`${scheme}://127.0.0.1:${port} cannot be reached`), error.message);
@@ -286,7 +306,7 @@ test("the environment names the proxy, by curl's rules", async () => {
     [{ HTTP_PROXY: wrong }, plain, false],
     [{ ws_proxy: right, http_proxy: wrong, all_proxy: wrong }, plain, true],
     [{ wss_proxy: right, https_proxy: wrong }, secure, true],
-    [{ all_proxy: `socks5h://127.0.0.1:${proxy.port}` }, secure, true],
+    [{ all_proxy: `${taken(["socks5h", "http"])[0]}://127.0.0.1:${proxy.port}` }, secure, true],
     [{ ALL_PROXY: right }, plain, true],
     [{ http_proxy: "", all_proxy: right }, plain, true],
     [{ http_proxy: wrong, no_proxy: "", NO_PROXY: "*" }, plain, false],

@@ -106,6 +106,7 @@ test("a dense stream takes many messages a wake-up, unless maxReceiveDelay is 0"
 test("a slow handler on one socket does not keep the messages of another back", async () => {
   await using server = await RawServer.start();
   const slow = new CurlWebSocket(server.url()), other = new CurlWebSocket(server.url());
+  const open = Promise.all([opened(slow), opened(other)]);
   const first = await server.connection(), second = await server.connection();
   await Promise.all([first.accept(), second.accept()]);
   const order: string[] = [];
@@ -123,7 +124,7 @@ test("a slow handler on one socket does not keep the messages of another back", 
   // Whichever of the two was accepted first: both get all of theirs at once.
   const burst = (count: number) =>
     new Uint8Array(Array.from({ length: count }, () => [...frame(Opcode.text, "x")]).flat());
-  await Promise.all([opened(slow), opened(other)]);
+  await open;
   await first.send(burst(110));
   await second.send(burst(110));
   await done;

@@ -45,7 +45,7 @@ interface Wheel {
 /** All of them. */
 export const RECIPES: Record<LibcurlName, Recipe> = {
   "7.68": {
-    pin: "focal 7.68.0-1ubuntu2",
+    pin: "focal 7.68.0-1ubuntu2 by a name of its own",
     library: /\/libcurl-7\.68\.so$/,
     fetch: fetchOldest,
   },
@@ -240,7 +240,10 @@ function fetchOldest(folder: string): void {
     if (digest !== sha256) throw new Error(`${deb} has the sha256 ${digest}, and not ${sha256}`);
   }
   unpackDebs(folder);
-  const libraries = "usr/lib/x86_64-linux-gnu", curl = `${libraries}/libcurl.so.4.6.0`;
+  const libraries = "usr/lib/x86_64-linux-gnu", curl = `${libraries}/libcurl.so.o`;
+  // By its own name, libcurl.so.4, the loader would give the system's to a process that has that already.
+  const original = readFileSync(join(folder, libraries, "libcurl.so.4.6.0"), "latin1");
+  writeFileSync(join(folder, curl), original.replaceAll("libcurl.so.4\0", "libcurl.so.o\0"), "latin1");
   const functions = run("nm", ["-D", "--undefined-only", curl], folder).match(/\b(?:ldap|ber)_\w+/g) ?? [];
   writeFileSync(join(folder, "ldap.c"), functions.map((name) => `void ${name}(void) {}\n`).join(""));
   writeFileSync(join(folder, "ldap.map"), "OPENLDAP_2.4_2 { global: *; };\n");
@@ -250,7 +253,7 @@ function fetchOldest(folder: string): void {
   }
   // It has no path to the libraries beside it. This one's, of the older kind, holds for all that it brings.
   writeFileSync(join(folder, "empty.c"), "void curlws_empty(void) {}\n");
-  const args = ["-shared", "-fPIC", "-o", "libcurl-7.68.so", "empty.c", `-L${libraries}`, "-l:libcurl.so.4.6.0"];
+  const args = ["-shared", "-fPIC", "-o", "libcurl-7.68.so", "empty.c", `-L${libraries}`, "-l:libcurl.so.o"];
   args.push("-Wl,--disable-new-dtags,-rpath,$ORIGIN/" + libraries, "-Wl,--unresolved-symbols=ignore-all");
   run("cc", ["-Wl,--no-as-needed", ...args, "-Wl,-soname,libcurl-7.68.so"], folder);
   needNothingMore(join(folder, "libcurl-7.68.so"), folder);

@@ -5,13 +5,14 @@
  *     const path = libcurlNamed("impersonate-8.23");
  *     test("…", body, { skip: path === null ? whyNoLibcurl("impersonate-8.23") : undefined });
  *
- * A process that opens 7.68 or 8.14.1 before the system's gets it under the name of `libcurl.so.4` too: the dynamic
- * loader goes by the name that a library gives itself.
+ * A process that opens 8.14.1 before the system's gets it under the name of `libcurl.so.4` too: the dynamic loader goes
+ * by the name that a library gives itself.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { libcurl } from "../../mod.ts";
 import { files, type LibcurlName, RECIPES } from "./libcurl_recipes.ts";
 
 export type { LibcurlName } from "./libcurl_recipes.ts";
@@ -46,6 +47,18 @@ export function libcurlNamed(name: LibcurlName): string | null {
 export function whyNoLibcurl(name: LibcurlName): string | undefined {
   const result = lookUp(name);
   return "reason" in result ? `no libcurl ${name}: ${result.reason}` : undefined;
+}
+
+/** Whether the libcurl that the tests use is of a version or newer, such as `"8.9"`. */
+export function isAtLeast(version: string): boolean {
+  const numbers = (text: string) => /^(\d+)\.(\d+)/.exec(text)!.slice(1).map(Number) as [number, number];
+  const [major, minor] = numbers(libcurl().version), [least, leastMinor] = numbers(version);
+  return major > least || (major === least && minor >= leastMinor);
+}
+
+/** Why the libcurl that the tests use takes no SOCKS proxy, if it takes none. */
+export function whyNoSocks(): string | undefined {
+  return isAtLeast("7.69") ? undefined : `SOCKS needs libcurl 7.69, and this is ${libcurl().version}`;
 }
 
 function lookUp(name: LibcurlName): { path: string } | { reason: string } {

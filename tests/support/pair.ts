@@ -1,5 +1,6 @@
 /** A socket that is open, and its peer, which the test scripts byte for byte. */
 import { CurlWebSocket, type CurlWebSocketInit } from "../../mod.ts";
+import { certificates } from "./certificates.ts";
 import { opened } from "./events.ts";
 import { closePayload, frame, Opcode } from "./frames.ts";
 import { type RawConnection, RawServer } from "./raw_server.ts";
@@ -16,9 +17,10 @@ export class Pair {
     this.peer = peer;
   }
 
-  static async open(options: CurlWebSocketInit = {}): Promise<Pair> {
-    const server = await RawServer.start();
-    const socket = new CurlWebSocket(server.url(), options);
+  /** Over TLS where `tls` is true. */
+  static async open(options: CurlWebSocketInit = {}, { tls = false }: { tls?: boolean } = {}): Promise<Pair> {
+    const server = await RawServer.start({ tls });
+    const socket = new CurlWebSocket(server.url(), tls ? { tls: { ca: certificates().ca }, ...options } : options);
     const open = opened(socket);
     const peer = await server.connection();
     await peer.accept();
