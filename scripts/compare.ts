@@ -88,7 +88,9 @@ async function tryRow(world: World, { command, env = {} }: Client, row: string):
   });
   const line = output.trim().split("\n").reverse().find((each) => each.startsWith('{"')) ?? "";
   if (line === "") return { verdict: "error", how: output.trim().split("\n").at(-1)?.slice(0, 120) ?? "" };
-  return await world.judge(row, JSON.parse(line));
+  const tried = await world.judge(row, JSON.parse(line));
+  if (tried.verdict !== "yes" && tried.how !== "no option") console.log(`  ${line}`);
+  return tried;
 }
 
 async function main(): Promise<void> {

@@ -20,7 +20,12 @@ export type { KeepAliveOptions, NetworkOptions } from "./options/network.ts";
 export type { ProxyAuth, ProxyOption, ProxyOptions } from "./options/proxy.ts";
 export type { Pem, ProxyTlsOptions, TlsOptions, TlsVersion } from "./options/tls.ts";
 
-/** What a `CurlWebSocket` may be given beside its URL and subprotocols. Times are in milliseconds, sizes in bytes. */
+/**
+ * What a `CurlWebSocket` may be given beside its URL and subprotocols. Times are in milliseconds, 0 to 2^31 - 1, sizes in
+ * bytes, 0 to 2^53 - 1. The constructor throws a `TypeError` for an option that is not known, a value of another kind and
+ * options that contradict one another, a `RangeError` for a number out of its range; what only the loaded libcurl can tell
+ * is an error event with `ERR_LIBCURL`. docs/options.md has each option with the libcurls it was tried with.
+ */
 export interface CurlWebSocketOptions extends NetworkOptions {
   /**
    * Header fields of the handshake's request, sent exactly as given, in this order and case: a record, or pairs where a
@@ -140,14 +145,15 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   maxMessageSize?: number;
   /**
    * How long a message of a dense stream may wait so that several are taken together, which costs a fraction of the CPU:
-   * default 1, 0 for never. A message after a quiet spell, and one after a message was sent, never waits. The runtime's
+   * default 1, at most 1,000, 0 for never. A message after a quiet spell, and one after a message was sent, never waits. The runtime's
    * timers make it longer, up to 2.2 ms on Deno. The least of all sockets of a thread holds for all of them.
    */
   maxReceiveDelay?: number;
   /**
    * How many bytes may wait; default 1 MiB. Reading pauses while the async iterator, or the readable of a
    * `CurlWebSocketStream`, holds so many, and goes on at half of that; a message counts its length and 64 bytes. A write to
-   * its writable waits while more than so many are not yet taken by the kernel.
+   * its writable waits while more than so many are not yet taken by the kernel. Events
+   * alone pause nothing.
    */
   highWaterMark?: number;
   /**
@@ -155,9 +161,12 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    * offered, as {@linkcode libcurl} tells.
    */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
-  /** The libcurl to use: a name or path for the dynamic loader. */
+  /**
+   * The libcurl to use: a name or path for the dynamic loader; default `CURLWS_LIBCURL`, else what is found. One that cannot
+   * be used makes the constructor throw `ERR_LIBCURL_NOT_FOUND` or `ERR_LIBCURL_TOO_OLD`.
+   */
   library?: string;
-  /** Ends the attempt to connect; has no effect on an open connection. */
+  /** Ends the attempt to connect, with `ERR_ABORTED`; has no effect on an open connection. */
   signal?: AbortSignal;
 }
 

@@ -9,7 +9,7 @@ export interface KeepAliveOptions {
   idle?: number;
   /** Between two probes, ms; default 60,000, at least 1,000. */
   interval?: number;
-  /** How many probes without an answer end the connection; default the kernel's. Needs libcurl 8.9. */
+  /** How many probes without an answer end the connection, 1 to 127; default the kernel's. Needs libcurl 8.9. */
   count?: number;
 }
 
@@ -19,7 +19,7 @@ export interface NetworkOptions {
   interface?: string;
   /** The address of this machine to connect from. With `interface` too it needs libcurl 8.9. */
   localAddress?: string;
-  /** The port of this machine to connect from, or the first and last of those to try; default any. */
+  /** The port of this machine to connect from, or the first and last of those to try, 1 to 65,535; default any. */
   localPort?: number | readonly [first: number, last: number];
   /**
    * Addresses for names, instead of DNS: `{ "example.com:443": "127.0.0.1" }`, or without a port for the URL's (and the
@@ -35,7 +35,7 @@ export interface NetworkOptions {
   unixSocket?: string;
   /** Looks up and uses addresses of this version of IP alone; default both. */
   ipVersion?: 4 | 6;
-  /** How long IPv6 is tried before IPv4 too, ms; default 200. */
+  /** How long IPv6 is tried before IPv4 too, whole ms; default 200. */
   happyEyeballsTimeout?: number;
   /** Looks names up at this `https:` URL (RFC 8484) instead of by the system. TLS to it is checked as by default. */
   dohUrl?: string | URL;

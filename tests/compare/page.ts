@@ -25,7 +25,7 @@ export function comparisonPage({ date, versions, rows }: Results): string {
   const head = ["", ...CLIENTS];
   return `# Beside other clients
 
-Each cell was tried, by \`node scripts/run.mjs compare\`: the client connected to servers and proxies on loopback, and what
+Each cell was tried, by \`npm run compare\`: the client connected to servers and proxies on loopback, and what
 these saw of it was held against what the row says. It is about these versions, ${date}, on Linux x86-64:
 
 ${CLIENTS.map((name) => `- ${name}: ${versions[name] ?? "could not be had"}`).join("\n")}

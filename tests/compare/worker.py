@@ -8,20 +8,19 @@ w = json.load(open(path))
 T = {
     "httpProxy": lambda _: (w["plain"], {"proxy": w["httpProxy"]}, "proxy"),
     "proxyPassword": lambda _: (w["plain"], {"proxy": w["passwordProxy"], "proxy_auth": ("me", "secret")}, "proxy_auth"),
-    "httpsProxy": lambda _: (
-        w["plain"],
-        {"proxy": w["httpsProxy"], "curl_options": {CurlOpt.PROXY_CAINFO: w["caFile"].encode()}},
-        "curl_options: PROXY_CAINFO",
-    ),
+    "httpsProxy": lambda _: (w["plain"], {"proxy": w["httpsProxy"], "verify": w["caFile"]}, "proxy, verify"),
     "socksProxy": lambda _: (w["plain"], {"proxy": "socks5h://" + w["socks"]}, "proxy"),
     "envProxy": lambda _: (w["plain"], {}, "by default"),
     "ownCa": lambda _: (w["tls"], {"verify": w["caFile"]}, "verify"),
     "clientCert": lambda _: (w["mtls"], {"verify": w["caFile"], "cert": (w["certFile"], w["keyFile"])}, "cert"),
     "verifyOff": lambda _: (w["tls"], {"verify": False}, "verify"),
     "serverName": lambda _: (
-        w["sni"].replace(w["sniHost"], "other.example"),
-        {"verify": False, "curl_options": {CurlOpt.CONNECT_TO: ["::" + w["sniHost"]]}},
-        "curl_options: CONNECT_TO, another URL",
+        w["sni"].replace("localhost", "other.example"),
+        {
+            "verify": False,
+            "curl_options": {CurlOpt.RESOLVE: [w["sniHost"].replace("localhost", "other.example") + ":127.0.0.1"]},
+        },
+        "curl_options: RESOLVE, another URL",
     ),
     "pinnedKey": lambda wrong: (
         w["tls"],
@@ -49,7 +48,7 @@ T = {
         {"curl_options": {CurlOpt.RESOLVE: ["name.invalid:" + w["plainPort"] + ":127.0.0.1"]}},
         "curl_options: RESOLVE",
     ),
-    "ipVersion": lambda wrong: (w["plain"], {"curl_options": {CurlOpt.IPRESOLVE: 2 if wrong else 1}}, "curl_options: IPRESOLVE"),
+    "ipVersion": lambda wrong: (w["local"], {"curl_options": {CurlOpt.IPRESOLVE: 2 if wrong else 1}}, "curl_options: IPRESOLVE"),
     "keepAlive": lambda _: (w["peer"], {"curl_options": {CurlOpt.TCP_KEEPALIVE: 1}}, "curl_options: TCP_KEEPALIVE"),
     "doh": lambda _: (
         w["named"],

@@ -177,9 +177,14 @@ export class World {
     if (row === "backpressure") await new Promise((resolve) => setTimeout(resolve, 200));
     const yes = await (checks[row] ?? (() => opened))();
     if (yes) return { verdict: "yes", how: row === "deadPeer" ? `${how}, ${message.slice(7)}` : how };
-    // An error says no; what went on as if nothing had been asked is ignored.
-    if (how === "by default") return { verdict: "no", how: "no option" };
-    return opened ? { verdict: "no", how: `${how}: no effect` } : { verdict: "no", how: `${how}: fails` };
+    // By itself it does not, and there is no option for it.
+    if (how === "by default") {
+      return { verdict: "no", how: row === "events" && told.error !== undefined ? told.error : "no option" };
+    }
+    const sent = row === "headers" && /\r\nx-b: 1\r\n/i.test(this.#request) && /\r\nx-a: 2\r\n/i.test(this.#request);
+    if (sent) return { verdict: "no", how: `${how}: in another order or case` };
+    if (row === "browserHeaders" && opened) return { verdict: "no", how: `${how}: other fields or order` };
+    return { verdict: "no", how: `${how}: ${opened ? "no effect" : "fails"}` };
   }
 
   #poll: ReturnType<typeof setInterval> | undefined;

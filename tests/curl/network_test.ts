@@ -266,6 +266,20 @@ test("keepAlive starts the kernel's timer", async () => {
   between(kernelTimer(own), 21);
 }, { skip: existsSync("/proc/net/tcp") ? undefined : "there is no /proc/net/tcp" });
 
+test("keepAlive.count, from libcurl 8.9", async () => {
+  await using server = await WsServer.start();
+  const options = { keepAlive: { count: 3 } };
+  const [major = 0, minor = 0] = libcurl().version.split(".").map(Number);
+  if (major > 8 || (major === 8 && minor >= 9)) {
+    await using socket = await connected(server.url("/echo"), options);
+    assertEquals(socket.readyState, CurlWebSocket.OPEN);
+    return;
+  }
+  const error = await refused(server.url("/echo"), options);
+  assertEquals(error.code, "ERR_LIBCURL");
+  assert(error.message.includes("refuses the option CURLOPT_TCP_KEEPCNT"), error.message);
+});
+
 /** What the kernel holds of a connection of this process: getsockopt on its descriptor, found by its inode. */
 function tcpOption(socket: CurlWebSocket, option: number): number {
   const { localPort, remotePort } = socket.connection!;

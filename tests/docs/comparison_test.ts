@@ -7,7 +7,7 @@ import { test } from "../support/testing.ts";
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const results: Results = JSON.parse(read("tests/compare/results.json"));
 
-test("docs/comparison.md says what was tried: node scripts/run.mjs compare writes it", () => {
+test("docs/comparison.md says what was tried: npm run compare writes it", () => {
   const plain = (text: string) => text.replace(/-{3,}/g, "---").replace(/\s+/g, " ").trim();
   assertEquals(plain(read("docs/comparison.md")), plain(comparisonPage(results)));
 });

@@ -1,0 +1,274 @@
+/** The rows of docs/options.md about TLS, the network and messages. */
+import { type Row, since } from "./option_row.ts";
+
+const TLS = "curl/tls_test.ts", NETWORK = "curl/network_test.ts", CONNECT = "curl/connect_test.ts";
+const HEALTH = "curl/health_test.ts", DEFLATE = "curl/deflate_test.ts";
+const offers = (options: string, offer: string) => `perMessageDeflate: ${options} offers ${offer}`;
+const ALL_OFFERS =
+  "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=8";
+const EVERY = '{"serverNoContextTakeover":true,"clientNoContextTakeover":true,"serverMaxWindowBits":9,' +
+  '"clientMaxWindowBits":8}';
+const echoes = (what: string) => `a real server echoes compressed messages with ${what}`;
+
+const tlsRow = (name: string, what: string, fallback: string, heading: string, ...names: string[]): Row => ({
+  option: name === "" ? "tls" : `tls.${name}`,
+  what,
+  default: fallback,
+  guide: `tls.md#${heading}`,
+  tests: [[TLS, ...names]],
+});
+const CLIENT = "a client certificate as text, bytes, paths and PKCS#12";
+const VERSIONS = "minVersion and maxVersion bound what is agreed";
+const CIPHERS = "ciphers and cipherSuites choose, and bad ones are named";
+const PASSPHRASE = "a bad passphrase or key is told, and nobody is asked at the terminal";
+
+export const SECURE: Row[] = [
+  tlsRow("", "TLS to the server", "checked", "tls", "each bad certificate has a help text of its own"),
+  tlsRow("ca", "CAs instead of the system's", "the system's", "own-ca", "ca as text, bytes and path"),
+  tlsRow("extraCa", "CAs on top", "none", "own-ca", "extraCa adds to the system's certificates and to ca"),
+  tlsRow(
+    "systemStore",
+    "the system's store, whatever libcurl was built with",
+    "false",
+    "own-ca",
+    "systemStore is the system's: a CA of the test's is not in it",
+  ),
+  tlsRow("cert", "the client's certificate", "none", "client-certificate", CLIENT),
+  tlsRow("key", "its key", "in `cert`", "client-certificate", CLIENT),
+  tlsRow("pfx", "both, in PKCS#12", "none", "client-certificate", CLIENT),
+  tlsRow("passphrase", "of `key` or `pfx`", "none", "client-certificate", CLIENT, PASSPHRASE),
+  tlsRow(
+    "verify",
+    "whether certificate and name are checked",
+    "true",
+    "without-checking",
+    "each bad certificate has a help text of its own",
+  ),
+  tlsRow("minVersion", "the oldest version", "libcurl's: 1.2", "versions-and-ciphers", VERSIONS),
+  tlsRow("maxVersion", "the newest version", "the newest there is", "versions-and-ciphers", VERSIONS),
+  tlsRow("ciphers", "for TLS 1.2 and older", "the TLS library's", "versions-and-ciphers", CIPHERS),
+  {
+    ...tlsRow("cipherSuites", "for TLS 1.3", "the TLS library's", "versions-and-ciphers", CIPHERS),
+    lacks: ({ tls }) => tls.includes("BoringSSL") ? "ERR_LIBCURL" : undefined,
+  },
+  tlsRow(
+    "pinnedPublicKey",
+    "the only keys to accept",
+    "any",
+    "pinned-key",
+    "pinnedPublicKey takes the key and no other, also without verify",
+  ),
+  tlsRow(
+    "serverName",
+    "SNI, and the name that is checked",
+    "the URL's host",
+    "another-name",
+    "serverName is sent and checked instead of the URL's host",
+  ),
+];
+
+const networkRow = (option: string, what: string, fallback: string, heading: string, ...names: string[]): Row => ({
+  option,
+  what,
+  default: fallback,
+  guide: `network.md#${heading}`,
+  tests: [[NETWORK, ...names]],
+});
+const WHENCE = "from-which-address", WHITHER = "to-which-address", TIMES = "time-outs-and-keep-alive";
+const LOCAL = "localAddress and localPort are where the connection comes from";
+const KEEP_ALIVE = "keepAlive starts the kernel's timer";
+
+export const PLACES: Row[] = [
+  networkRow("interface", "a network interface", "any", WHENCE, "interface binds to one, and an unknown one is told"),
+  networkRow("localAddress", "an address of this machine", "any", WHENCE, LOCAL),
+  {
+    ...networkRow(
+      "interface, localAddress",
+      "both together",
+      "–",
+      WHENCE,
+      "interface and localAddress together, from libcurl 8.9",
+    ),
+    lacks: since(80900),
+  },
+  networkRow("localPort", "a port of this machine, or a range", "any", WHENCE, LOCAL),
+  networkRow(
+    "resolve",
+    "addresses for names",
+    "DNS",
+    WHITHER,
+    "resolve gives names addresses, with and without a port",
+  ),
+  networkRow(
+    "connectTo",
+    "another host and port",
+    "the URL's",
+    WHITHER,
+    "connectTo leads elsewhere, the request keeps the URL's host",
+    "connectTo and serverName together",
+  ),
+  networkRow(
+    "unixSocket",
+    "a Unix socket, also an abstract one",
+    "TCP",
+    "unix-sockets",
+    "unixSocket connects to a path",
+    "unixSocket connects to an abstract one, by @name and by NUL",
+  ),
+  networkRow("ipVersion", "4 or 6 alone", "both", "ipv4-and-ipv6", "ipVersion takes addresses of one version alone"),
+  networkRow(
+    "happyEyeballsTimeout",
+    "when IPv4 is tried too, ms",
+    "200",
+    "ipv4-and-ipv6",
+    "happy eyeballs: a dead IPv6 address does not hold IPv4 up",
+  ),
+  networkRow("dohUrl", "DNS over HTTPS", "the system's DNS", "dns-over-https", "dohUrl looks names up over HTTPS"),
+  networkRow("keepAlive", "the kernel's probes", "false", TIMES, KEEP_ALIVE),
+  networkRow("keepAlive.idle", "silence before the first, ms", "60,000", TIMES, KEEP_ALIVE),
+  networkRow("keepAlive.interval", "between two, ms", "60,000", TIMES, KEEP_ALIVE),
+  {
+    ...networkRow(
+      "keepAlive.count",
+      "how many go unanswered",
+      "the kernel's",
+      TIMES,
+      "keepAlive.count, from libcurl 8.9",
+    ),
+    lacks: since(80900),
+  },
+  {
+    option: "curlOptions",
+    what: "libcurl's own options, by name or number",
+    default: "none",
+    guide: "network.md#libcurls-own-options",
+    tests: [[
+      "curl/curl_options_test.ts",
+      "curlOptions by name, by full name and by number, each kind",
+      "curlOptions are set last",
+      "what the loaded libcurl lacks is ERR_LIBCURL with the option and the version",
+    ]],
+    // It has no option that takes a blob for a CA.
+    lacks: since(77700),
+  },
+  { ...networkRow("connectTimeout", "DNS, TCP and TLS, ms", "30,000", TIMES), tests: [[CONNECT, "connectTimeout"]] },
+  {
+    ...networkRow("handshakeTimeout", "the answer to the request, ms", "30,000", TIMES),
+    tests: [[CONNECT, "handshakeTimeout without any response", "handshakeTimeout in the middle of the response"]],
+  },
+  {
+    ...networkRow("closeTimeout", "the answer to a close, ms", "5,000", TIMES),
+    tests: [["web/close_test.ts", "closeTimeout ends a connection whose server never answers the close"]],
+  },
+  {
+    ...networkRow("signal", "an AbortSignal for connecting", "none", TIMES),
+    tests: [[CONNECT, "an AbortSignal ends the handshake", "an AbortSignal leaves an open connection alone"]],
+  },
+];
+
+const deflateRow = (name: string, what: string, fallback: string, ...names: string[]): Row => ({
+  option: `perMessageDeflate.${name}`,
+  what,
+  default: fallback,
+  guide: "messages.md#compression",
+  tests: [[DEFLATE, ...names]],
+});
+
+export const MESSAGES: Row[] = [
+  {
+    option: "pingInterval",
+    what: "how often a ping is sent, ms; 0 for never",
+    default: "0",
+    guide: "health.md#pings",
+    tests: [[
+      HEALTH,
+      "pingInterval: a server that stops answering is found dead, with ERR_PING_TIMEOUT and 1006",
+      "a real server answers the pings",
+    ]],
+  },
+  {
+    option: "idleTimeout",
+    what: "how long silence may last, ms; 0 for ever",
+    default: "0",
+    guide: "health.md#silence",
+    tests: [[
+      HEALTH,
+      "idleTimeout: a silent server ends the connection with ERR_IDLE_TIMEOUT and 1006, one that speaks does not",
+    ]],
+  },
+  {
+    option: "maxMessageSize",
+    what: "the largest message, bytes",
+    default: "64 MiB",
+    guide: "messages.md#sizes",
+    tests: [
+      ["curl/protocol_test.ts", "a message of exactly maxMessageSize arrives"],
+      [
+        DEFLATE,
+        "maxMessageSize is of the inflated message: one of exactly that size arrives, though compressed it is longer",
+      ],
+    ],
+  },
+  {
+    option: "maxReceiveDelay",
+    what: "how long a message of a dense stream may wait, ms",
+    default: "1",
+    guide: "messages.md#sizes",
+    tests: [[
+      "curl/reactor_test.ts",
+      "a dense stream takes many messages a wake-up, unless maxReceiveDelay is 0",
+    ]],
+  },
+  {
+    option: "highWaterMark",
+    what: "when the iterator pauses reading, bytes",
+    default: "1 MiB",
+    guide: "messages.md#sizes",
+    tests: [["curl/reactor_test.ts", "the iterator pauses reading at highWaterMark and misses nothing"]],
+  },
+  {
+    option: "perMessageDeflate",
+    what: "whether compression is offered",
+    default: "true, where zlib is found",
+    guide: "messages.md#compression",
+    tests: [[
+      DEFLATE,
+      echoes("the defaults"),
+      offers("false", "nothing"),
+      "compressed messages over TLS",
+    ]],
+  },
+  deflateRow(
+    "threshold",
+    "the smallest message that is compressed, bytes",
+    "1,024",
+    "a message shorter than the threshold goes as it is, a longer one compressed",
+  ),
+  deflateRow("level", "zlib's, -1 to 9", "-1", echoes("a client window of 2^12 that the server asks for")),
+  deflateRow("memLevel", "zlib's, 1 to 9", "8", "an option of a wrong kind is refused by its name"),
+  deflateRow(
+    "serverNoContextTakeover",
+    "each of the server's messages by itself",
+    "false",
+    echoes("no context takeover on either side"),
+  ),
+  deflateRow(
+    "clientNoContextTakeover",
+    "each of this client's by itself",
+    "false",
+    echoes("no context takeover on either side"),
+  ),
+  deflateRow("serverMaxWindowBits", "the server's window, 8 to 15", "15", echoes("a server window of 2^9")),
+  deflateRow("clientMaxWindowBits", "this client's window, 8 to 15", "true", offers(EVERY, ALL_OFFERS)),
+  {
+    option: "library",
+    what: "the libcurl to use",
+    default: "`CURLWS_LIBCURL`, or what is found",
+    guide: "messages.md#which-libcurl",
+    tests: [[
+      "curl/library_test.ts",
+      "a library that is not there: the error names it and says what to install",
+      "CURLWS_LIBCURL names the library",
+    ]],
+  },
+];

@@ -1,0 +1,231 @@
+/** The rows of docs/options.md about the request and about proxies. */
+import { feature, impersonates, type Row, since } from "./option_row.ts";
+
+const AUTH = "curl/auth_test.ts", COOKIES = "curl/cookies_test.ts", REDIRECT = "curl/redirect_test.ts";
+const PROXY = "curl/proxy_test.ts", PROGRAMS = "curl/proxy_programs_test.ts", WIRE = "curl/wire_test.ts";
+const IMPERSONATE = "curl/impersonate_test.ts";
+const SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+const through = (...schemes: string[]) => schemes.map((scheme) => `wss through a proxy of the scheme ${scheme}`);
+const CREDENTIALS = "username and password go to an HTTP proxy, from the URL and from the option";
+const PROXY_TLS = "an https proxy's certificate is checked by proxy.tls, not by tls";
+
+export const HTTP: Row[] = [
+  {
+    option: "protocols",
+    what: "subprotocols to offer",
+    default: "none",
+    guide: "handshake.md#header-fields",
+    tests: [["web/protocols_test.ts", "subprotocols: the protocols option takes what the argument takes"]],
+  },
+  {
+    option: "headers",
+    what: "header fields, in exact order and case",
+    default: "none",
+    guide: "handshake.md#header-fields",
+    tests: [[WIRE, "headers leave in their order and case", "headers can be a record", "headers cannot inject lines"]],
+  },
+  {
+    option: "impersonate",
+    what: "a browser's ClientHello and handshake",
+    default: "none",
+    guide: "handshake.md#impersonation",
+    tests: [[
+      IMPERSONATE,
+      "the ClientHello is the browser's for wss (libcurl {libcurl})",
+      "chrome: its newest version, handshake and offer (libcurl {libcurl})",
+      "impersonate with a plain libcurl says what to install",
+    ]],
+    lacks: impersonates,
+  },
+  {
+    option: 'impersonate: "firefox"',
+    what: "the same of Firefox",
+    default: "none",
+    guide: "handshake.md#impersonation",
+    tests: [[
+      IMPERSONATE,
+      "firefox: its newest version, handshake and offer (libcurl {libcurl})",
+      "a browser that the library does not know is an error that names those it knows (libcurl {libcurl})",
+      "impersonate with a plain libcurl says what to install",
+    ]],
+    lacks: (libcurl) => impersonates(libcurl) ?? since(80000, "ERR_IMPERSONATE")(libcurl),
+  },
+  {
+    option: "origin",
+    what: "the value of Origin",
+    default: "none; the URL's with `impersonate`",
+    guide: "handshake.md#impersonation",
+    tests: [["curl/params_test.ts", "origin is sent as it is given", "what is no origin is a TypeError"]],
+  },
+  {
+    option: "auth",
+    what: "Basic, Bearer or Digest to the server",
+    default: "the URL's username and password, by Basic",
+    guide: "handshake.md#who-asks",
+    tests: [[AUTH, "the option goes before the URL's username and password"]],
+  },
+  {
+    option: "auth.username",
+    what: "who asks",
+    default: "–",
+    guide: "handshake.md#who-asks",
+    tests: [[AUTH, "Basic: username and password in UTF-8, before any challenge"]],
+  },
+  {
+    option: "auth.password",
+    what: "the password",
+    default: "–",
+    guide: "handshake.md#who-asks",
+    tests: [[AUTH, "Basic: username and password in UTF-8, before any challenge"]],
+  },
+  {
+    option: "auth.type",
+    what: "`basic` or `digest` (MD5, SHA-256)",
+    default: "`basic`",
+    guide: "handshake.md#who-asks",
+    tests: [[
+      AUTH,
+      "Digest with MD5: the challenge is answered on another connection",
+      "Digest with SHA-256: the challenge is answered on another connection",
+      "Digest: a stale nonce is renewed, once",
+    ]],
+  },
+  {
+    option: "auth.bearer",
+    what: "a token",
+    default: "–",
+    guide: "handshake.md#who-asks",
+    tests: [[AUTH, "Bearer"]],
+  },
+  {
+    option: "cookies",
+    what: "text, a record, or a jar that stores Set-Cookie",
+    default: "none",
+    guide: "handshake.md#cookies",
+    tests: [[
+      COOKIES,
+      "cookies as text and as a record",
+      "tough-cookie's jar: Set-Cookie is stored before open, and goes to the URLs it is for",
+    ]],
+  },
+  {
+    option: "maxRedirects",
+    what: "how many redirects are followed, 0 to 100",
+    default: "0",
+    guide: "handshake.md#redirects",
+    tests: [[
+      REDIRECT,
+      "by default none is followed",
+      "302 is followed",
+      "for another origin credentials are left out, and stay so on the way back",
+      "loops end",
+    ]],
+  },
+  {
+    option: "params",
+    what: "parameters behind the URL's query",
+    default: "none",
+    guide: "handshake.md#parameters",
+    tests: [["curl/params_test.ts", "params: /a? becomes /a?x=1", "params: / becomes /?list=a&list=1&list=false"]],
+  },
+];
+
+export const PROXIES: Row[] = [
+  {
+    option: "proxy",
+    what: "the proxy, `false` for none",
+    default: "the environment's, by curl's rules",
+    guide: "proxy.md#proxies",
+    tests: [[
+      PROXY,
+      "the environment names the proxy, by curl's rules",
+      "proxy: false and the option go before the environment",
+      "a proxy that refuses is ERR_PROXY with its own words",
+    ]],
+  },
+  ...SCHEMES.map((scheme): Row => ({
+    option: `proxy.url: "${scheme}:…"`,
+    what: { http: "HTTP CONNECT", https: "HTTP CONNECT over TLS" }[scheme] ?? scheme.toUpperCase().replace("H", "h"),
+    default: "–",
+    guide: "proxy.md#which-kind",
+    tests: [
+      [PROXY, ...through(scheme)],
+      [
+        PROGRAMS,
+        { http: "tinyproxy: HTTP CONNECT", https: "squid: HTTP CONNECT over TLS" }[scheme] ??
+          "dante: SOCKS4, 4a and 5, and what its rules refuse",
+      ],
+    ],
+  })),
+  {
+    option: "proxy.url",
+    what: "also with username and password, or a SOCKS proxy at a Unix socket",
+    default: "–",
+    guide: "proxy.md#which-kind",
+    tests: [[PROXY, CREDENTIALS, "a SOCKS proxy at a Unix socket"]],
+    lacks: since(78400, "ERR_PROXY_CONNECT"),
+  },
+  {
+    option: "proxy.username",
+    what: "who asks",
+    default: "the URL's",
+    guide: "proxy.md#username-and-password",
+    tests: [[PROXY, CREDENTIALS, "username and password go to SOCKS5, the username to SOCKS4"]],
+  },
+  {
+    option: "proxy.password",
+    what: "the password; in no error",
+    default: "the URL's",
+    guide: "proxy.md#username-and-password",
+    tests: [
+      [PROXY, CREDENTIALS, "credentials that a proxy wants or refuses are ERR_PROXY_AUTH"],
+      [PROGRAMS, "tinyproxy: Basic authentication, and its rules", "microsocks: SOCKS5 with and without a password"],
+    ],
+  },
+  {
+    option: "proxy.auth",
+    what: "`basic`, `digest`, `any`",
+    default: "`basic`",
+    guide: "proxy.md#username-and-password",
+    tests: [[PROXY, "a proxy that takes no Basic is told apart"], [PROGRAMS, "squid: Digest authentication"]],
+  },
+  {
+    option: 'proxy.auth: "ntlm"',
+    what: "NTLM",
+    default: "–",
+    guide: "proxy.md#username-and-password",
+    tests: [[PROGRAMS, "squid: NTLM, with a helper that believes every password"]],
+  },
+  {
+    option: 'proxy.auth: "negotiate"',
+    what: "SPNEGO; only that it is asked for was tried",
+    default: "–",
+    guide: "proxy.md#username-and-password",
+    tests: [[PROXY, "auth negotiate without a ticket is ERR_PROXY_AUTH, and named where libcurl has none"]],
+    lacks: feature("SPNEGO", "ERR_LIBCURL"),
+  },
+  {
+    option: "proxy.headers",
+    what: "header fields of CONNECT",
+    default: "none",
+    guide: "proxy.md#tls-to-the-proxy-header-fields",
+    tests: [[PROXY, "proxy headers go to the proxy alone"]],
+  },
+  {
+    option: "proxy.tls",
+    what: "TLS to an `https:` proxy: as `tls`, without `serverName`",
+    default: "as `tls`",
+    guide: "proxy.md#tls-to-the-proxy-header-fields",
+    tests: [[PROXY, PROXY_TLS]],
+  },
+  {
+    option: "proxy.noProxy",
+    what: "hosts to reach without it",
+    default: "the environment's `no_proxy`",
+    guide: "proxy.md#the-environment",
+    tests: [[PROXY, "noProxy takes hosts out"], [
+      "curl/no_proxy_test.ts",
+      "noProxy matches as curl's own test cases say",
+    ]],
+  },
+];
