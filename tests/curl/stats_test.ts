@@ -74,9 +74,9 @@ test("stats: a message that comes with the handshake counts, and what comes too 
   const socket = new CurlWebSocket(server.url("/push?count=3"));
   assertEquals(socket.stats.framesReceived, 0);
   const close = closed(socket);
-  const all = new Promise<void>((resolve) =>
-    socket.addEventListener("message", ({ data }: Event & { data?: unknown }) => void (data === "2" && resolve()))
-  );
+  const all = new Promise<void>((resolve) => {
+    socket.onmessage = ({ data }) => void (data === "2" && resolve());
+  });
   await all;
   socket.close();
   await close;

@@ -59,7 +59,7 @@ for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const
     await reader.close();
   });
 
-  for (const size of [0, 1, 100]) {
+  for (const size of [0, 100]) {
     test(`a ${name} is bounded where messages of ${size} bytes come`, async () => {
       await using feeder = await Feeder.start();
       // Their frames alone are more than the kernel holds.
