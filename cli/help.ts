@@ -49,7 +49,7 @@ function screen(commands: Commands): string {
   }));
   return [
     "Usage: curlws [options] URL    sends lines of standard input, prints messages",
-    `       curlws COMMAND          ${commands.map(([name]) => name).join(", ")}`,
+    `       curlws COMMAND        ${commands.map(([name]) => name).join(", ")}`,
     table(brief, 30),
     `curlws --help ${["all", ...Object.keys(TOPICS).slice(0, -1), "exit"].join(", ")}`,
   ].join("\n");
