@@ -49,7 +49,7 @@ function screen(commands: Commands): string {
   }));
   return [
     "Usage: curlws [options] URL    sends lines of standard input, prints messages",
-    `       curlws COMMAND [options]    ${commands.map(([name]) => name).join(", ")}`,
+    `       curlws COMMAND        ${commands.map(([name]) => name).join(", ")}`,
     table(brief, 30),
     `curlws --help ${["all", ...Object.keys(TOPICS).slice(0, -1), "exit"].join(", ")}`,
   ].join("\n");
@@ -79,6 +79,8 @@ function usage(commands: Commands): string {
     "Usage: curlws [options] URL",
     "       curlws COMMAND [options]",
     "",
-    ...commands.map(([name, summary]) => `  ${name.padEnd(width)}  ${summary}`),
+    ...commands.flatMap(([name, summary]) =>
+      wrapped(summary, WIDTH - width - 4).map((line, index) => `  ${(index === 0 ? name : "").padEnd(width)}  ${line}`)
+    ),
   ].join("\n");
 }

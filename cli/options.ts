@@ -7,7 +7,7 @@ function topic(name: Topic, options: readonly Option[]): Option[] {
   return options.map((option) => ({ ...option, topic: name }));
 }
 
-const TLS_MAX = ["1.0", "1.1", "1.2", "1.3"];
+const TLS_VERSIONS = ["1.0", "1.1", "1.2", "1.3"];
 
 /** The TLS settings towards the server, or towards an https: proxy. */
 function tlsOptions(to: "" | "proxy-"): Option[] {
@@ -63,7 +63,7 @@ function tlsOptions(to: "" | "proxy-"): Option[] {
       sets: sets("key"),
     },
     { name: `${to}pass`, value: "PHRASE", help: `${whom}the passphrase of the key`, sets: sets("passphrase") },
-    ...["1.0", "1.1", "1.2", "1.3"].filter(() => to === "").map((version): Option => ({
+    ...(to === "" ? TLS_VERSIONS : []).map((version): Option => ({
       name: `tlsv${version}`,
       help: `TLS ${version} or newer`,
       ...(version === "1.2" ? { sets: sets("minVersion") } : {}),
@@ -72,7 +72,7 @@ function tlsOptions(to: "" | "proxy-"): Option[] {
       name: `${to}tls-max`,
       value: "VERSION",
       help: `${whom}the newest version of TLS to offer`,
-      complete: TLS_MAX,
+      complete: TLS_VERSIONS,
       sets: sets("maxVersion"),
     },
     { name: `${to}ciphers`, value: "LIST", help: `${whom}ciphers of TLS 1.2 and older`, sets: sets("ciphers") },

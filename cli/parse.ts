@@ -24,7 +24,7 @@ export function parse(
   operand: string | null,
   refused: readonly Refused[] = [],
 ): Parsed {
-  const program = new Command().helpOption(false).helpCommand(false).exitOverride().allowExcessArguments(false);
+  const program = new Command().helpOption(false).helpCommand(false).exitOverride().allowExcessArguments();
   program.configureOutput({ writeOut: () => {}, writeErr: () => {} });
   if (operand !== null) program.argument(`[${operand}]`);
   const values = new Values();
@@ -46,6 +46,14 @@ export function parse(
     throw new UsageError(error.message.replace(/^error: /, "").replace(/\n\(Did (.*)\)$/, "; did $1"), {
       cause: error,
     });
+  }
+  const excess = program.args[operand === null ? 0 : 1];
+  if (excess !== undefined) {
+    throw new UsageError(
+      operand === null
+        ? `it takes options alone, and not ${JSON.stringify(excess)}`
+        : `it takes one ${operand}, and not ${JSON.stringify(excess)} too`,
+    );
   }
   return { values, operands: program.args };
 }

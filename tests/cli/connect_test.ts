@@ -104,7 +104,7 @@ test("what is called wrongly ends with 2, and says what to do", async () => {
     [["-X", "POST", "ws://h"], /curl's --request \(-X\) cannot be honoured: the opening handshake is a GET/],
     [["ftp://h"], /ftp/],
     [["backend"], /no command "backend".*ws:\/\/backend/],
-    [["ws://h", "more"], /too many arguments/],
+    [["ws://h", "more"], /it takes one URL, and not "more" too/],
     [["-m", "soon", "ws://h"], /--max-time takes seconds.*"soon"/],
     [["--key", "k.pem", "ws://h"], /--key needs the certificate it belongs to, --cert/],
     [["--proxy-user", "a:b", "ws://h"], /--proxy-user needs the proxy/],
