@@ -14,13 +14,13 @@ import { FOLDER, NATS_SERVER, ROOT, whyNoLibraries, whyNoNats } from "./install.
 
 const PACKAGES = join(FOLDER, "packages");
 const RUNTIME = "Deno" in globalThis ? "deno" : "bun";
-const page = readFileSync(join(ROOT, "docs", "drop-in.md"), "utf8");
-
-/** The program below a heading of the page. */
-function snippet(heading: string): string {
+/** The program below a heading of a page, or the page's last one. */
+function snippet(heading: string | undefined, file = "drop-in.md"): string {
+  const page = readFileSync(join(ROOT, "docs", file), "utf8");
+  if (heading === undefined) return page.split("```ts\n").at(-1)!.split("```")[0]!;
   const section = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`));
   const program = /```ts\n(?<code>[^]*?)```/.exec(section ?? "")?.groups?.code;
-  if (program === undefined) throw new Error(`docs/drop-in.md has no program below ${heading}`);
+  if (program === undefined) throw new Error(`docs/${file} has no program below ${heading}`);
   return program;
 }
 
@@ -74,6 +74,7 @@ process$.on("exit", () => {
 async function run(name: string, program: string, ports: Record<string, number>): Promise<string[]> {
   const module = (file: string) => pathToFileURL(join(ROOT, file)).href;
   const source = program
+    .replaceAll("./feed_worker.ts", `./${RUNTIME}_feed_worker.ts`)
     .replaceAll(`"@curlws/curlws/global"`, JSON.stringify(module("global.ts")))
     .replaceAll(`"@curlws/curlws"`, JSON.stringify(module("mod.ts")))
     .replace(/(?<scheme>wss|https):\/\/(?<host>\w+)\.example\.com/g, (...all) => {
@@ -111,6 +112,33 @@ for (const [heading, server, expected] of SNIPPETS) {
     const { fields } = await servers.state(server);
     assertEquals(fields.slice(0, OURS.length), OURS);
     if (server === "echo" && heading.startsWith("Everything")) assert(fields.includes("User-Agent"));
+  }, { timeout: 30_000, skip });
+}
+
+/** The guides' programs: page, heading, and what they print. They need the echo server alone. */
+const GUIDES: [string, string | undefined, string[]][] = [
+  ["moving.md", "From `ws`", ["1,2"]],
+  ["moving.md", "From curl_cffi", ["hello"]],
+  ["reconnect.md", undefined, ['{"subscribe":"BTC"}', '{"subscribe":"ETH"}']],
+  ["many_connections.md", undefined, ["200"]],
+  ["workers.md", undefined, ["from a Worker"]],
+];
+
+/** The other file of docs/workers.md. */
+function writeWorker(): void {
+  const [, first = ""] = readFileSync(join(ROOT, "docs", "workers.md"), "utf8").split("```ts\n");
+  const module = JSON.stringify(pathToFileURL(join(ROOT, "mod.ts")).href);
+  const source = first.split("```")[0]!.replaceAll(`"@curlws/curlws"`, module);
+  writeFileSync(join(PACKAGES, `${RUNTIME}_feed_worker.ts`), source);
+}
+
+for (const [file, heading, expected] of GUIDES) {
+  test(`the program of docs/${file} ${heading ?? ""} works, and leaves no socket`, async () => {
+    await using servers = await Servers.start();
+    const name = `${file} ${heading ?? ""}`;
+    if (file === "workers.md") writeWorker();
+    assertEquals(await run(name, snippet(heading, file), servers.ports), [...expected, "sockets 0"]);
+    assertEquals((await servers.state("echo")).fields.slice(0, OURS.length), OURS);
   }, { timeout: 30_000, skip });
 }
 

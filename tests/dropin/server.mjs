@@ -36,9 +36,12 @@ const sockets = (onSocket, options = {}) => (server) => {
   new WebSocketServer({ server, ...options }).on("connection", onSocket);
 };
 
-await serve("echo", sockets((socket) => {
-  socket.on("message", (data, binary) => socket.send(data, { binary }));
-}));
+await serve(
+  "echo",
+  sockets((socket) => {
+    socket.on("message", (data, binary) => socket.send(data, { binary }));
+  }),
+);
 
 await serve("graphql", (server) => {
   const schema = buildSchema("type Query { hello: String } type Subscription { count: Int }");
@@ -51,7 +54,10 @@ await serve("graphql", (server) => {
     },
   };
   const handle = ["graphql-transport-ws"];
-  useServer({ schema, roots }, new WebSocketServer({ server, handleProtocols: (offered) => handle.find((one) => offered.has(one)) }));
+  useServer(
+    { schema, roots },
+    new WebSocketServer({ server, handleProtocols: (offered) => handle.find((one) => offered.has(one)) }),
+  );
 });
 
 const broker = await Aedes.createBroker();
@@ -65,35 +71,51 @@ await serve("socketio", (server) => {
   });
 });
 
-await serve("rpc", sockets((socket) => {
-  const results = { eth_chainId: "0x1", net_version: "1", eth_blockNumber: "0x10", eth_subscribe: "0xabc", eth_unsubscribe: true };
-  const answer = ({ id, method }) => ({ jsonrpc: "2.0", id, result: results[method] ?? null });
-  socket.on("message", (data) => {
-    const call = JSON.parse(data);
-    socket.send(JSON.stringify(Array.isArray(call) ? call.map(answer) : answer(call)));
-  });
-}));
+await serve(
+  "rpc",
+  sockets((socket) => {
+    const results = {
+      eth_chainId: "0x1",
+      net_version: "1",
+      eth_blockNumber: "0x10",
+      eth_subscribe: "0xabc",
+      eth_unsubscribe: true,
+    };
+    const answer = ({ id, method }) => ({ jsonrpc: "2.0", id, result: results[method] ?? null });
+    socket.on("message", (data) => {
+      const call = JSON.parse(data);
+      socket.send(JSON.stringify(Array.isArray(call) ? call.map(answer) : answer(call)));
+    });
+  }),
+);
 
-await serve("phoenix", sockets((socket) => {
-  // Version 2 of Phoenix' serializer: arrays, and broadcasts with a binary header.
-  socket.on("message", (data, binary) => {
-    if (binary) {
-      // A user's broadcast comes as kind 3 and goes out as kind 4, which has no references.
-      const [, joinRef, ref, topic, event, metadata, encoding] = data;
-      const rest = data.subarray(7 + joinRef + ref);
-      return socket.send(Buffer.concat([Buffer.from([4, topic, event, metadata, encoding]), rest]));
-    }
-    const message = JSON.parse(data);
-    const array = Array.isArray(message);
-    const [joinRef, ref, topic, event, payload] = array
-      ? message
-      : [message.join_ref, message.ref, message.topic, message.event, message.payload];
-    const send = (ref, event, payload) =>
-      socket.send(JSON.stringify(array ? [joinRef, ref, topic, event, payload] : { topic, event, payload, ref, join_ref: joinRef }));
-    if (event === "broadcast") send(null, "broadcast", payload);
-    else send(ref, "phx_reply", { status: "ok", response: event === "phx_join" ? { postgres_changes: [] } : {} });
-  });
-}));
+await serve(
+  "phoenix",
+  sockets((socket) => {
+    // Version 2 of Phoenix' serializer: arrays, and broadcasts with a binary header.
+    socket.on("message", (data, binary) => {
+      if (binary) {
+        // A user's broadcast comes as kind 3 and goes out as kind 4, which has no references.
+        const [, joinRef, ref, topic, event, metadata, encoding] = data;
+        const rest = data.subarray(7 + joinRef + ref);
+        return socket.send(Buffer.concat([Buffer.from([4, topic, event, metadata, encoding]), rest]));
+      }
+      const message = JSON.parse(data);
+      const array = Array.isArray(message);
+      const [joinRef, ref, topic, event, payload] = array
+        ? message
+        : [message.join_ref, message.ref, message.topic, message.event, message.payload];
+      const send = (ref, event, payload) =>
+        socket.send(
+          JSON.stringify(
+            array ? [joinRef, ref, topic, event, payload] : { topic, event, payload, ref, join_ref: joinRef },
+          ),
+        );
+      if (event === "broadcast") send(null, "broadcast", payload);
+      else send(ref, "phx_reply", { status: "ok", response: event === "phx_join" ? { postgres_changes: [] } : {} });
+    });
+  }),
+);
 
 process.stdout.write(JSON.stringify(ports) + "\n");
 process.stdin.resume();
