@@ -5,7 +5,9 @@ import { io } from "socket.io-client";
 
 class Curl extends Transport {
   createSocket(url, protocols, { headers }) {
-    return new CurlWebSocket(url, { protocols, headers });
+    const socket = new CurlWebSocket(url, { protocols, headers });
+    socket.binaryType = "arraybuffer";
+    return socket;
   }
 }
 
