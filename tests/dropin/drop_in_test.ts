@@ -1,7 +1,6 @@
 /** Runs each program of docs/drop-in.md, and those of programs/, in a process of its own, against real servers. */
 import { assert, assertEquals } from "@std/assert";
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile, spawn } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -26,33 +25,32 @@ function snippet(heading: string | undefined, file = "drop-in.md"): string {
 
 /** The child process that runs server.mjs, with node where there is one. */
 class Servers {
-  readonly #child: ChildProcessWithoutNullStreams;
+  static #shared: Promise<Servers> | undefined;
   readonly ports: Record<string, number>;
 
-  private constructor(child: ChildProcessWithoutNullStreams, ports: Record<string, number>) {
-    this.#child = child;
+  private constructor(ports: Record<string, number>) {
     this.ports = ports;
   }
 
-  static async start(): Promise<Servers> {
+  /** One for all tests, which run one after another; it ends with this process, as its standard input does. */
+  static shared(): Promise<Servers> {
+    return Servers.#shared ??= Servers.#start();
+  }
+
+  static async #start(): Promise<Servers> {
     cpSync(join(ROOT, "tests", "dropin", "server.mjs"), join(PACKAGES, "server.mjs"));
     const child = spawn("node", ["server.mjs"], { cwd: PACKAGES, stdio: "pipe" });
     let errors = "";
     child.stderr.on("data", (data: Uint8Array) => errors += new TextDecoder().decode(data));
     const { value, done } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
     if (done) throw new Error(`the servers did not start: ${errors}`);
-    return new Servers(child, JSON.parse(value));
+    child.unref();
+    return new Servers(JSON.parse(value));
   }
 
   /** The field names of a server's last handshake, and how many sockets it has open. */
   async state(name: string): Promise<{ fields: string[]; open: number }> {
     return await (await fetch(`http://127.0.0.1:${this.ports[name]}/`)).json();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const exit = once(this.#child, "close");
-    this.#child.stdin.end();
-    await exit;
   }
 }
 
@@ -107,7 +105,7 @@ const OURS = ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key"];
 
 for (const [heading, server, expected] of SNIPPETS) {
   test(`the program of docs/drop-in.md for ${heading} works, over libcurl, and leaves no socket`, async () => {
-    await using servers = await Servers.start();
+    const servers = await Servers.shared();
     assertEquals(await run(heading, snippet(heading), servers.ports), [...expected, "sockets 0"]);
     const { fields } = await servers.state(server);
     assertEquals(fields.slice(0, OURS.length), OURS);
@@ -134,7 +132,7 @@ function writeWorker(): void {
 
 for (const [file, heading, expected] of GUIDES) {
   test(`the program of docs/${file} ${heading ?? ""} works, and leaves no socket`, async () => {
-    await using servers = await Servers.start();
+    const servers = await Servers.shared();
     const name = `${file} ${heading ?? ""}`;
     if (file === "workers.md") writeWorker();
     assertEquals(await run(name, snippet(heading, file), servers.ports), [...expected, "sockets 0"]);
@@ -145,7 +143,7 @@ for (const [file, heading, expected] of GUIDES) {
 /** Programs that are cut off by the server, and go on. */
 for (const name of ["partysocket", "reconnecting_websocket", "mqtt", "socketio"]) {
   test(`${name} over CurlWebSocket connects again when the server drops it`, async () => {
-    await using servers = await Servers.start();
+    const servers = await Servers.shared();
     const program = readFileSync(join(ROOT, "tests", "dropin", "programs", `${name}.mjs`), "utf8");
     assertEquals(await run(`again ${name}`, program, servers.ports), ["before", "dropped", "after", "sockets 0"]);
   }, { timeout: 30_000, skip });
