@@ -203,6 +203,7 @@ export class CurlWebSocket extends EventTarget {
     listener: (event: CurlWebSocketEventMap[Type]) => unknown,
     options?: AddEventListenerOptions | boolean,
   ): void;
+  /** For events of a program's own. */
   override addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,
@@ -223,6 +224,7 @@ export class CurlWebSocket extends EventTarget {
     listener: (event: CurlWebSocketEventMap[Type]) => unknown,
     options?: EventListenerOptions | boolean,
   ): void;
+  /** For events of a program's own. */
   override removeEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,

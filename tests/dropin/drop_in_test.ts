@@ -23,7 +23,7 @@ function snippet(heading: string | undefined, file = "drop-in.md"): string {
   return program;
 }
 
-/** The child process that runs server.mjs, with node where there is one. */
+/** The child process that runs server.mjs.txt (its packages are not where the type checker looks), with node where there is one. */
 class Servers {
   static #shared: Promise<Servers> | undefined;
   readonly ports: Record<string, number>;
@@ -38,7 +38,7 @@ class Servers {
   }
 
   static async #start(): Promise<Servers> {
-    cpSync(join(ROOT, "tests", "dropin", "server.mjs"), join(PACKAGES, "server.mjs"));
+    cpSync(join(ROOT, "tests", "dropin", "server.mjs.txt"), join(PACKAGES, "server.mjs"));
     const child = spawn("node", ["server.mjs"], { cwd: PACKAGES, stdio: "pipe" });
     let errors = "";
     child.stderr.on("data", (data: Uint8Array) => errors += new TextDecoder().decode(data));
@@ -144,7 +144,7 @@ for (const [file, heading, expected] of GUIDES) {
 for (const name of ["partysocket", "reconnecting_websocket", "mqtt", "socketio"]) {
   test(`${name} over CurlWebSocket connects again when the server drops it`, async () => {
     const servers = await Servers.shared();
-    const program = readFileSync(join(ROOT, "tests", "dropin", "programs", `${name}.mjs`), "utf8");
+    const program = readFileSync(join(ROOT, "tests", "dropin", "programs", `${name}.mjs.txt`), "utf8");
     assertEquals(await run(`again ${name}`, program, servers.ports), ["before", "dropped", "after", "sockets 0"]);
   }, { timeout: 30_000, skip });
 }
