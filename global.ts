@@ -31,7 +31,7 @@ export function uninstall(): void {
 }
 
 /** As Web IDL has the property: not enumerable, and replaceable. */
-function define(value: typeof WebSocket): void {
+function define(value: unknown): void {
   Object.defineProperty(globalThis, "WebSocket", { value, writable: true, enumerable: false, configurable: true });
 }
 

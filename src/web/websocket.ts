@@ -205,6 +205,7 @@ export class CurlWebSocket extends EventTarget {
     listener: (event: CurlWebSocketEventMap[Type]) => unknown,
     options?: AddEventListenerOptions | boolean,
   ): void;
+  /** For events of a program's own. */
   override addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,
@@ -225,6 +226,7 @@ export class CurlWebSocket extends EventTarget {
     listener: (event: CurlWebSocketEventMap[Type]) => unknown,
     options?: EventListenerOptions | boolean,
   ): void;
+  /** For events of a program's own. */
   override removeEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,

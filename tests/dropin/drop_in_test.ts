@@ -1,7 +1,6 @@
 /** Runs each program of docs/drop-in.md, and those of programs/, in a process of its own, against real servers. */
 import { assert, assertEquals } from "@std/assert";
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile, spawn } from "node:child_process";
 import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -14,45 +13,44 @@ import { FOLDER, NATS_SERVER, ROOT, whyNoLibraries, whyNoNats } from "./install.
 
 const PACKAGES = join(FOLDER, "packages");
 const RUNTIME = "Deno" in globalThis ? "deno" : "bun";
-const page = readFileSync(join(ROOT, "docs", "drop-in.md"), "utf8");
-
-/** The program below a heading of the page. */
-function snippet(heading: string): string {
+/** The program below a heading of a page, or the page's last one. */
+function snippet(heading: string | undefined, file = "drop-in.md"): string {
+  const page = readFileSync(join(ROOT, "docs", file), "utf8");
+  if (heading === undefined) return page.split("```ts\n").at(-1)!.split("```")[0]!;
   const section = page.split(/^## /m).find((text) => text.startsWith(`${heading}\n`));
   const program = /```ts\n(?<code>[^]*?)```/.exec(section ?? "")?.groups?.code;
-  if (program === undefined) throw new Error(`docs/drop-in.md has no program below ${heading}`);
+  if (program === undefined) throw new Error(`docs/${file} has no program below ${heading}`);
   return program;
 }
 
-/** The child process that runs server.mjs, with node where there is one. */
+/** The child process that runs server.mjs.txt (its packages are not where the type checker looks), with node where there is one. */
 class Servers {
-  readonly #child: ChildProcessWithoutNullStreams;
+  static #shared: Promise<Servers> | undefined;
   readonly ports: Record<string, number>;
 
-  private constructor(child: ChildProcessWithoutNullStreams, ports: Record<string, number>) {
-    this.#child = child;
+  private constructor(ports: Record<string, number>) {
     this.ports = ports;
   }
 
-  static async start(): Promise<Servers> {
-    cpSync(join(ROOT, "tests", "dropin", "server.mjs"), join(PACKAGES, "server.mjs"));
+  /** One for all tests, which run one after another; it ends with this process, as its standard input does. */
+  static shared(): Promise<Servers> {
+    return Servers.#shared ??= Servers.#start();
+  }
+
+  static async #start(): Promise<Servers> {
+    cpSync(join(ROOT, "tests", "dropin", "server.mjs.txt"), join(PACKAGES, "server.mjs"));
     const child = spawn("node", ["server.mjs"], { cwd: PACKAGES, stdio: "pipe" });
     let errors = "";
     child.stderr.on("data", (data: Uint8Array) => errors += new TextDecoder().decode(data));
     const { value, done } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
     if (done) throw new Error(`the servers did not start: ${errors}`);
-    return new Servers(child, JSON.parse(value));
+    child.unref();
+    return new Servers(JSON.parse(value));
   }
 
   /** The field names of a server's last handshake, and how many sockets it has open. */
   async state(name: string): Promise<{ fields: string[]; open: number }> {
     return await (await fetch(`http://127.0.0.1:${this.ports[name]}/`)).json();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const exit = once(this.#child, "close");
-    this.#child.stdin.end();
-    await exit;
   }
 }
 
@@ -74,6 +72,7 @@ process$.on("exit", () => {
 async function run(name: string, program: string, ports: Record<string, number>): Promise<string[]> {
   const module = (file: string) => pathToFileURL(join(ROOT, file)).href;
   const source = program
+    .replaceAll("./feed_worker.ts", `./${RUNTIME}_feed_worker.ts`)
     .replaceAll(`"@curlws/curlws/global"`, JSON.stringify(module("global.ts")))
     .replaceAll(`"@curlws/curlws"`, JSON.stringify(module("mod.ts")))
     .replace(/(?<scheme>wss|https):\/\/(?<host>\w+)\.example\.com/g, (...all) => {
@@ -106,7 +105,7 @@ const OURS = ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key"];
 
 for (const [heading, server, expected] of SNIPPETS) {
   test(`the program of docs/drop-in.md for ${heading} works, over libcurl, and leaves no socket`, async () => {
-    await using servers = await Servers.start();
+    const servers = await Servers.shared();
     assertEquals(await run(heading, snippet(heading), servers.ports), [...expected, "sockets 0"]);
     const { fields } = await servers.state(server);
     assertEquals(fields.slice(0, OURS.length), OURS);
@@ -114,11 +113,38 @@ for (const [heading, server, expected] of SNIPPETS) {
   }, { timeout: 30_000, skip });
 }
 
+/** The guides' programs: page, heading, and what they print. They need the echo server alone. */
+const GUIDES: [string, string | undefined, string[]][] = [
+  ["moving.md", "From `ws`", ["1,2"]],
+  ["moving.md", "From curl_cffi", ["hello"]],
+  ["reconnect.md", undefined, ['{"subscribe":"BTC"}', '{"subscribe":"ETH"}']],
+  ["many_connections.md", undefined, ["200"]],
+  ["workers.md", undefined, ["from a Worker"]],
+];
+
+/** The other file of docs/workers.md. */
+function writeWorker(): void {
+  const [, first = ""] = readFileSync(join(ROOT, "docs", "workers.md"), "utf8").split("```ts\n");
+  const module = JSON.stringify(pathToFileURL(join(ROOT, "mod.ts")).href);
+  const source = first.split("```")[0]!.replaceAll(`"@curlws/curlws"`, module);
+  writeFileSync(join(PACKAGES, `${RUNTIME}_feed_worker.ts`), source);
+}
+
+for (const [file, heading, expected] of GUIDES) {
+  test(`the program of docs/${file} ${heading ?? ""} works, and leaves no socket`, async () => {
+    const servers = await Servers.shared();
+    const name = `${file} ${heading ?? ""}`;
+    if (file === "workers.md") writeWorker();
+    assertEquals(await run(name, snippet(heading, file), servers.ports), [...expected, "sockets 0"]);
+    assertEquals((await servers.state("echo")).fields.slice(0, OURS.length), OURS);
+  }, { timeout: 30_000, skip });
+}
+
 /** Programs that are cut off by the server, and go on. */
 for (const name of ["partysocket", "reconnecting_websocket", "mqtt", "socketio"]) {
   test(`${name} over CurlWebSocket connects again when the server drops it`, async () => {
-    await using servers = await Servers.start();
-    const program = readFileSync(join(ROOT, "tests", "dropin", "programs", `${name}.mjs`), "utf8");
+    const servers = await Servers.shared();
+    const program = readFileSync(join(ROOT, "tests", "dropin", "programs", `${name}.mjs.txt`), "utf8");
     assertEquals(await run(`again ${name}`, program, servers.ports), ["before", "dropped", "after", "sockets 0"]);
   }, { timeout: 30_000, skip });
 }
