@@ -35,7 +35,10 @@ export const SECURE: Row[] = [
   ),
   tlsRow("cert", "the client's certificate", "none", "client-certificate", CLIENT),
   tlsRow("key", "its key", "in `cert`", "client-certificate", CLIENT),
-  tlsRow("pfx", "both, in PKCS#12", "none", "client-certificate", CLIENT),
+  {
+    ...tlsRow("pfx", "both, in PKCS#12", "none", "client-certificate", CLIENT),
+    lacks: ({ tls }) => tls.includes("GnuTLS") ? "ERR_LIBCURL" : undefined,
+  },
   tlsRow("passphrase", "of `key` or `pfx`", "none", "client-certificate", CLIENT, PASSPHRASE),
   tlsRow(
     "verify",
@@ -46,10 +49,13 @@ export const SECURE: Row[] = [
   ),
   tlsRow("minVersion", "the oldest version", "libcurl's: 1.2", "versions-and-ciphers", VERSIONS),
   tlsRow("maxVersion", "the newest version", "the newest there is", "versions-and-ciphers", VERSIONS),
-  tlsRow("ciphers", "for TLS 1.2 and older", "the TLS library's", "versions-and-ciphers", CIPHERS),
+  {
+    ...tlsRow("ciphers", "for TLS 1.2 and older", "the TLS library's", "versions-and-ciphers", CIPHERS),
+    lacks: (libcurl) => libcurl.tls.includes("GnuTLS") ? since(81400)(libcurl) : undefined,
+  },
   {
     ...tlsRow("cipherSuites", "for TLS 1.3", "the TLS library's", "versions-and-ciphers", CIPHERS),
-    lacks: ({ tls }) => tls.includes("BoringSSL") ? "ERR_LIBCURL" : undefined,
+    lacks: ({ tls }) => /BoringSSL|GnuTLS/.test(tls) ? "ERR_LIBCURL" : undefined,
   },
   tlsRow(
     "pinnedPublicKey",
@@ -148,8 +154,6 @@ export const PLACES: Row[] = [
       "curlOptions are set last",
       "what the loaded libcurl lacks is ERR_LIBCURL with the option and the version",
     ]],
-    // It has no option that takes a blob for a CA.
-    lacks: since(77700),
   },
   { ...networkRow("connectTimeout", "DNS, TCP and TLS, ms", "30,000", TIMES), tests: [[CONNECT, "connectTimeout"]] },
   {
