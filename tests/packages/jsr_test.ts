@@ -22,6 +22,7 @@ function published(): Promise<string[]> {
       [process.execPath, "publish", "--dry-run", "--allow-dirty", "--no-check"],
       ROOT,
     );
+    assert(!/warning/i.test(err), err);
     return [...(out + err).matchAll(/^ +(file:\S+) \(/gm)].map(([, url]) =>
       relative(ROOT, fileURLToPath(url!)).replaceAll("\\", "/")
     );
