@@ -30,10 +30,12 @@ const consumer = await jetstream(nats).consumers.get(values.stream, values.durab
 /** Of each feed and run, the numbers that came. */
 const seen = new Map<string, Set<number>>();
 let total = 0, twice = 0;
-for (let more = true; more;) {
-  more = false;
-  for await (const message of await consumer.fetch({ max_messages: 1000, expires: 1000 })) {
-    more = true;
+let left = (await consumer.info()).num_pending;
+while (left > 0) {
+  const before = total;
+  // As many as there are, so that it does not wait for more.
+  for await (const message of await consumer.fetch({ max_messages: Math.min(1000, left), expires: 5000 })) {
+    left = message.info.pending;
     total++;
     const key = `${message.subject} ${message.headers?.get("run")}`, seq = Number(message.headers?.get("seq"));
     const numbers = seen.get(key) ?? new Set();
@@ -42,6 +44,8 @@ for (let more = true; more;) {
     numbers.add(seq);
     message.ack();
   }
+  // Another reader took the rest.
+  if (total === before) break;
 }
 
 let missing = 0;

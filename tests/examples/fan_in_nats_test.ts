@@ -1,4 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { type Program, Program as Programs } from "../support/programs.ts";
 import { test } from "../support/testing.ts";
 import { natsServer } from "./nats_server.ts";
@@ -38,6 +40,14 @@ test("fan_in_nats.ts stores each message of three feeds in two processes, and th
   assertEquals(await reader.exit(), 0, reader.err);
   const lines = names.map((name, i) => `test.${name}: ${1000 * (i + 1)} of ${1000 * (i + 1)}`);
   assertEquals(reader.out.trim().split("\n").sort(), ["6000 messages, 0 missing, 0 twice", ...lines].sort());
+
+  // It would notice.
+  const client = await connect({ servers: `127.0.0.1:${nats.port}` });
+  await (await jetstreamManager(client)).streams.deleteMessage("test", 17);
+  await client.close();
+  await using again = example("fan_in_nats_reader", [...broker, "--durable", "other"]);
+  assertEquals(await again.exit(), 1, again.err);
+  assert(again.out.endsWith("5999 messages, 1 missing, 0 twice\n"), again.out);
 }, { skip, timeout: 40_000 });
 
 test("fan_in_nats.ts stops its feed while the broker does, keeps its memory, and loses nothing", async () => {
