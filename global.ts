@@ -12,6 +12,8 @@
  */
 import { CurlWebSocket, type CurlWebSocketInit } from "./mod.ts";
 
+export type * from "./mod.ts";
+
 /** What `globalThis.WebSocket` was when this module was imported: the runtime's own. */
 export const NativeWebSocket: typeof WebSocket = globalThis.WebSocket;
 

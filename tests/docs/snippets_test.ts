@@ -15,6 +15,8 @@ for (const file of readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith(".
   if (!WITH_LIBRARIES.includes(file)) testSnippets(`docs/${file}`);
 }
 
+testSnippets("README.md");
+
 test("a page's blocks have names, marks and promises", () => {
   const page = [
     "# A `page`",

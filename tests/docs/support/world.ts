@@ -1,7 +1,13 @@
 /** `@curlws/curlws` as a snippet imports it: the sockets are watched, and this machine is the world they speak of. */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { CurlWebSocket as Real, type CurlWebSocketError, type CurlWebSocketInit } from "../../../mod.ts";
+import {
+  CurlWebSocket as Real,
+  type CurlWebSocketError,
+  type CurlWebSocketInit,
+  CurlWebSocketStream as RealStream,
+  type CurlWebSocketStreamOptions,
+} from "../../../mod.ts";
 
 export * from "../../../mod.ts";
 
@@ -65,5 +71,12 @@ export class CurlWebSocket extends Real {
       watched.ended = true;
       state.check();
     });
+  }
+}
+
+/** A snippet with streams ends by itself, and prints what it promises: nothing else of it is watched. */
+export class CurlWebSocketStream extends RealStream {
+  constructor(url: string | URL, options: CurlWebSocketStreamOptions = {}) {
+    super(url, local(options) as CurlWebSocketStreamOptions);
   }
 }
