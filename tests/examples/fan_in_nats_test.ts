@@ -3,7 +3,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { type Program, Program as Programs } from "../support/programs.ts";
 import { test } from "../support/testing.ts";
-import { natsServer } from "./nats_server.ts";
+import { natsServer } from "../support/nats_server.ts";
 import { example, feeds, folder } from "./support.ts";
 
 const found = natsServer();

