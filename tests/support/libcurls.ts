@@ -8,19 +8,16 @@
  * A process that opens 8.14.1 before the system's gets it under the name of `libcurl.so.4` too: the dynamic loader goes
  * by the name that a library gives itself.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { libcurl } from "../../mod.ts";
-import { files, type LibcurlName, RECIPES } from "./libcurl_recipes.ts";
+import { fetchOnce, files, ROOT } from "./fetched.ts";
+import { type LibcurlName, RECIPES } from "./libcurl_recipes.ts";
 
 export type { LibcurlName } from "./libcurl_recipes.ts";
 
 /** Where the libcurls are kept; git ignores it. */
-const CACHE = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), ".cache", "libcurl");
-/** How long a failed attempt holds, so that each test file does not wait for the network again. */
-const RETRY_MS = 10 * 60_000;
+const CACHE = join(ROOT, ".cache", "libcurl");
 /** The wheels are for this system. Deno and Bun have the same two names for it. */
 const SUPPORTED = process.platform === "linux" && process.arch === "x64";
 
@@ -70,39 +67,9 @@ function lookUp(name: LibcurlName): { path: string } | { reason: string } {
 function look(name: LibcurlName): { path: string } | { reason: string } {
   if (!SUPPORTED) return { reason: "it is only had for Linux on x86-64" };
   const recipe = RECIPES[name];
-  const folder = join(CACHE, name), pin = join(folder, "pin"), failure = join(CACHE, `${name}.failure`);
-  const there = () => existsSync(pin) && readFileSync(pin, "utf8") === recipe.pin;
-  const libraryIn = (): string | undefined => files(folder).find((path) => recipe.library.test(path));
-  let path = there() ? libraryIn() : undefined;
-  if (path !== undefined) return { path };
-  if (existsSync(failure)) {
-    const { pin, at, reason } = JSON.parse(readFileSync(failure, "utf8"));
-    if (pin === recipe.pin && Date.now() - at < RETRY_MS) return { reason };
-  }
-  // Aside, then renamed: several processes may be at it, and one may be killed.
-  const aside = join(CACHE, `.${name}-${process.pid}`);
-  try {
-    rmSync(aside, { recursive: true, force: true });
-    mkdirSync(aside, { recursive: true });
-    recipe.fetch(aside);
-    writeFileSync(join(aside, "pin"), recipe.pin);
-    if (!there()) {
-      rmSync(folder, { recursive: true, force: true });
-      try {
-        renameSync(aside, folder);
-      } catch (error) {
-        if (!there()) throw error;
-      }
-    }
-    rmSync(failure, { force: true });
-    path = libraryIn();
-    return path === undefined ? { reason: `${folder} holds no such library` } : { path };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    mkdirSync(CACHE, { recursive: true });
-    writeFileSync(failure, JSON.stringify({ pin: recipe.pin, at: Date.now(), reason }));
-    return { reason };
-  } finally {
-    rmSync(aside, { recursive: true, force: true });
-  }
+  const reason = fetchOnce(CACHE, name, recipe.pin, recipe.fetch);
+  if (reason !== undefined) return { reason };
+  const folder = join(CACHE, name);
+  const path = files(folder).find((path) => recipe.library.test(path));
+  return path === undefined ? { reason: `${folder} holds no such library` } : { path };
 }
