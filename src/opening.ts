@@ -252,7 +252,6 @@ export class Opening implements Source {
 
   #read(): void {
     const buffer = readBuffer ??= allocate(READ_SIZE);
-    const secure = this.#url.protocol === "wss:";
     for (;;) {
       const count = this.#transport!.recv(buffer);
       if (count === WOULD_BLOCK) return;
@@ -272,8 +271,8 @@ export class Opening implements Source {
         return this.#refused(error as CurlWebSocketError);
       }
       if (answer !== null) return this.#accepted(answer.agreement, answer.rest.slice());
-      // A plain socket that gave less than asked for is drained; libcurl may hold more of TLS.
-      if (!secure && count < buffer.length) return;
+      // A socket that gave less than asked for is drained, unless libcurl reads ahead.
+      if (!this.#transport!.readsAhead && count < buffer.length) return;
     }
   }
 

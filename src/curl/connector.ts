@@ -245,10 +245,10 @@ export class Connector implements Source {
     this.#set.closeFiles();
     const free = () => this.#free();
     const certificate = secure ? this.#certificateHelp() : null;
-    const layered = secure && this.#proxy?.scheme === "https";
+    const tlsLayers = (secure ? 1 : 0) + (this.#proxy?.scheme === "https" ? 1 : 0);
     const transport = new Transport(this.#curl, this.#easy, connectedFd, this.#errors, free, {
       certificate,
-      layered,
+      tlsLayers,
     });
     this.#handler.onConnected(transport, info);
   }

@@ -24,8 +24,8 @@ const TICKETS = 4;
 export interface TransportInit {
   /** What to say where a client certificate turns out to be wanted, and whether it was asked for and not given. */
   certificate?: { help: string; missing: boolean } | null;
-  /** Whether it is TLS within an https proxy's TLS. */
-  layered?: boolean;
+  /** How many layers of TLS lie between the socket and the bytes: the server's, an https proxy's, or both. */
+  tlsLayers?: number;
 }
 
 export class Transport {
@@ -39,6 +39,11 @@ export class Transport {
   readonly #certificateHelp: string | null;
   /** The same where the server asked for a certificate and got none: that may be why it ends the connection. */
   readonly hint: string | null;
+  /**
+   * Whether libcurl may hold bytes that have left the socket, where no poll sees them: it does so wherever there is TLS, be
+   * it a proxy's alone. Only {@linkcode WOULD_BLOCK} then says that there are no more; without TLS a short read does too.
+   */
+  readonly readsAhead: boolean;
   readonly #countBytes: Uint8Array<ArrayBuffer> = allocate(8);
   readonly #count: Uint32Array = new Uint32Array(this.#countBytes.buffer);
   #open = true;
@@ -49,14 +54,15 @@ export class Transport {
     fd: number,
     errors: ErrorBuffer,
     free: () => void,
-    { certificate = null, layered = false }: TransportInit = {},
+    { certificate = null, tlsLayers = 0 }: TransportInit = {},
   ) {
     this.#curl = curl;
     this.#easy = easy;
     this.fd = fd;
     this.#errors = errors;
     this.#free = free;
-    this.#retries = layered && curl.info.tls?.includes("GnuTLS") ? TICKETS : 0;
+    this.readsAhead = tlsLayers > 0;
+    this.#retries = tlsLayers > 1 && curl.info.tls?.includes("GnuTLS") ? TICKETS : 0;
     this.#certificateHelp = certificate?.help ?? null;
     this.hint = certificate?.missing ? certificate.help : null;
     curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
