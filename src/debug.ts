@@ -1,6 +1,7 @@
 /** The debug log that `CURLWS_DEBUG` asks for: lines on standard error, without credentials and without what messages hold. */
 import { runtime } from "./curl/ffi.ts";
 import type { HeaderList } from "./protocol/handshake.ts";
+import { printable, shownFirstLine, shownValue, shownWords } from "./redact.ts";
 
 const CATEGORIES = ["connect", "curl", "handshake", "frames", "close"] as const;
 
@@ -51,7 +52,7 @@ export class DebugLog {
   /** An answer or a request: its first line, then its fields. */
   fields(category: DebugCategory, mark: ">" | "<", first: string, fields: HeaderList): void {
     if (!this.wants(category)) return;
-    this.write(category, `${mark} ${first}`);
+    this.write(category, `${mark} ${shownFirstLine(first)}`);
     for (const [name, value] of fields) this.write(category, `${mark} ${name}: ${shownValue(name, value)}`);
   }
 
@@ -63,7 +64,7 @@ export class DebugLog {
       const colon = line.indexOf(":");
       return [line.slice(0, colon), line.slice(colon + 1).trim()];
     });
-    this.fields("handshake", ">", shownRequestLine(first), fields);
+    this.fields("handshake", ">", first, fields);
   }
 
   /** What libcurl says, by its kind of text (curl_infotype). */
@@ -71,44 +72,14 @@ export class DebugLog {
     const mark = ["*", "<", ">"][kind];
     if (mark === undefined) return;
     for (const line of text.trimEnd().split(/\r?\n/)) {
-      const field = kind === 0 ? null : /^([^\s:]+):\s*(.*)$/.exec(line);
-      this.write(
-        "curl",
-        `${mark} ${field === null ? shownText(line) : `${field[1]}: ${shownValue(field[1]!, field[2]!)}`}`,
-      );
+      this.write("curl", `${mark} ${kind === 0 ? shownWords(line) : shownLine(line)}`);
     }
   }
 }
 
-/** What a peer sends is not to move the cursor of a terminal. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
-}
-
-/** Fields whose values are no secret. Others may be, whatever their names are. */
-const SHOWN = new Set([
-  ...["host", "connection", "upgrade", "origin", "user-agent", "server", "date", "via", "allow", "vary", "pragma"],
-  ...["sec-websocket-version", "sec-websocket-extensions", "sec-websocket-accept", "cache-control", "retry-after"],
-  ...["content-type", "content-length", "content-encoding", "transfer-encoding", "proxy-connection", "keep-alive"],
-  ...["accept", "accept-encoding", "accept-language", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "expires"],
-]);
-
-function shownValue(name: string, value: string): string {
-  return SHOWN.has(name.toLowerCase()) || value === "" ? value : `(${value.length} characters)`;
-}
-
-/** A URL without user, password, and the values of its query. */
-export function shownUrl(url: URL): string {
-  const query = [...url.searchParams.keys()].map((name) => `${encodeURIComponent(name)}=…`).join("&");
-  return `${url.protocol}//${url.host}${url.pathname}${query === "" ? "" : `?${query}`}`;
-}
-
-function shownRequestLine(line: string): string {
-  return line.replace(/[?&][^\s]*/, (query) => query.replace(/=[^&]*/g, "=…"));
-}
-
-/** libcurl's words without users and passwords. */
-function shownText(text: string): string {
-  return text.replace(/\/\/[^/?#\s]*@/g, "//…@").replace(/\b(user(?:name)?) '[^']*'/g, "$1 '…'");
+/** A line of a request or a response: its first one, a field, or what goes on with the field before and may be as secret. */
+function shownLine(line: string): string {
+  const [, name, value = ""] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
+  if (name !== undefined) return `${name}: ${shownValue(name, value)}`;
+  return /^\s/.test(line) ? `(${line.length} characters)` : shownFirstLine(line);
 }

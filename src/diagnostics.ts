@@ -85,10 +85,3 @@ export function publish<Name extends keyof DiagnosticsMessages>(
   const channel = channels.get(name);
   if (channel?.hasSubscribers) channel.publish(Object.freeze(make()));
 }
-
-/** A URL for those who keep what they hear. */
-export function plainUrl(url: URL): string {
-  const plain = new URL(url);
-  plain.username = plain.password = "";
-  return plain.href;
-}

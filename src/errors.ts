@@ -1,4 +1,5 @@
 /** The errors of the transport and of the peer. Misuse by the caller is a `DOMException` or `TypeError`, as WHATWG says. */
+import { printableLines } from "./redact.ts";
 
 /** A stable name for what went wrong; docs/errors.md has the cause and the cure of each. */
 export type ErrorCode =
@@ -60,7 +61,8 @@ export class CurlWebSocketError extends Error {
 
   /** Makes an error; programs receive them, and seldom make one. */
   constructor(code: ErrorCode, message: string, init: CurlWebSocketErrorInit = {}) {
-    super(message, init.cause === undefined ? undefined : { cause: init.cause });
+    // Words of the peer or of libcurl may stand in it, and people see it in terminals and logs.
+    super(printableLines(message), init.cause === undefined ? undefined : { cause: init.cause });
     this.code = code;
     this.curlCode = init.curlCode;
     this.curlMessage = init.curlMessage;

@@ -9,7 +9,7 @@ import { resolveBrowser } from "./curl/impersonate.ts";
 import type { Curl } from "./curl/library.ts";
 import type { Reactor, Source } from "./curl/reactor.ts";
 import { END, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
-import { type DebugLog, shownUrl } from "./debug.ts";
+import type { DebugLog } from "./debug.ts";
 import { CurlWebSocketError } from "./errors.ts";
 import { Deadline } from "./deadline.ts";
 import { paced } from "./pacer.ts";
@@ -26,6 +26,7 @@ import {
 import { redirectLocation, redirectTarget } from "./protocol/redirect.ts";
 import { buildRequest, target } from "./protocol/request.ts";
 import { httpUrl } from "./protocol/url.ts";
+import { shownUrl } from "./redact.ts";
 import { SendQueue } from "./send_queue.ts";
 import { ResponseTrace, tracer } from "./trace.ts";
 import { loadZlib } from "./zlib.ts";
@@ -362,7 +363,7 @@ export class Opening implements Source {
 
   #notFollowed(why: string): CurlWebSocketError {
     const { location, status, headers } = this.#redirection!;
-    const message = `the server redirects to ${withoutPassword(location)} (${status}), which is not followed: ${why}`;
+    const message = `the server redirects to ${shownUrl(location)} (${status}), which is not followed: ${why}`;
     return new CurlWebSocketError("ERR_HANDSHAKE_REDIRECT", message, { status, headers });
   }
 
@@ -392,9 +393,4 @@ function describe({ localAddress, localPort, remoteAddress, remotePort, tls, pro
   const secure = tls === null ? "" : `, ${tls.version ?? "TLS"}, ${tls.cipher ?? "cipher unknown"}`;
   const took = `; name ${times.lookup.toFixed(1)}, TCP ${times.tcp.toFixed(1)}, TLS ${times.tls.toFixed(1)} ms`;
   return to + through + secure + took;
-}
-
-/** A URL for a message. */
-function withoutPassword(location: string): string {
-  return location.replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/?#]*@/i, "$1//");
 }

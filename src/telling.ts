@@ -2,8 +2,9 @@
 import type { CloseResult } from "./connection.ts";
 import type { ConnectionInfo } from "./curl/connection_info.ts";
 import { type DebugLog, debugLog } from "./debug.ts";
-import { plainUrl, publish } from "./diagnostics.ts";
+import { publish } from "./diagnostics.ts";
 import type { Agreement, HeaderList } from "./protocol/handshake.ts";
+import { plainUrl, shownSubprotocols } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
 
 export class Telling {
@@ -24,7 +25,7 @@ export class Telling {
   }
 
   opened({ protocol, extensions }: Agreement, connection: ConnectionInfo): void {
-    const subprotocol = protocol === "" ? "no subprotocol" : `subprotocol ${JSON.stringify(protocol)}`;
+    const subprotocol = protocol === "" ? "no subprotocol" : `subprotocol ${shownSubprotocols([protocol])}`;
     this.log?.write("connect", `open, ${subprotocol}, ${extensions || "no extensions"}`);
     publish("curlws:open", () => ({ ...this.#told(), protocol, extensions, connection }));
   }

@@ -1,6 +1,7 @@
 /** Makes libcurl's error codes into errors that say what to do. */
 import { CurlWebSocketError, type ErrorCode } from "../errors.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
+import { shownText, shownUrl } from "../redact.ts";
 import * as C from "./constants.ts";
 import { type ConnectTarget, portOf } from "./setup.ts";
 import { explainTls } from "./explain_tls.ts";
@@ -55,7 +56,7 @@ function explain(attempt: Attempt): [ErrorCode, string] {
       if (network.dohUrl !== undefined) {
         return [
           "ERR_DNS",
-          `the host ${url.hostname} was not found by DNS over HTTPS; check it and dohUrl, ${network.dohUrl}`,
+          `the host ${url.hostname} was not found by DNS over HTTPS; check it and dohUrl, ${shownUrl(network.dohUrl)}`,
         ];
       }
       return ["ERR_DNS", `the host ${url.hostname} is unknown; check its spelling and this machine's DNS`];
@@ -106,11 +107,13 @@ function explainProxy(attempt: Attempt, proxy: CompleteProxy): [ErrorCode, strin
   // tinyproxy answers a wrong password with 401.
   if (connectCode === 407 || connectCode === 401) return ["ERR_PROXY_AUTH", authHelp(proxy, name, response)];
   if (connectCode > 0 && (connectCode < 200 || connectCode > 299)) {
-    const status = response?.status.replace(/^\S+ /, "") ?? String(connectCode);
+    const status = shownText(response?.status.replace(/^\S+ /, "") ?? String(connectCode));
     const more = response?.headers.find(([field]) => /^x-squid-error$/i.test(field))?.[1];
     return [
       "ERR_PROXY",
-      `the proxy ${name} does not connect to ${host}: ${status}${more === undefined ? "" : ` (${more})`}${from}`,
+      `the proxy ${name} does not connect to ${host}: ${status}${
+        more === undefined ? "" : ` (${shownText(more)})`
+      }${from}`,
     ];
   }
   if (proxyError !== 0 || curlCode === C.CURLE_PROXY) {
@@ -156,7 +159,7 @@ function authHelp(
 ): string {
   const offered = (response?.headers ?? [])
     .filter(([field]) => field.toLowerCase() === "proxy-authenticate")
-    .map(([, value]) => value.split(" ", 1)[0]!);
+    .map(([, value]) => shownText(value.split(" ", 1)[0]!));
   const offers = offered.length > 0 ? `; it takes ${offered.join(", ")}` : "";
   const where = source === "the proxy option" ? "proxy: { url, username, password }" : `the URL in ${source}`;
   if (username === undefined) {

@@ -120,7 +120,8 @@ const encoder = new TextEncoder();
 
 /** A NUL-terminated copy of a string. Throws a `TypeError` where the string has a NUL inside. */
 export function toCString(text: string): Uint8Array<ArrayBuffer> {
-  if (text.includes("\0")) throw new TypeError(`a C string cannot hold NUL: ${JSON.stringify(text)}`);
+  // The text may be a password.
+  if (text.includes("\0")) throw new TypeError(`a C string cannot hold NUL, as one does at ${text.indexOf("\0")}`);
   const bytes = encoder.encode(text);
   const buffer = allocate(bytes.length + 1);
   buffer.set(bytes);

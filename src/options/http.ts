@@ -3,6 +3,7 @@ import type { CompleteCookies, CookieJar, CookiesOption } from "../cookies.ts";
 import { BARE_NAMES, BROWSERS, browsersNamed } from "../protocol/browsers.ts";
 import { type HeaderList, isToken } from "../protocol/handshake.ts";
 import { basicCredentials, isFieldValue } from "../protocol/request.ts";
+import { shownUrl } from "../redact.ts";
 import { checkNames, numberOf, textOf, wordOf } from "./check.ts";
 
 /** A username and password, or a token. */
@@ -91,9 +92,9 @@ function originOption(origin: unknown): string | null {
   if (text === undefined) return null;
   if (text !== "null" && !/^[a-z][a-z0-9+.-]*:\/\/[!-.0-9:;=@-\[\]_a-z~]+$/i.test(text)) {
     throw new TypeError(
-      `origin must be a scheme and a host such as https://example.com, without a path, or "null", and is ${
-        JSON.stringify(text)
-      }`,
+      `origin must be a scheme and a host such as https://example.com, without a path, or "null", and is "${
+        shownUrl(text)
+      }"`,
     );
   }
   return text;

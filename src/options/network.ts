@@ -1,4 +1,5 @@
 /** The options that say where and how to connect. */
+import { shownUrl } from "../redact.ts";
 import { checkNames, numberOf, textOf } from "./check.ts";
 import { addressBytes } from "./no_proxy.ts";
 import { bracketed } from "./tls.ts";
@@ -168,7 +169,7 @@ function dohUrlOf(given: NetworkOptions["dohUrl"]): string | undefined {
   const url = typeof given === "string" || given instanceof URL ? URL.parse(`${given}`) : null;
   if (url?.protocol !== "https:") {
     throw new TypeError(
-      `dohUrl must be an https: URL, and is ${typeof given === "string" ? JSON.stringify(given) : typeof given}`,
+      `dohUrl must be an https: URL, and is ${typeof given === "string" ? `"${shownUrl(given)}"` : typeof given}`,
     );
   }
   return url.href;

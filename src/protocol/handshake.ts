@@ -1,5 +1,6 @@
 /** The opening handshake, RFC 6455 section 4: its key, and a strict check of the answer. `request.ts` asks. Pure. */
 import { CurlWebSocketError } from "../errors.ts";
+import { printable, shownBody, shownSubprotocols, shownText, shownUrl } from "../redact.ts";
 import { acceptDeflate, type DeflateOffer, type DeflateParameters, type ExtensionError } from "./extensions.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -126,11 +127,13 @@ export class ResponseReader {
     const init = { status, headers, body: body.bytes };
     const location = headers.find(([name]) => name.toLowerCase() === "location")?.[1];
     if (status >= 300 && status < 400 && location !== undefined) {
-      const message =
-        `the server redirects to ${location} (${status}), which is not followed; connect there, or set maxRedirects`;
+      const message = `the server redirects to ${
+        shownUrl(location)
+      } (${status}), which is not followed; connect there, or set maxRedirects`;
       return new CurlWebSocketError("ERR_HANDSHAKE_REDIRECT", message, init);
     }
-    const text = new TextDecoder().decode(body.bytes.subarray(0, 200)).replace(/\s+/g, " ").trim();
+    const encoding = headers.find(([name]) => name.toLowerCase() === "content-encoding")?.[1] ?? "identity";
+    const text = shownBody(body.bytes, encoding.toLowerCase() !== "identity");
     const hint = status === 401
       ? "; it wants credentials (an Authorization header)"
       : status === 403
@@ -140,8 +143,8 @@ export class ResponseReader {
       : status === 200
       ? "; this URL serves pages, not WebSockets"
       : "";
-    const message = `the server refused the WebSocket: ${status}${reason && ` ${reason}`}${hint}${
-      text && `; it says: ${text}`
+    const message = `the server refused the WebSocket: ${status}${reason && ` ${shownText(reason)}`}${hint}${
+      text && `; ${text}`
     }`;
     return new CurlWebSocketError("ERR_HANDSHAKE_STATUS", message, init);
   }
@@ -153,15 +156,17 @@ export class ResponseReader {
     const fail = (message: string) => invalid(message, 101, headers);
     const upgrade = values("upgrade"), connection = values("connection");
     if (upgrade.length !== 1 || upgrade[0]!.toLowerCase() !== "websocket") {
-      throw fail(`the response's Upgrade must be websocket, and is ${upgrade.join(", ") || "absent"}`);
+      throw fail(`the response's Upgrade must be websocket, and is ${shownText(upgrade.join(", ")) || "absent"}`);
     }
     if (!connection.join(",").split(",").some((token) => token.trim().toLowerCase() === "upgrade")) {
-      throw fail(`the response's Connection must be Upgrade, and is ${connection.join(", ") || "absent"}`);
+      throw fail(`the response's Connection must be Upgrade, and is ${shownText(connection.join(", ")) || "absent"}`);
     }
     const accept = values("sec-websocket-accept");
     if (accept.length !== 1 || accept[0] !== this.#accept) {
       throw fail(
-        `the response's Sec-WebSocket-Accept must be ${this.#accept}, and is ${accept.join(", ") || "absent"}; ` +
+        `the response's Sec-WebSocket-Accept must be ${this.#accept}, and is ${
+          shownText(accept.join(", ")) || "absent"
+        }; ` +
           "the server, or something between, does not speak WebSocket",
       );
     }
@@ -174,16 +179,16 @@ export class ResponseReader {
       throw fail((error as ExtensionError).message);
     }
     const protocol = values("sec-websocket-protocol");
-    if (protocol.length > 1) throw fail(`the server chose more than one subprotocol: ${protocol.join(", ")}`);
+    if (protocol.length > 1) throw fail(`the server chose more than one subprotocol: ${shownSubprotocols(protocol)}`);
     if (protocol.length === 1 && !this.#offer.protocols.includes(protocol[0]!)) {
       throw fail(
-        `the server chose the subprotocol ${protocol[0]}, and offered were ${
-          this.#offer.protocols.join(", ") || "none"
+        `the server chose the subprotocol ${shownSubprotocols(protocol)}, and offered were ${
+          shownSubprotocols(this.#offer.protocols) || "none"
         }`,
       );
     }
     if (protocol.length === 0 && this.#offer.protocols.length > 0) {
-      throw fail(`the server chose none of the subprotocols offered: ${this.#offer.protocols.join(", ")}`);
+      throw fail(`the server chose none of the subprotocols offered: ${shownSubprotocols(this.#offer.protocols)}`);
     }
     return { protocol: protocol[0] ?? "", extensions, deflate, headers };
   }
@@ -225,7 +230,7 @@ function headerEnd(bytes: Uint8Array, from: number): number {
 function checkStart(bytes: Uint8Array): void {
   const start = latin1(bytes.subarray(0, 5));
   if (!"HTTP/".startsWith(start)) {
-    throw invalid(`the server's answer is not HTTP: it begins with ${JSON.stringify(latin1(bytes.subarray(0, 40)))}`);
+    throw invalid(`the server's answer is not HTTP: it begins with "${printable(latin1(bytes.subarray(0, 40)))}"`);
   }
 }
 
@@ -246,13 +251,15 @@ function parseHeader(bytes: Uint8Array): Header {
   const lines = latin1(bytes).slice(0, -4).split("\r\n");
   const status = /^HTTP\/(1\.[01]) (\d{3})(?: (.*))?$/.exec(lines[0]!);
   if (status === null) {
-    throw invalid(`the server's status line is not HTTP/1's: ${JSON.stringify(lines[0]!.slice(0, 80))}`);
+    throw invalid(`the server's status line is not HTTP/1's: "${printable(lines[0]!, 80)}"`);
   }
   const headers = lines.slice(1).map((line): [string, string] => {
     const colon = line.indexOf(":");
     const name = line.slice(0, colon);
     if (colon < 1 || !isToken(name) || /[\0\r\n]/.test(line)) {
-      throw invalid(`the server's response has a header field that is none: ${JSON.stringify(line.slice(0, 80))}`);
+      // A value may be a secret.
+      const shown = printable(colon < 0 ? line : line.slice(0, colon + 1), 40);
+      throw invalid(`the server's response has a header field that is none: "${shown}"`);
     }
     return [name, trim(line.slice(colon + 1))];
   });

@@ -1,6 +1,7 @@
 /** The request of the opening handshake, RFC 6455 section 4.1, byte for byte. Pure. */
 import { type Browser, browserFields } from "./browsers.ts";
 import { offerDeflate } from "./extensions.ts";
+import { shownValue } from "../redact.ts";
 import { base64, type HandshakeOffer, type HeaderList, isToken } from "./handshake.ts";
 
 /** The fields that are ours: a caller may place them and say their case, and give another value of some. */
@@ -26,9 +27,8 @@ export function checkHeaders(headers: HeaderList): void {
   for (const [name, value] of headers) {
     if (!isToken(name)) throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
     if (!isFieldValue(value)) {
-      const shown = JSON.stringify(value);
       throw new TypeError(
-        `headers: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
+        `headers: the value of ${name} may hold no control character, nor one above U+00FF: ${shownValue(name, value)}`,
       );
     }
     const lower = name.toLowerCase();
@@ -41,7 +41,7 @@ export function checkHeaders(headers: HeaderList): void {
       throw new TypeError(`headers: ${name} is made by CurlWebSocket${instead}`);
     }
     if (FIXED.get(lower)?.test(value) === false) {
-      throw new TypeError(`headers: ${name}: ${value} would make no WebSocket handshake`);
+      throw new TypeError(`headers: ${name}: ${shownValue(name, value)} would make no WebSocket handshake`);
     }
   }
 }

@@ -2,6 +2,7 @@
 import type { CurlWebSocketOptions } from "../options.ts";
 import { isToken } from "../protocol/handshake.ts";
 import { becomeWs } from "../protocol/url.ts";
+import { shownSubprotocols, shownUrl } from "../redact.ts";
 
 /** Options of the two-argument constructor: the subprotocols may stand among them. */
 export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };
@@ -38,13 +39,13 @@ export function socketUrl(text: string): URL {
   const href = (globalThis as { location?: { href?: string } }).location?.href;
   const base = href !== undefined && URL.canParse(href) ? href : undefined;
   const url = URL.parse(text, base);
-  if (url === null) throw new DOMException(`not a URL: ${JSON.stringify(text)}`, "SyntaxError");
+  if (url === null) throw new DOMException(`not a URL: "${shownUrl(text)}"`, "SyntaxError");
   if (!becomeWs(url)) {
-    throw new DOMException(`the URL's scheme must be ws, wss, http or https: ${JSON.stringify(text)}`, "SyntaxError");
+    throw new DOMException(`the URL's scheme must be ws, wss, http or https: "${shownUrl(text)}"`, "SyntaxError");
   }
   // An empty fragment is one, and shows in the href alone.
   if (url.href.includes("#")) {
-    throw new DOMException(`the URL must have no fragment: ${JSON.stringify(text)}`, "SyntaxError");
+    throw new DOMException(`the URL must have no fragment: "${shownUrl(text)}"`, "SyntaxError");
   }
   return url;
 }
@@ -54,10 +55,12 @@ export function subprotocols(given: string | Iterable<string>): readonly string[
   const list = isIterable(given) ? Array.from(given, (protocol) => `${protocol}`) : [`${given}`];
   for (const [i, protocol] of list.entries()) {
     if (!isToken(protocol)) {
-      throw new DOMException(`not a subprotocol: ${JSON.stringify(protocol)}`, "SyntaxError");
+      throw new DOMException(`not a subprotocol: "${shownSubprotocols([protocol])}"`, "SyntaxError");
     }
     // RFC 6455 section 4.1, item 10: unique strings; those that differ in case are different.
-    if (list.indexOf(protocol) !== i) throw new DOMException(`subprotocol given twice: ${protocol}`, "SyntaxError");
+    if (list.indexOf(protocol) !== i) {
+      throw new DOMException(`subprotocol given twice: ${shownSubprotocols([protocol])}`, "SyntaxError");
+    }
   }
   return list;
 }

@@ -100,12 +100,14 @@ test("debug: what the server says cannot move the terminal's cursor; failures ar
   const output = log(session(server.url()), "1");
   const peer = await server.connection();
   await peer.accept({ headers: ["Server: \x1b[2Jwiped"] });
-  await peer.send(frame(Opcode.close, new Uint8Array([0x0f, 0xa0, ...new TextEncoder().encode("\x1b[31m\u009b2J")])));
+  await peer.send(
+    frame(Opcode.close, new Uint8Array([0x0f, 0xa0, ...new TextEncoder().encode("\x1b[31m\u009b2J\u202e\u2028")])),
+  );
   await peer.closeFrame();
   peer.end();
   const text = await output;
   // deno-lint-ignore no-control-regex
-  assert(!/[\x00-\x09\x0b-\x1f\x7f-\x9f]/.test(text), JSON.stringify(text));
+  assert(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2028]/.test(text), JSON.stringify(text));
   assert(text.includes("Server: \\x1b[2Jwiped"), text);
 
   const refused = log(session(server.url()), "close");
@@ -114,6 +116,22 @@ test("debug: what the server says cannot move the terminal's cursor; failures ar
   await other.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
   other.end();
   assertMatch(await refused, /close: closed, not cleanly, 1006 ""; ERR_HANDSHAKE_STATUS: .*403/);
+});
+
+test("debug: a redirect, a query without a name and a long subprotocol are told without their secrets", async () => {
+  await using server = await RawServer.start();
+  const output = log(session(server.url("/p?hunter2=="), { protocols: ["hunter2".repeat(6)] }), "1");
+  const peer = await server.connection();
+  await peer.request();
+  await peer.send(
+    "HTTP/1.1 302 Found\r\nLocation: ws://joe:hunter2@192.0.2.1/p?hunter2#hunter2\r\nContent-Length: 0\r\n\r\n",
+  );
+  peer.end();
+  const text = await output;
+  assert(!/hunter2|joe/.test(text), text);
+  assert(text.includes("handshake: > GET /p?… HTTP/1.1"), text);
+  assert(text.includes("handshake: < Location: ws://192.0.2.1/p?…#…"), text);
+  assert(text.includes("redirects to ws://192.0.2.1/p?…#… (302)"), text);
 });
 
 test("debug: without permission to read the environment it is off, and nobody is asked", async () => {

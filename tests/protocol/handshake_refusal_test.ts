@@ -38,6 +38,24 @@ for (const status of [300, 301, 307, 308, 399]) {
   });
 }
 
+test("what a server says comes into a message printable, without secrets, and not too long", () => {
+  const message = (status: string, fields: string[], body = "") =>
+    failed("refused", `${header(`HTTP/1.1 ${status}`, ...fields, `Content-Length: ${body.length}`)}${body}`).message;
+  const evil = "\x1b[2J\x9b1m\x07";
+  const shown = "\\x1b[2J\\x9b1m\\x07";
+  assertStringIncludes(message(`403 ${evil}`, []), `: 403 ${shown}; it may`);
+  assertStringIncludes(message("403 No", [], evil.replace("\x9b", "")), "; it says: \\x1b[2J1m\\x07");
+  assertStringIncludes(message("403 No", ["Content-Encoding: gzip"], "plain"), "; its body: binary, 5 bytes");
+  assertStringIncludes(message("403 No", ["Content-Encoding: Identity"], "plain"), "; it says: plain");
+  assertStringIncludes(message("403 No", [], "\x1f\x8b\x08\x00\x00"), "; its body: binary, 5 bytes");
+  assertStringIncludes(
+    message("302 x", [`Location: ws://joe:hunter2@h/${evil}?hunter2&t=hunter2`]),
+    `redirects to ws://h/${shown}?…&t=… (302)`,
+  );
+  assertEquals(message(`403 ${"x".repeat(10_000)}`, []).length < 400, true);
+  assertEquals(message("302 x", [`Location: /${"x".repeat(10_000)}`]).length < 400, true);
+});
+
 test("a Location of another status redirects nowhere", () => {
   for (const status of [200, 299, 400]) {
     const response = header(`HTTP/1.1 ${status} x`, "Location: /", "Content-Length: 0");
