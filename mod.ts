@@ -15,6 +15,7 @@ import "./runtimes/mod.ts";
 
 export {
   CurlWebSocket,
+  type CurlWebSocketErrorEvent,
   type CurlWebSocketEventMap,
   type CurlWebSocketInit,
   type Sendable,

@@ -74,7 +74,7 @@ export class Session {
     const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
     socket.onopen = () => this.#onOpen();
     socket.onmessage = ({ data }) => this.#onMessage(data);
-    socket.onerror = (event) => this.#error = (event as ErrorEvent).error;
+    socket.onerror = (event) => this.#error = event.error;
     if (this.#verbose !== null) socket.addEventListener("pong", () => this.#verbose?.pong(socket));
     const release = this.#catchSignals();
     const timer = maxTime === undefined ? undefined : setTimeout(() => {

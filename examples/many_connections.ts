@@ -21,7 +21,7 @@ function open(): Promise<CurlWebSocket> {
     const socket = new CurlWebSocket(url);
     socket.onmessage = () => messages++;
     socket.onopen = () => resolve(socket);
-    socket.onerror = (event) => reject((event as ErrorEvent).error);
+    socket.onerror = (event) => reject(event.error);
     socket.onclose = () => lost++;
   });
 }

@@ -12,7 +12,7 @@ const [url = "wss://echo.websocket.org/", count = "10"] = process.argv.slice(2);
 await using socket = new CurlWebSocket(url);
 await new Promise<void>((resolve, reject) => {
   socket.onopen = () => resolve();
-  socket.onerror = (event) => reject((event as ErrorEvent).error);
+  socket.onerror = (event) => reject(event.error);
 });
 const { remoteAddress, times } = socket.connection!;
 console.log(

@@ -37,7 +37,7 @@ socket.onmessage = () => {
   socket.close();
 };
 socket.onerror = (event) => {
-  const error = (event as ErrorEvent).error as CurlWebSocketError | undefined;
+  const error = event.error as CurlWebSocketError | undefined;
   console.error(`${error?.code}: ${event.message}`);
 };
 // partysocket tells of a lost connection by `error`, then by `close` with 1000.

@@ -1,5 +1,5 @@
 /** The Worker of worker.ts: owns the socket, and tells once a second what came. */
-import { CurlWebSocket, type CurlWebSocketError } from "@curlws/curlws";
+import { CurlWebSocket } from "@curlws/curlws";
 
 /** What a dedicated Worker's global scope has, which no set of types for both runtimes knows. */
 const scope = globalThis as unknown as {
@@ -26,7 +26,7 @@ scope.onmessage = ({ data }) => {
   };
   let error: string | undefined;
   socket.onerror = (event) => {
-    const { code, message } = (event as ErrorEvent).error as CurlWebSocketError;
+    const { code, message } = event.error;
     error = `${code}: ${message}`;
   };
   socket.onclose = () => {

@@ -274,6 +274,11 @@ export class Connection implements Source {
     this.#control(P.OPCODE_PING, payload);
   }
 
+  /** Sends a pong that answers no ping: a heartbeat of one side, RFC 6455 section 5.5.3. */
+  pong(payload: Uint8Array): void {
+    this.#control(P.OPCODE_PONG, payload);
+  }
+
   /** Begins the closing handshake, after all that is queued. */
   close(code: number, reason: Uint8Array): void {
     this.#sendClose(code, reason);
@@ -537,7 +542,7 @@ export class Connection implements Source {
     }
     this.#release();
     runtime().defer(() => {
-      const result: CloseResult = { code, reason, wasClean, error };
+      const result: CloseResult = { code, reason, wasClean, error: this.#telling.located(error) };
       this.#telling.ended(result, () => this.stats);
       this.#handler.onClosed(result);
     });

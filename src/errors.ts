@@ -30,7 +30,9 @@ export type ErrorCode =
 
 /** What an error may carry beside its message. */
 export interface CurlWebSocketErrorInit extends ErrorOptions {
-  /** The `CURLcode` libcurl answered. */
+  /** The URL of the connection. */
+  url?: string;
+  /** The `CURLcode` that libcurl returned. */
   curlCode?: number;
   /** libcurl's own words. */
   curlMessage?: string;
@@ -42,32 +44,53 @@ export interface CurlWebSocketErrorInit extends ErrorOptions {
   body?: Uint8Array;
 }
 
-/** A connection that could not be made, or broke; `error` events carry it as their `error`. */
+/**
+ * A connection that could not be made, or broke; `error` events carry it as their `error`. A property that has no value
+ * is absent, so that a printed error shows only what is known.
+ */
 export class CurlWebSocketError extends Error {
   /** Always `"CurlWebSocketError"`. */
-  override readonly name: string = "CurlWebSocketError";
+  declare readonly name: string;
   /** Stable; the message is for people and may change. */
   readonly code: ErrorCode;
-  /** The `CURLcode` libcurl answered, if it was libcurl that failed. */
-  readonly curlCode: number | undefined;
+  /**
+   * The URL that the socket was made with, without what may be secret: user, password and the values of its query. Absent
+   * if the error is of no one connection.
+   */
+  declare readonly url: string | undefined;
+  /** The `CURLcode` that libcurl returned, if it was libcurl that failed. */
+  declare readonly curlCode: number | undefined;
   /** libcurl's own words, if it was libcurl that failed. */
-  readonly curlMessage: string | undefined;
+  declare readonly curlMessage: string | undefined;
   /** The HTTP status of a refused handshake, or of a proxy that refused. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /** The header fields of a refused handshake, or of a proxy that refused, in order, as received. */
-  readonly headers: readonly (readonly [name: string, value: string])[] | undefined;
+  declare readonly headers: readonly (readonly [name: string, value: string])[] | undefined;
   /** The first 64 KiB of a refused handshake's body. */
-  readonly body: Uint8Array | undefined;
+  declare readonly body: Uint8Array | undefined;
+
+  static {
+    // On the prototype, as the language's own errors have it: the stack begins with it, and no printed error repeats it.
+    Object.defineProperty(this.prototype, "name", { value: "CurlWebSocketError", writable: true, configurable: true });
+  }
 
   /** Makes an error; programs receive them, and seldom make one. */
   constructor(code: ErrorCode, message: string, init: CurlWebSocketErrorInit = {}) {
     // Words of the peer or of libcurl may stand in it, and people see it in terminals and logs.
     super(printableLines(message), init.cause === undefined ? undefined : { cause: init.cause });
     this.code = code;
-    this.curlCode = init.curlCode;
-    this.curlMessage = init.curlMessage;
-    this.status = init.status;
-    this.headers = init.headers;
-    this.body = init.body;
+    for (const name of ["url", "curlCode", "curlMessage", "status", "headers", "body"] as const) {
+      if (init[name] !== undefined) Object.assign(this, { [name]: init[name] });
+    }
   }
+}
+
+/**
+ * The error with the URL of its connection. One that ends several connections is told to each with its own URL, so from
+ * the second on it is a new error, caused by the first.
+ */
+export function withUrl(error: CurlWebSocketError, url: string): CurlWebSocketError {
+  if (error.url === url) return error;
+  if (error.url === undefined) return Object.assign(error, { url });
+  return new CurlWebSocketError(error.code, error.message, { ...error, url, cause: error });
 }

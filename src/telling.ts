@@ -3,8 +3,9 @@ import type { CloseResult } from "./connection.ts";
 import type { ConnectionInfo } from "./curl/connection_info.ts";
 import { type DebugLog, debugLog } from "./debug.ts";
 import { publish } from "./diagnostics.ts";
+import { type CurlWebSocketError, withUrl } from "./errors.ts";
 import type { Agreement, HeaderList } from "./protocol/handshake.ts";
-import { plainUrl, shownSubprotocols } from "./redact.ts";
+import { plainUrl, shownSubprotocols, shownUrl } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
 
 export class Telling {
@@ -39,6 +40,11 @@ export class Telling {
       "close",
       `close frame with ${code || "no code"} ${JSON.stringify(new TextDecoder().decode(reason))}`,
     );
+  }
+
+  /** An error of this connection, which says so. */
+  located(error: CurlWebSocketError | null): CurlWebSocketError | null {
+    return error === null ? null : withUrl(error, shownUrl(this.#url));
   }
 
   /** It is over; `stats` are asked for where somebody hears. */

@@ -7,8 +7,18 @@ import { shownSubprotocols, shownUrl } from "../redact.ts";
 /** Options of the two-argument constructor: the subprotocols may stand among them. */
 export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };
 
+/**
+ * What the runtime's own `WebSocket` takes behind the URL, by its types: Deno's and Bun's take options of their own, and
+ * `CurlWebSocket` is a `typeof WebSocket` only if it takes all of them. It is for the type checker alone: an option that
+ * is not one of {@linkcode CurlWebSocketInit} is a `TypeError`.
+ */
+export type NativeInit = typeof globalThis extends
+  { WebSocket: { new (url: string, options?: infer First): unknown; new (url: string, list?: infer _): unknown } }
+  ? First
+  : never;
+
 /** What may stand behind the URL. */
-export type SecondArgument = string | Iterable<string> | CurlWebSocketInit;
+export type SecondArgument = string | Iterable<string> | CurlWebSocketInit | NativeInit;
 
 const encoder = new TextEncoder();
 const EMPTY = new Uint8Array(0);
@@ -18,8 +28,13 @@ export function utf8(value: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(typeof value === "string" ? value : `${value}`);
 }
 
+/** Web IDL's objects, which functions are too. */
+function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
 function isIterable(value: unknown): value is Iterable<unknown> {
-  return typeof value === "object" && value !== null && Symbol.iterator in value;
+  return isObject(value) && Symbol.iterator in value;
 }
 
 /**
@@ -30,8 +45,14 @@ export function initOf(
   second: SecondArgument | null | undefined,
   third: CurlWebSocketOptions | undefined,
 ): CurlWebSocketInit {
-  const options = (typeof second === "object" && !isIterable(second)) || second === undefined;
-  return options ? { ...second, ...third } : { ...third, protocols: second as string | Iterable<string> };
+  if (third !== undefined && third !== null && (!isObject(third) || isIterable(third))) {
+    const kind = isObject(third) ? "a list" : `a ${typeof third}`;
+    throw new TypeError(`the third argument must be an object of options, not ${kind}; subprotocols are the second`);
+  }
+  const options = second === undefined || second === null || (isObject(second) && !isIterable(second));
+  return options
+    ? { ...(second as CurlWebSocketInit | null | undefined), ...third }
+    : { ...third, protocols: second as string | Iterable<string> };
 }
 
 /** WHATWG, the constructor's steps 1 to 7: http and https stand for ws and wss; a fragment is refused. */

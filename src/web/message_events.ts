@@ -3,7 +3,8 @@
  * listeners of `message` are kept here, by the rules of the DOM standard's EventTarget; other events are the platform's.
  */
 
-type Listener = EventListenerOrEventListenerObject;
+/** `EventListenerOrEventListenerObject`, which Bun's own types lack. */
+export type Listener = EventListener | EventListenerObject;
 
 /** DOM, "event phases". */
 const NONE = 0, AT_TARGET = 2;
@@ -99,6 +100,11 @@ interface Entry {
   readonly callback: Listener;
   readonly capture: boolean;
   readonly once: boolean;
+  /**
+   * Looked at when the listener would be called, not listened to: what a program keeps for long, such as a signal for the
+   * end of the process, then holds nothing of its sockets.
+   */
+  readonly signal: AbortSignal | undefined;
   removed: boolean;
 }
 
@@ -113,15 +119,17 @@ export class MessageListeners {
   }
 
   add(callback: Listener | null, options: AddEventListenerOptions | boolean = false): void {
-    // The platform's own checks, with its own errors.
-    new EventTarget().addEventListener("message", callback, options);
-    if (typeof callback !== "function" && (typeof callback !== "object" || callback === null)) return;
+    // The platform's own check, with its own error.
+    new EventTarget().addEventListener("message", callback);
     const { capture, once, signal } = flatten(options);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new TypeError(`addEventListener(): the option signal must be an AbortSignal, not ${typeof signal}`);
+    }
+    if (typeof callback !== "function" && (typeof callback !== "object" || callback === null)) return;
+    this.#dropAborted();
     if (signal?.aborted || this.#find(callback, capture) !== undefined) return;
-    const entry = { callback, capture, once, removed: false };
-    const all = [...this.#entries, entry];
+    const all = [...this.#entries, { callback, capture, once, signal, removed: false }];
     this.#entries = capture ? [...all.filter((one) => one.capture), ...all.filter((one) => !one.capture)] : all;
-    signal?.addEventListener("abort", () => this.#drop(entry), { once: true });
   }
 
   remove(callback: Listener | null, options: EventListenerOptions | boolean = false): void {
@@ -162,7 +170,8 @@ export class MessageListeners {
   };
 
   #call(entry: Entry, event: Event): void {
-    const { callback } = entry;
+    const { callback, signal } = entry;
+    if (signal?.aborted) return this.#drop(entry);
     if (entry.once) this.#drop(entry);
     try {
       if (typeof callback === "function") (callback as (event: Event) => void).call(this.#target, event);
@@ -174,6 +183,10 @@ export class MessageListeners {
 
   #find(callback: Listener, capture: boolean): Entry | undefined {
     return this.#entries.find((entry) => entry.callback === callback && entry.capture === capture);
+  }
+
+  #dropAborted(): void {
+    for (const entry of this.#entries) if (entry.signal?.aborted) this.#drop(entry);
   }
 
   #drop(entry: Entry): void {

@@ -7,17 +7,25 @@ import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
 import type { Agreement } from "../protocol/handshake.ts";
+import { shownUrl } from "../redact.ts";
 import type { SocketStats } from "../statistics.ts";
 import * as args from "./arguments.ts";
 import { EventHandlers, makeEnumerable } from "./events.ts";
+import { makeInspectable } from "./inspection.ts";
 import { Iteration } from "./iteration.ts";
-import { FastMessageEvent, MessageListeners } from "./message_events.ts";
+import { FastMessageEvent, type Listener, MessageListeners } from "./message_events.ts";
 
-export type { CurlWebSocketInit } from "./arguments.ts";
-import type { CurlWebSocketInit } from "./arguments.ts";
+export type { CurlWebSocketInit, NativeInit } from "./arguments.ts";
+import type { CurlWebSocketInit, NativeInit } from "./arguments.ts";
 
 /** What `send()` takes. */
 export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
+
+/** The `error` event: an `ErrorEvent` whose error is known. */
+export interface CurlWebSocketErrorEvent extends ErrorEvent {
+  /** What went wrong. */
+  readonly error: CurlWebSocketError;
+}
 
 /** The events of a `CurlWebSocket`, by their names. */
 export interface CurlWebSocketEventMap {
@@ -27,8 +35,8 @@ export interface CurlWebSocketEventMap {
   message: MessageEvent;
   /** The answer to a ping: its payload is `data`, an `ArrayBuffer`. */
   pong: MessageEvent;
-  /** The connection failed: `error` is a {@linkcode CurlWebSocketError}. */
-  error: ErrorEvent;
+  /** The connection failed. */
+  error: CurlWebSocketErrorEvent;
   /** Closed: the last event. */
   close: CloseEvent;
 }
@@ -74,7 +82,7 @@ export class CurlWebSocket extends EventTarget {
   #readyState: 0 | 1 | 2 | 3 = 0;
   #protocol = "";
   #extensions = "";
-  #binaryType: BinaryType = "blob";
+  #binaryType: "blob" | "arraybuffer" = "blob";
   /** Messages behind a Blob that is still being read, in order; their bytes count as buffered. */
   #sending: Promise<void> | null = null;
   #pendingBytes = 0;
@@ -91,6 +99,8 @@ export class CurlWebSocket extends EventTarget {
    * @throws {CurlWebSocketError} where libcurl cannot be loaded
    */
   constructor(url: string | URL, protocols?: string | Iterable<string>, options?: CurlWebSocketOptions);
+  /** For the type checker: see {@linkcode NativeInit}. */
+  constructor(url: string | URL, options?: NativeInit);
   /** Connects with options alone. */
   constructor(url: string | URL, options?: CurlWebSocketInit);
   constructor(
@@ -138,6 +148,11 @@ export class CurlWebSocket extends EventTarget {
     return this.#url.href;
   }
 
+  /** {@linkcode url} by its old name, which Bun's class has. */
+  get URL(): string {
+    return this.#url.href;
+  }
+
   /** One of {@linkcode CONNECTING}, {@linkcode OPEN}, {@linkcode CLOSING}, {@linkcode CLOSED}. */
   get readyState(): 0 | 1 | 2 | 3 {
     return this.#readyState;
@@ -159,11 +174,13 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /** What binary messages come as: `"blob"` (the default) or `"arraybuffer"`; another value is ignored. */
-  get binaryType(): BinaryType {
+  get binaryType(): "blob" | "arraybuffer" {
     return this.#binaryType;
   }
-  set binaryType(value: BinaryType) {
-    const type = `${value}` as BinaryType;
+  set binaryType(value: "blob" | "arraybuffer") {
+    // By Web IDL the receiver comes before the value, whose conversion may run the caller's code.
+    void this.#binaryType;
+    const type = `${value}`;
     if (type === "blob" || type === "arraybuffer") this.#binaryType = type;
   }
 
@@ -187,7 +204,7 @@ export class CurlWebSocket extends EventTarget {
   get onerror(): ((event: Event) => unknown) | null {
     return this.#handlers.get("error") as ((event: Event) => unknown) | null;
   }
-  set onerror(handler: ((event: Event) => unknown) | null) {
+  set onerror(handler: ((event: CurlWebSocketErrorEvent) => unknown) | null) {
     this.#handlers.set("error", handler);
   }
 
@@ -208,15 +225,15 @@ export class CurlWebSocket extends EventTarget {
   /** For events of a program's own. */
   override addEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: Listener | null,
     options?: AddEventListenerOptions | boolean,
   ): void;
   override addEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: Listener | null,
     options?: AddEventListenerOptions | boolean,
   ): void {
-    if (type === "message") this.#messages.add(listener, options);
+    if (`${type}` === "message") this.#messages.add(listener, options);
     else super.addEventListener(type, listener, options);
   }
 
@@ -229,15 +246,15 @@ export class CurlWebSocket extends EventTarget {
   /** For events of a program's own. */
   override removeEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: Listener | null,
     options?: EventListenerOptions | boolean,
   ): void;
   override removeEventListener(
     type: string,
-    listener: EventListenerOrEventListenerObject | null,
+    listener: Listener | null,
     options?: EventListenerOptions | boolean,
   ): void {
-    if (type === "message") this.#messages.remove(listener, options);
+    if (`${type}` === "message") this.#messages.remove(listener, options);
     else super.removeEventListener(type, listener, options);
   }
 
@@ -252,6 +269,8 @@ export class CurlWebSocket extends EventTarget {
     if (typeof data === "string" && this.#readyState === 1 && this.#sending === null) {
       if (this.#connection.sendText(data)) return;
     }
+    // By Web IDL the receiver comes before the argument, whose conversion may run the caller's code.
+    void this.#readyState;
     const blob = data instanceof Blob;
     const binary = blob || args.isBuffer(data);
     // Text is converted first: that may run the caller's code.
@@ -303,6 +322,8 @@ export class CurlWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidAccessError` for another code, `SyntaxError` for a longer reason
    */
   close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
+    // By Web IDL the receiver comes before the arguments, whose conversion may run the caller's code.
+    void this.#readyState;
     const clamped = code === undefined ? 0 : args.clampedShort(code);
     const bytes = reason === undefined ? NO_BYTES : args.utf8(reason);
     if (code !== undefined && clamped !== 1000 && !(clamped >= 3000 && clamped <= 4999)) {
@@ -337,15 +358,35 @@ export class CurlWebSocket extends EventTarget {
   /**
    * Sends a ping of at most 125 bytes; a `pong` event, with its payload as an `ArrayBuffer`, answers it.
    *
-   * @throws {DOMException} `InvalidStateError` where the connection is not open, `SyntaxError` where `data` is too long
+   * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
-  ping(data: string | ArrayBufferLike | ArrayBufferView = ""): void {
-    if (this.#readyState !== 1) throw new DOMException("ping() needs an open connection", "InvalidStateError");
-    const payload = typeof data === "string" ? args.utf8(data) : args.bytesOf(data);
-    if (payload.length > 125) {
-      throw new DOMException(`ping data must be at most 125 bytes, and has ${payload.length}`, "SyntaxError");
+  ping(data: Sendable = ""): void {
+    this.#control("ping", data);
+  }
+
+  /**
+   * Sends a pong of at most 125 bytes that nobody asked for, as a sign of life (RFC 6455 section 5.5.3). The server's
+   * pings are answered without it.
+   *
+   * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
+   */
+  pong(data: Sendable = ""): void {
+    this.#control("pong", data);
+  }
+
+  #control(kind: "ping" | "pong", data: Sendable): void {
+    const open = () => this.#readyState === 1;
+    if (!open()) throw new DOMException(`${kind}() needs an open connection`, "InvalidStateError");
+    const blob = data instanceof Blob;
+    const payload = blob ? NO_BYTES : args.isBuffer(data) ? args.bytesOf(data) : args.utf8(data);
+    const length = blob ? data.size : payload.length;
+    if (length > 125) {
+      throw new DOMException(`${kind} data must be at most 125 bytes, and has ${length}`, "SyntaxError");
     }
-    this.#connection.ping(payload);
+    if (!blob) return this.#connection[kind](payload);
+    // A Blob that cannot be read, such as a file's that is gone, is no reason to end the connection for a sign of life.
+    const send = (buffer: ArrayBuffer) => open() && this.#connection[kind](new Uint8Array(buffer));
+    data.arrayBuffer().then(send).catch(reportError);
   }
 
   /**
@@ -357,14 +398,20 @@ export class CurlWebSocket extends EventTarget {
     return this.#connection.roundTripTime;
   }
 
-  /** Stops reading: no more messages come, TCP makes the server wait, memory stays as it is. */
-  pause(): void {
-    if (this.#readyState === 1) this.#connection.pause();
+  /**
+   * Stops reading: no more messages come, TCP makes the server wait, memory stays as it is. Returns false, and does
+   * nothing, if the connection is not open.
+   */
+  pause(): boolean {
+    if (this.#readyState !== 1) return false;
+    this.#connection.pause();
+    return true;
   }
 
-  /** Reads again. */
-  resume(): void {
+  /** Reads again. Returns false if the connection is not open. */
+  resume(): boolean {
     this.#connection.resume();
+    return this.#readyState === 1;
   }
 
   /** Whether reading is paused. */
@@ -453,6 +500,13 @@ for (const [name, value] of [["CONNECTING", 0], ["OPEN", 1], ["CLOSING", 2], ["C
   Object.defineProperty(CurlWebSocket.prototype, name, { value, enumerable: true });
   Object.defineProperty(CurlWebSocket, name, { value, enumerable: true, writable: false, configurable: false });
 }
+makeInspectable(CurlWebSocket.prototype, (socket) => ({
+  url: shownUrl(socket.url),
+  readyState: ["CONNECTING", "OPEN", "CLOSING", "CLOSED"][socket.readyState],
+  protocol: socket.protocol,
+  extensions: socket.extensions,
+  bufferedAmount: socket.bufferedAmount,
+}));
 makeEnumerable(CurlWebSocket.prototype, [
   ...["url", "readyState", "bufferedAmount", "onopen", "onerror", "onclose", "extensions", "protocol", "close"],
   ...["onmessage", "binaryType", "send"],

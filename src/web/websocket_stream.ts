@@ -6,9 +6,11 @@ import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY } from "../protocol/constants.ts";
 import type { Agreement } from "../protocol/handshake.ts";
+import { shownUrl } from "../redact.ts";
 import type { SocketStats } from "../statistics.ts";
 import * as args from "./arguments.ts";
 import { makeEnumerable } from "./events.ts";
+import { makeInspectable } from "./inspection.ts";
 import { MESSAGE_COST } from "./iteration.ts";
 import { type CheckedClose, checkedClose, closeFor, uncleanClose, type WebSocketCloseInfo } from "./websocket_error.ts";
 
@@ -65,6 +67,14 @@ export class CurlWebSocketStream {
   /** Whether messages still have somewhere to go. */
   #readable = true;
   #ended = false;
+
+  static {
+    makeInspectable(this.prototype, (socket) => ({
+      url: shownUrl(socket.#url),
+      state: socket.#ended ? "closed" : socket.#reading === null ? "connecting" : "open",
+      bufferedAmount: socket.bufferedAmount,
+    }));
+  }
 
   /**
    * Connects to a `ws:`, `wss:`, `http:` or `https:` URL.

@@ -24,7 +24,7 @@ function told(code: string, error: CurlWebSocketError): void {
 function failure(url: string, options: CurlWebSocketOptions = {}): Promise<CurlWebSocketError> {
   return new Promise((resolve) => {
     const socket = new CurlWebSocket(url, { proxy: false, ...options });
-    socket.onerror = (event) => resolve((event as ErrorEvent).error);
+    socket.onerror = (event) => resolve(event.error);
   });
 }
 

@@ -1,36 +1,19 @@
 /** The package that JSR gets: the files that a dry run of `deno publish` lists, and those alone. */
 import { assert, assertEquals } from "@std/assert";
 import { copyFileSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { ROOT } from "../../scripts/tools.ts";
 import { test } from "../support/testing.ts";
-import { exec, Folder, NAME, ON_DENO, readmeExample, served } from "./support.ts";
+import { exec, Folder, NAME, ON_DENO, publishedFiles, readmeExample, served } from "./support.ts";
 
 const skip = ON_DENO ? undefined : "deno publish is Deno's";
 const config: { version: string; exports: Record<string, string> } = JSON.parse(
   readFileSync(join(ROOT, "deno.json"), "utf8"),
 );
 
-let listing: Promise<string[]> | undefined;
-
-/** The files, relative to the root. Types are checked by `npm test` itself. */
-function published(): Promise<string[]> {
-  return listing ??= (async () => {
-    const { out, err } = await exec(
-      [process.execPath, "publish", "--dry-run", "--allow-dirty", "--no-check"],
-      ROOT,
-    );
-    assert(!/warning/i.test(err), err);
-    return [...(out + err).matchAll(/^ +(file:\S+) \(/gm)].map(([, url]) =>
-      relative(ROOT, fileURLToPath(url!)).replaceAll("\\", "/")
-    );
-  })();
-}
-
 test("JSR gets the modules and documents, and nothing of development", async () => {
-  const files = await published();
+  const files = await publishedFiles();
   for (const path of [...Object.values(config.exports).map((path) => path.slice(2)), "README.md", "LICENSE"]) {
     assert(files.includes(path), `${path} is not published`);
   }
@@ -41,7 +24,7 @@ test("JSR gets the modules and documents, and nothing of development", async () 
 
 test("a fresh Deno project that has JSR's files alone runs README's example", async () => {
   using folder = new Folder();
-  for (const path of await published()) {
+  for (const path of await publishedFiles()) {
     const to = folder.at("package", path);
     mkdirSync(dirname(to), { recursive: true });
     copyFileSync(join(ROOT, path), to);

@@ -2,14 +2,16 @@
  * The packages as users get them: built, packed, and served by a registry on loopback, from which a fresh project of the
  * runtime that runs the test installs them.
  */
+import { assert } from "@std/assert";
 import { createTarGzip } from "nanotar";
 import { execFile } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { buildNpm, type Manifest, packNpm } from "../../scripts/build_npm.ts";
 import { ROOT } from "../../scripts/tools.ts";
 import { closePayload, frame, Opcode } from "../support/frames.ts";
@@ -71,6 +73,22 @@ export function npmPackage(): Promise<Packed> {
     process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
     const manifest = await buildNpm(join(folder, "npm"));
     return { folder: join(folder, "npm"), tarball: await packNpm(join(folder, "npm"), folder), manifest };
+  })();
+}
+
+let listing: Promise<string[]> | undefined;
+
+/** The files that JSR gets, relative to the root, by a dry run; on Deno alone. Types are checked by `npm test` itself. */
+export function publishedFiles(): Promise<string[]> {
+  return listing ??= (async () => {
+    const { out, err } = await exec(
+      [process.execPath, "publish", "--dry-run", "--allow-dirty", "--no-check"],
+      ROOT,
+    );
+    assert(!/warning/i.test(err), err);
+    return [...(out + err).matchAll(/^ +(file:\S+) \(/gm)].map(([, url]) =>
+      relative(ROOT, fileURLToPath(url!)).replaceAll("\\", "/")
+    );
   })();
 }
 

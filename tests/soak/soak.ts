@@ -79,7 +79,7 @@ async function echo(): Promise<void> {
     return Math.floor(kind < 0.9985 ? Math.random() * 150_000 : Math.random() * (4 << 20));
   };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  socket.onerror = (event) => reject((event as ErrorEvent).error);
+  socket.onerror = (event) => reject(event.error);
   const fill = () => {
     while (sent < count && waiting.length < 200 && socket.bufferedAmount < 8 << 20) {
       const length = size(), from = Math.floor(Math.random() * ((5 << 20) - length));

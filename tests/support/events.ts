@@ -10,7 +10,7 @@ export function next<T extends Event = Event>(target: EventTarget, type: string)
 export async function opened(socket: CurlWebSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener("open", () => resolve(), { once: true });
-    socket.addEventListener("error", (event) => reject((event as ErrorEvent).error), { once: true });
+    socket.addEventListener("error", (event) => reject(event.error), { once: true });
     socket.addEventListener("close", () => reject(new Error("closed before it opened")), { once: true });
   });
 }
@@ -29,7 +29,7 @@ export async function message(socket: CurlWebSocket): Promise<unknown> {
 export async function failed(socket: CurlWebSocket): Promise<{ error: CurlWebSocketError; close: CloseEvent }> {
   let error: CurlWebSocketError | undefined;
   socket.addEventListener("error", (event) => {
-    error = (event as ErrorEvent).error;
+    error = event.error;
   });
   const close = await closed(socket);
   if (!error) throw new Error(`closed with ${close.code} "${close.reason}" and no error event`);

@@ -87,6 +87,30 @@ test("members called on something else are a TypeError", () => {
   assertThrows(() => Reflect.apply(prototype.close, {}, []), TypeError);
 });
 
+test("members look at their receiver before they convert what they are given", () => {
+  let converted = 0;
+  const given = { toString: () => `${++converted}`, valueOf: () => ++converted };
+  assertThrows(() => Reflect.apply(prototype.close, {}, [4000.5]), TypeError);
+  assertThrows(() => Reflect.apply(prototype.close, {}, [7, "x".repeat(200)]), TypeError);
+  assertThrows(() => Reflect.apply(prototype.close, {}, [given, given]), TypeError);
+  assertThrows(() => Reflect.apply(prototype.send, {}, [given]), TypeError);
+  assertThrows(() => property(prototype, "binaryType").set!.call({}, "nonsense"), TypeError);
+  assertThrows(() => property(prototype, "binaryType").set!.call({}, given), TypeError);
+  for (const name of WRITABLE) assertThrows(() => property(prototype, name).set!.call({}, null), TypeError);
+  assertEquals(converted, 0);
+});
+
+test("the third argument is an object of options, undefined or null", () => {
+  const make = (third: unknown) => Reflect.construct(CurlWebSocket, ["ws://example.test/", ["chat"], third]);
+  for (const third of [undefined, null, {}, { closeTimeout: 1 }, () => {}]) make(third).close();
+  for (const [third, kind] of [["https://example.test", "a string"], [7, "a number"], [true, "a boolean"]]) {
+    assertThrows(() => make(third), TypeError, `must be an object of options, not ${kind}`);
+  }
+  assertThrows(() => make(["chat"]), TypeError, "must be an object of options, not a list");
+  // A function is an object to Web IDL, and so a dictionary: here one without members.
+  Reflect.construct(CurlWebSocket, ["ws://example.test/", () => {}]).close();
+});
+
 test("the class is named CurlWebSocket and takes one argument at least", () => {
   assertEquals([CurlWebSocket.name, CurlWebSocket.length], ["CurlWebSocket", 1]);
   const made = CurlWebSocket.with({});

@@ -1,5 +1,5 @@
 /** The message listeners are our own, for their speed: they must be told apart from the platform's by nothing else. */
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { CurlWebSocket } from "../../mod.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
@@ -173,3 +173,75 @@ test("a message event that the program dispatches reaches the same listeners", a
   assertEquals(socket.dispatchEvent(new MessageEvent("message", { data: "made" })), true);
   assertEquals(log, ["handler made", "listener"]);
 });
+
+test("listeners of message with a signal leave nothing on it, and go with it", async () => {
+  await using pair = await Pair.open();
+  const { signal, abort } = listened();
+  const seen: string[] = [];
+  for (const name of ["first", "second", "third"]) {
+    pair.socket.addEventListener("message", () => seen.push(name), { signal });
+  }
+  const once = () => seen.push("once");
+  pair.socket.addEventListener("message", once, { signal, once: true });
+  assertEquals(signal.count, 0);
+  await send(pair, "one");
+  abort();
+  await send(pair, "two");
+  assertEquals(seen, ["first", "second", "third", "once"]);
+});
+
+test("an aborted listener of message may be added anew, and is not called in the dispatch that aborts it", async () => {
+  await using pair = await Pair.open();
+  const { signal, abort } = listened();
+  const seen: unknown[] = [];
+  const listener = ({ data }: MessageEvent) => seen.push(data);
+  pair.socket.addEventListener("message", () => abort(), { once: true });
+  pair.socket.addEventListener("message", listener, { signal });
+  await send(pair, "aborts");
+  pair.socket.addEventListener("message", listener, { signal });
+  await send(pair, "still aborted");
+  pair.socket.addEventListener("message", listener);
+  await send(pair, "again");
+  assertEquals(seen, ["again"]);
+  pair.socket.removeEventListener("message", listener);
+  await send(pair, "removed");
+  assertEquals(seen, ["again"]);
+});
+
+test("a signal that is none is a TypeError, as the platform's", async () => {
+  await using pair = await Pair.open();
+  for (const signal of [null, 5, {}]) {
+    assertThrows(
+      () => pair.socket.addEventListener("message", () => {}, { signal: signal as unknown as AbortSignal }),
+      TypeError,
+    );
+  }
+});
+
+test("a type that is converted to message is message", async () => {
+  await using pair = await Pair.open();
+  let seen = 0;
+  const type = { toString: () => "message" } as unknown as "message";
+  const listener = () => seen++;
+  pair.socket.addEventListener(type, listener);
+  await send(pair, "one");
+  pair.socket.removeEventListener(type, listener);
+  await send(pair, "two");
+  assertEquals(seen, 1);
+});
+
+/** A signal that counts the listeners that are on it. */
+function listened(): { signal: AbortSignal & { count: number }; abort: () => void } {
+  const controller = new AbortController();
+  const signal = Object.assign(controller.signal, { count: 0 });
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    signal.count++;
+    return Reflect.apply(addEventListener, signal, args);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    signal.count--;
+    return Reflect.apply(removeEventListener, signal, args);
+  };
+  return { signal, abort: () => controller.abort() };
+}

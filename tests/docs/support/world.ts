@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import {
   CurlWebSocket as Real,
-  type CurlWebSocketError,
   type CurlWebSocketInit,
   CurlWebSocketStream as RealStream,
   type CurlWebSocketStreamOptions,
@@ -60,7 +59,7 @@ export class CurlWebSocket extends Real {
       state.check();
     });
     super.addEventListener("error", (event) => {
-      const { code, message } = (event as ErrorEvent).error as CurlWebSocketError;
+      const { code, message } = event.error;
       const promised = state.snippet.promises.some((promise) => promise.includes(code));
       if (!promised) state.problems.push(`a socket failed with ${code}: ${message}`);
       // It did what it is there for.

@@ -1,0 +1,146 @@
+/**
+ * The types as a fresh project of each runtime sees them: with that runtime's own types alone, whose WebSockets differ
+ * from the browser's and from one another, and declaration files checked too (`skipLibCheck: false`).
+ */
+import { assertEquals } from "@std/assert";
+import { copyFileSync, cpSync, mkdirSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { findTool, ROOT } from "../../scripts/tools.ts";
+import { test } from "../support/testing.ts";
+import { exec, Folder, NAME, npmPackage, ON_DENO, publishedFiles } from "./support.ts";
+
+/** It is only checked, never run. */
+const PROGRAM = `import { CurlWebSocket, CurlWebSocketError, type CurlWebSocketErrorEvent } from "${NAME}";
+import { install, NativeWebSocket } from "${NAME}/global";
+
+// As libraries declare what they take.
+const constructor: typeof WebSocket = CurlWebSocket;
+const configured: typeof WebSocket = CurlWebSocket.with({ proxy: "socks5h://localhost" });
+const short: new (url: string, protocols?: string | string[]) => WebSocket = CurlWebSocket;
+const instance: WebSocket = new CurlWebSocket("wss://example.com/", ["json"], { headers: { Origin: "null" } });
+globalThis.WebSocket = CurlWebSocket;
+globalThis.WebSocket = NativeWebSocket;
+const installed: typeof WebSocket = install();
+console.log(constructor, configured, short, instance, installed);
+
+// Each event has what it has, without a cast.
+const socket = new CurlWebSocket(new URL("wss://example.com/"), { protocols: "json", maxMessageSize: 1000 });
+socket.onerror = ({ error }) => {
+  const is: CurlWebSocketError = error;
+  console.log(is.code, is.url);
+};
+socket.onerror = (event: Event) => console.log(event.type);
+socket.onerror = null;
+socket.addEventListener("error", ({ error, message }) => console.log(error.code, message));
+socket.addEventListener("error", { handleEvent: (event) => console.log(event.type) });
+const kept = (event: CurlWebSocketErrorEvent) => console.log(event.error.status);
+socket.addEventListener("error", kept, { once: true });
+socket.removeEventListener("error", kept);
+socket.onmessage = function ({ data }) {
+  console.log(this, data);
+};
+socket.addEventListener("pong", ({ data }) => console.log(data));
+socket.onclose = ({ code, reason, wasClean }) => console.log(code, reason, wasClean);
+socket.binaryType = "arraybuffer";
+const paused: boolean = socket.pause();
+console.log(paused);
+
+// @ts-expect-error: it is no option
+new CurlWebSocket("wss://example.com/", { headrs: {} });
+// @ts-expect-error: a time is a number of milliseconds
+new CurlWebSocket("wss://example.com/", [], { connectTimeout: "soon" });
+// @ts-expect-error: of Bun's own class alone
+socket.binaryType = "nodebuffer";
+// @ts-expect-error: a close event has no error
+socket.onclose = ({ error }) => console.log(error);
+`;
+
+/** What `bun init` writes, but for `skipLibCheck`. */
+const BUN_INIT = {
+  compilerOptions: {
+    lib: ["ESNext"],
+    target: "ESNext",
+    module: "Preserve",
+    moduleDetection: "force",
+    jsx: "react-jsx",
+    allowJs: true,
+    types: ["bun"],
+    moduleResolution: "bundler",
+    allowImportingTsExtensions: true,
+    verbatimModuleSyntax: true,
+    noEmit: true,
+    strict: true,
+    skipLibCheck: false,
+    noFallthroughCasesInSwitch: true,
+    noUncheckedIndexedAccess: true,
+    noImplicitOverride: true,
+  },
+  include: ["main.ts"],
+};
+
+/** Puts the built package into a project, and Bun's types if they are wanted. */
+async function install(folder: Folder, bunTypes: boolean): Promise<void> {
+  const { folder: built } = await npmPackage();
+  cpSync(built, folder.at("node_modules", NAME), { recursive: true });
+  folder.write("package.json", JSON.stringify({ type: "module" }));
+  if (!bunTypes) return;
+  mkdirSync(folder.at("node_modules", "@types"));
+  const [target, path] = [join(ROOT, "node_modules", "@types", "bun"), folder.at("node_modules", "@types", "bun")];
+  symlinkSync(target, path, process.platform === "win32" ? "junction" : "dir");
+}
+
+/** What the type checker says of the project; nothing if all is well. */
+async function tsc(folder: Folder): Promise<string> {
+  const { out } = await exec([findTool("tsc")!, "-p", folder.path], folder.path).catch((error) => ({
+    out: `${error}`,
+  }));
+  return out;
+}
+
+const timeout = 60_000;
+
+if (ON_DENO) {
+  const check = [process.execPath, "check", "main.ts"];
+  const all = { compilerOptions: { skipLibCheck: false, strict: true, noImplicitOverride: true } };
+
+  test("with Deno's types, the npm package's CurlWebSocket is a WebSocket class", async () => {
+    using folder = new Folder();
+    await install(folder, false);
+    folder.write("deno.json", JSON.stringify({ ...all, nodeModulesDir: "manual" }));
+    folder.write("main.ts", PROGRAM);
+    await exec(check, folder.path);
+  }, { timeout });
+
+  test("with Deno's types, JSR's CurlWebSocket is a WebSocket class", async () => {
+    using folder = new Folder();
+    for (const path of await publishedFiles()) {
+      const to = folder.at("package", path);
+      mkdirSync(dirname(to), { recursive: true });
+      copyFileSync(join(ROOT, path), to);
+    }
+    const imports = { [NAME]: "../package/mod.ts", [`${NAME}/global`]: "../package/global.ts" };
+    folder.write("project/deno.json", JSON.stringify({ ...all, imports }));
+    folder.write("project/main.ts", PROGRAM);
+    await exec(check, folder.at("project"));
+  }, { timeout });
+} else {
+  test("with Bun's types, in a project by bun init, CurlWebSocket is a WebSocket class", async () => {
+    using folder = new Folder();
+    await install(folder, true);
+    folder.write("tsconfig.json", JSON.stringify(BUN_INIT));
+    folder.write("main.ts", PROGRAM);
+    assertEquals(await tsc(folder), "");
+  }, { timeout });
+
+  test("with Bun's types and the browser's, as for a program of both, CurlWebSocket is a WebSocket class", async () => {
+    using folder = new Folder();
+    await install(folder, true);
+    folder.write("package.json", JSON.stringify({ type: "module" }));
+    const { compilerOptions, include } = BUN_INIT;
+    const lib = ["ESNext", "DOM", "DOM.Iterable", "DOM.AsyncIterable"];
+    folder.write("tsconfig.json", JSON.stringify({ compilerOptions: { ...compilerOptions, lib }, include }));
+    folder.write("main.ts", PROGRAM);
+    assertEquals(await tsc(folder), "");
+  }, { timeout });
+}
