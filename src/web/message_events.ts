@@ -3,8 +3,8 @@
  * listeners of `message` are kept here, by the rules of the DOM standard's EventTarget; other events are the platform's.
  */
 
-/** `EventListenerOrEventListenerObject`, which Bun's own types lack. */
-export type Listener = EventListener | EventListenerObject;
+/** `EventListenerOrEventListenerObject`, which is not among Bun's types. */
+type Listener = EventListener | EventListenerObject;
 
 /** DOM, "event phases". */
 const NONE = 0, AT_TARGET = 2;

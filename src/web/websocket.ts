@@ -13,7 +13,7 @@ import * as args from "./arguments.ts";
 import { EventHandlers, makeEnumerable } from "./events.ts";
 import { makeInspectable } from "./inspection.ts";
 import { Iteration } from "./iteration.ts";
-import { FastMessageEvent, type Listener, MessageListeners } from "./message_events.ts";
+import { FastMessageEvent, MessageListeners } from "./message_events.ts";
 
 export type { CurlWebSocketInit, NativeInit } from "./arguments.ts";
 import type { CurlWebSocketInit, NativeInit } from "./arguments.ts";
@@ -225,12 +225,12 @@ export class CurlWebSocket extends EventTarget {
   /** For events of a program's own. */
   override addEventListener(
     type: string,
-    listener: Listener | null,
+    listener: EventListener | EventListenerObject | null,
     options?: AddEventListenerOptions | boolean,
   ): void;
   override addEventListener(
     type: string,
-    listener: Listener | null,
+    listener: EventListener | EventListenerObject | null,
     options?: AddEventListenerOptions | boolean,
   ): void {
     if (`${type}` === "message") this.#messages.add(listener, options);
@@ -246,12 +246,12 @@ export class CurlWebSocket extends EventTarget {
   /** For events of a program's own. */
   override removeEventListener(
     type: string,
-    listener: Listener | null,
+    listener: EventListener | EventListenerObject | null,
     options?: EventListenerOptions | boolean,
   ): void;
   override removeEventListener(
     type: string,
-    listener: Listener | null,
+    listener: EventListener | EventListenerObject | null,
     options?: EventListenerOptions | boolean,
   ): void {
     if (`${type}` === "message") this.#messages.remove(listener, options);
