@@ -72,6 +72,32 @@ class DenoPoller implements Poller {
   }
 }
 
+/** How long a variable that may not be read is not asked about again, ms: each connection looks at up to seven of them. */
+const REFUSAL_HOLDS = 1000;
+
+/** What is known of the permission to read the environment, all of it and by variable. */
+let everything: Deno.PermissionStatus | undefined;
+const variables = new Map<string, { status: Deno.PermissionStatus; askedAt: number }>();
+
+/**
+ * Whether a variable may be read, without a prompt. A query takes 2 to 3 us, and many sockets are opened at once, so the
+ * statuses are kept: Deno changes one when its own permission is revoked or requested. What is granted by name is
+ * queried each time, as revoking the permission for all of the environment takes it away and leaves its status as it is.
+ */
+function mayRead(name: string): boolean {
+  everything ??= Deno.permissions.querySync({ name: "env" });
+  if (everything.state === "denied") return false;
+  const known = variables.get(name), now = performance.now();
+  if (known !== undefined) {
+    // Only `--deny-env=NAME` takes one out of all, and that holds as long as the process.
+    if (everything.state === "granted") return known.status.state !== "denied";
+    if (known.status.state !== "granted" && now - known.askedAt < REFUSAL_HOLDS) return false;
+  }
+  const status = Deno.permissions.querySync({ name: "env", variable: name });
+  variables.set(name, { status, askedAt: now });
+  return status.state === "granted";
+}
+
 const fatal = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const replacing = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -86,10 +112,7 @@ export function createDenoRuntime(): Runtime {
       : "other",
     arch: Deno.build.arch === "x86_64" ? "x64" : Deno.build.arch === "aarch64" ? "arm64" : "other",
 
-    env(name: string): string | undefined {
-      const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-      return state === "granted" ? Deno.env.get(name) : undefined;
-    },
+    env: (name: string): string | undefined => mayRead(name) ? Deno.env.get(name) : undefined,
 
     open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
       return Deno.dlopen(path, table as unknown as Deno.ForeignLibraryInterface).symbols as unknown as Symbols<Table>;

@@ -46,8 +46,6 @@ const FILES = {
   fread: { parameters: ["buffer", "usize", "usize", "pointer"], result: "usize" },
   // int fclose(FILE *)
   fclose: { parameters: ["pointer"], result: "i32" },
-  // char *getenv(const char *)
-  getenv: { parameters: ["buffer"], result: "pointer" },
 } as const;
 
 let files: Symbols<typeof FILES> | undefined;
@@ -88,24 +86,6 @@ export function canOpen(path: string): boolean {
   if (isNull(file)) return false;
   fclose(file);
   return true;
-}
-
-/** Names of variables as C takes them: the same few are asked for again and again. */
-const variables = new Map<string, Uint8Array>();
-
-/**
- * A variable of the environment as libcurl's own `getenv` sees it: on Deno without permission to read it too, and at a
- * twentieth of the cost of asking for that permission. What a program sets does not reach C on Bun, nor with Deno on
- * Windows: there the runtime is asked.
- */
-export function environment(name: string): string | undefined {
-  const { name: kind, os, env } = runtime();
-  const own = kind !== "deno" || os === "windows" ? env(name) : undefined;
-  if (own !== undefined || kind !== "deno") return own;
-  let text = variables.get(name);
-  if (text === undefined) variables.set(name, text = toCString(name));
-  const pointer = (files ??= openLibc(FILES)).getenv(text);
-  return isNull(pointer) ? undefined : runtime().cString(pointer);
 }
 
 const MEMORY_FILES = {

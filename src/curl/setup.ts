@@ -2,14 +2,13 @@
 import { CurlWebSocketError } from "../errors.ts";
 import type { RawCurlOption } from "../options/curl_options.ts";
 import type { CompleteNetwork } from "../options/network.ts";
-import { type CompleteProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
+import { type CompleteProxy, environmentNoProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
 import { bracketed, type TlsOptions } from "../options/tls.ts";
 import type { Browser } from "../protocol/browsers.ts";
 import type { DebugLog } from "../debug.ts";
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./easy_options.ts";
 import { runtime } from "./ffi.ts";
-import { environment } from "./libc.ts";
 import { setTls } from "./tls_setup.ts";
 
 /** What to connect to, and how. */
@@ -36,7 +35,7 @@ export function portOf({ port, protocol }: URL): number {
 export function chooseProxy({ url, proxy, network }: ConnectTarget): CompleteProxy | null {
   if (network.unixSocket !== undefined) return null;
   try {
-    return proxyFor(url, proxy, environment);
+    return proxyFor(url, proxy, runtime().env);
   } catch (cause) {
     throw new CurlWebSocketError("ERR_PROXY", `the proxy that the environment names: ${(cause as Error).message}`, {
       cause,
@@ -51,7 +50,7 @@ export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: Comp
   const host = secure && tls.serverName !== undefined ? bracketed(tls.serverName) : url.hostname;
   set.text("URL", `${url.protocol}//${host}${url.port && `:${url.port}`}`);
   if (secure) setTls(set, tls, "");
-  setProxy(set, proxy);
+  setProxy(set, proxy, target);
   refuseBlockingSocks(set, proxy?.scheme, "the proxy");
   setNetwork(set, network);
   setAddresses(set, target, proxy, host);
@@ -71,11 +70,13 @@ function refuseBlockingSocks(set: OptionSetter, scheme: string | undefined, what
 /** CURLAUTH_*; `any` is all but the variant of Digest that Internet Explorer had. */
 const AUTH_BITS: Readonly<Record<ProxyAuth, number>> = { basic: 1, digest: 2, negotiate: 4, ntlm: 8, any: -17 };
 
-function setProxy(set: OptionSetter, proxy: CompleteProxy | null): void {
-  // Empty, libcurl does not look into the environment: that was done, as the rules say for ws: and wss:.
+function setProxy(set: OptionSetter, proxy: CompleteProxy | null, { curlOptions }: ConnectTarget): void {
+  // Both are set, and libcurl does not look into the environment: that was done, as the rules say for ws: and wss:, and as
+  // Deno's permissions allow.
   set.text("PROXY", proxy === null ? "" : proxyName(proxy));
+  const own = proxy === null && curlOptions.some(({ option }) => option.name === "PRE_PROXY");
+  set.text("NOPROXY", own ? environmentNoProxy(runtime().env) : "");
   if (proxy === null) return;
-  set.text("NOPROXY", "");
   const { username, password, auth, headers, scheme } = proxy;
   if (username !== undefined || auth === "negotiate") {
     set.text("PROXYUSERNAME", username ?? "");

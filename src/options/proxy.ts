@@ -150,8 +150,13 @@ export function proxyFor(
   if (option === false) return null;
   const proxy = option ?? environmentProxy(/s:$/.test(url.protocol) ? "wss" : "ws", env);
   if (proxy === null) return null;
-  const noProxy = proxy.noProxy ?? (env("no_proxy") || env("NO_PROXY") || "");
+  const noProxy = proxy.noProxy ?? environmentNoProxy(env);
   return bypassesProxy(noProxy, url.hostname) ? null : proxy;
+}
+
+/** The hosts that the environment takes out, or `""`. */
+export function environmentNoProxy(env: (name: string) => string | undefined): string {
+  return env("no_proxy") || env("NO_PROXY") || "";
 }
 
 /** curl reads no `HTTP_PROXY`: in a CGI program that is a header of the request. */

@@ -1,14 +1,10 @@
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
-import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
-import { promisify } from "node:util";
 import { CurlWebSocket, CurlWebSocketError, libcurl } from "../../mod.ts";
 import { candidates, installHint } from "../../src/curl/library.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { test } from "../support/testing.ts";
+import { runUser } from "../support/user_program.ts";
 
 test("libcurl() describes the library in use", () => {
   const { version, features, missing } = libcurl();
@@ -36,34 +32,9 @@ test("each platform has names to try and a way to install", () => {
   }
 });
 
-/** Runs a line of this module's user in a process of its own. */
-async function run(args: string[], env: Record<string, string>, line = 'console.log("opened")'): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "curlws-user-"));
-  const program = join(folder, "user.ts");
-  writeFileSync(
-    program,
-    `import { CurlWebSocket, libcurl } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
-    try { libcurl(); ${line}; } catch (error) { console.log(error.code, error.message); }`,
-  );
-  try {
-    return await output([...args, program], env);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-interface DenoCommand {
-  new (path: string, options: object): { output(): Promise<{ stdout: Uint8Array }> };
-}
-
-/** Deno's node:child_process gives a Deno that it starts every permission, so on Deno its own API is used. */
-async function output(args: string[], env: Record<string, string>): Promise<string> {
-  const { Deno } = globalThis as unknown as { Deno?: { Command: DenoCommand } };
-  if (Deno !== undefined) {
-    return new TextDecoder().decode((await new Deno.Command(process.execPath, { args, env }).output()).stdout);
-  }
-  return (await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env }, encoding: "utf8" }))
-    .stdout;
+/** Runs a line of this module's user that has loaded libcurl, in a process of its own. */
+function run(args: string[], env: Record<string, string>, line = 'console.log("opened")'): Promise<string> {
+  return runUser(args, env, `libcurl(); ${line}`);
 }
 
 const deno = "Deno" in globalThis;
