@@ -6,7 +6,7 @@ import { allocate, runtime } from "./curl/ffi.ts";
 import { type Curl, loadCurl } from "./curl/library.ts";
 import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
-import { CurlWebSocketError } from "./errors.ts";
+import { CurlWebSocketError, wordsOf } from "./errors.ts";
 import { Deadline } from "./deadline.ts";
 import { Health } from "./health.ts";
 import * as P from "./protocol/constants.ts";
@@ -213,13 +213,9 @@ export class Connection implements Source {
   #start(): void {
     const { signal } = this.#options;
     const onAbort = () => {
-      const message = `connecting was aborted: ${signal!.reason}`;
-      this.#finish(
-        P.CLOSE_ABNORMAL,
-        "",
-        false,
-        new CurlWebSocketError("ERR_ABORTED", message, { cause: signal!.reason }),
-      );
+      const cause: unknown = signal!.reason;
+      const message = `connecting was aborted: ${wordsOf(cause)}`;
+      this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_ABORTED", message, { cause }));
     };
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });

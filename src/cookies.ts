@@ -1,5 +1,5 @@
 /** Cookies of the handshake: fixed ones, or those of a jar. */
-import { CurlWebSocketError } from "./errors.ts";
+import { CurlWebSocketError, wordsOf } from "./errors.ts";
 import type { HeaderList } from "./protocol/handshake.ts";
 import { httpUrl } from "./protocol/url.ts";
 
@@ -27,7 +27,7 @@ function jarUrl(url: URL): string {
 }
 
 const failed = (what: string, cause: unknown) =>
-  new CurlWebSocketError("ERR_COOKIE_JAR", `the cookie jar failed to ${what}: ${cause}`, { cause });
+  new CurlWebSocketError("ERR_COOKIE_JAR", `the cookie jar failed to ${what}: ${wordsOf(cause)}`, { cause });
 
 /** The value of `Cookie` for a URL, or null for none; a promise only where the jar gives one. */
 export function cookiesFor(cookies: CompleteCookies, url: URL): string | null | Promise<string | null> {
@@ -64,7 +64,9 @@ export function storeCookies(cookies: CompleteCookies, url: URL, headers: Header
       const stored = cookies.setCookie(value, jarUrl(url), { ignoreError: true });
       if (typeof (stored as PromiseLike<unknown> | null)?.then === "function") promises.push(stored);
     } catch (cause) {
-      throw failed(what, cause);
+      // Beside the promises that were given before it: each of them is waited for, and none rejects unheard.
+      promises.push(Promise.reject(cause));
+      break;
     }
   }
   if (promises.length === 0) return null;

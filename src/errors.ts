@@ -40,7 +40,7 @@ export interface CurlWebSocketErrorInit extends ErrorOptions {
   status?: number;
   /** The response's header fields, in order, as received. */
   headers?: readonly (readonly [name: string, value: string])[];
-  /** The first 64 KiB of the response's body. */
+  /** The first 64 KiB of the response's body, as far as it came. */
   body?: Uint8Array;
 }
 
@@ -66,7 +66,7 @@ export class CurlWebSocketError extends Error {
   declare readonly status: number | undefined;
   /** The header fields of a refused handshake, or of a proxy that refused, in order, as received. */
   declare readonly headers: readonly (readonly [name: string, value: string])[] | undefined;
-  /** The first 64 KiB of a refused handshake's body. */
+  /** The first 64 KiB of a refused handshake's body, as far as it came within 750 ms of its header. */
   declare readonly body: Uint8Array | undefined;
 
   static {
@@ -93,4 +93,22 @@ export function withUrl(error: CurlWebSocketError, url: string): CurlWebSocketEr
   if (error.url === url) return error;
   if (error.url === undefined) return Object.assign(error, { url });
   return new CurlWebSocketError(error.code, error.message, { ...error, url, cause: error });
+}
+
+/**
+ * Anything that was thrown, or given as a reason, in words. What has no string form, such as a symbol or an object without
+ * a prototype, is named by its kind: this never throws.
+ */
+export function wordsOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return typeof value === "object" ? "an object" : typeof value;
+  }
+}
+
+/** What was thrown, as an error with a code: itself, or `ERR_LIBCURL` around what nobody foresaw. `what` failed. */
+export function errorOf(what: string, cause: unknown): CurlWebSocketError {
+  if (cause instanceof CurlWebSocketError) return cause;
+  return new CurlWebSocketError("ERR_LIBCURL", `${what} failed: ${wordsOf(cause)}`, { cause });
 }

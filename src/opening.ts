@@ -10,7 +10,7 @@ import type { Curl } from "./curl/library.ts";
 import type { Reactor, Source } from "./curl/reactor.ts";
 import { END, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import type { DebugLog } from "./debug.ts";
-import { CurlWebSocketError } from "./errors.ts";
+import { CurlWebSocketError, errorOf } from "./errors.ts";
 import { Deadline } from "./deadline.ts";
 import { paced } from "./pacer.ts";
 import { type Browser, pageOrigin } from "./protocol/browsers.ts";
@@ -44,6 +44,12 @@ export interface OpeningHandler {
 /** What an answer's header is read into, one a thread: an answer is seldom larger. */
 const READ_SIZE = 16 * 1024;
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+/**
+ * How long a refusal's body is waited for, ms, once its header is there: some servers neither say how long it is nor close
+ * the connection. What comes in that time goes into the error, which is then told within a second.
+ */
+const BODY_TIME = 750;
 
 /** The caller's fields that are for the first origin alone. */
 const OWN_ORIGIN = ["authorization", "cookie", "host", "proxy-authorization"];
@@ -81,6 +87,10 @@ export class Opening implements Source {
   #trace: ResponseTrace | null = null;
   /** What of the request is still to be sent. */
   #out: SendQueue = new SendQueue();
+  /** Why the rest of the request could not be sent. The server may have refused before it had read all of it. */
+  #unsent: CurlWebSocketError | null = null;
+  /** Whether a refusal is there but for its body. */
+  #awaitsBody = false;
   readonly #deadline: Deadline = new Deadline();
   #refed = true;
   #closed = false;
@@ -121,7 +131,7 @@ export class Opening implements Source {
         });
         const cookie = cookiesFor(this.#cookies, url);
         if (cookie instanceof Promise) cookie.then((value) => this.#guard(() => this.#connect(value)), this.#onError);
-        else this.#connect(cookie);
+        else if (!this.#closed) this.#connect(cookie);
       })
     );
   }
@@ -153,7 +163,10 @@ export class Opening implements Source {
     return false;
   }
 
-  /** Runs a step; what it throws is the end. */
+  /**
+   * Runs a step; what it throws is the end. A step that calls code of the caller's, be it a cookie jar, a subscriber or a
+   * log, has to look at `#closed` behind each such call: the caller may have given up inside it.
+   */
   #guard(step: () => void): void {
     if (this.#closed) return;
     try {
@@ -164,10 +177,7 @@ export class Opening implements Source {
   }
 
   readonly #onError = (cause: unknown): void => {
-    const error = cause instanceof CurlWebSocketError
-      ? cause
-      : new CurlWebSocketError("ERR_LIBCURL", `connecting failed: ${cause}`, { cause });
-    this.#fail(error);
+    this.#fail(errorOf("connecting", cause));
   };
 
   #fail(error: CurlWebSocketError): void {
@@ -187,15 +197,19 @@ export class Opening implements Source {
     const { proxy, network, curlOptions } = this.#options;
     const { log } = this.#handler;
     log?.write("connect", `to ${shownUrl(this.#url)}`);
+    if (this.#closed) return;
     const connectTo = { url, tls: this.#tls, proxy, network, curlOptions, browser: this.#browser, log };
-    this.#connector = new Connector(this.#curl, this.#reactor, connectTo, {
+    const connector = new Connector(this.#curl, this.#reactor, connectTo, {
       onConnected: (transport, info) => {
         this.#info = info;
         this.#guard(() => this.#onConnected(transport));
       },
       onFailed: (error) => this.#fail(error),
     });
-    this.#connector.setRef(this.#refed);
+    // libcurl's first words go to the log.
+    if (this.#closed) return connector.close();
+    this.#connector = connector;
+    connector.setRef(this.#refed);
   }
 
   #onConnected(transport: Transport): void {
@@ -203,8 +217,8 @@ export class Opening implements Source {
     this.#transport = transport;
     this.#connectedAt = performance.now();
     this.#handler.log?.write("connect", `connected ${describe(this.#info!)}`);
+    if (this.#closed) return;
     const { deflate, handshakeTimeout } = this.#options;
-    const { host } = this.#url;
     const offer: HandshakeOffer = {
       protocols: this.#protocols,
       deflate: deflate === null || loadZlib() === null ? null : deflate.offer,
@@ -212,14 +226,7 @@ export class Opening implements Source {
     const key = makeKey();
     const accept = acceptFor(key, (text) => runtime().sha1(text));
     this.#response = new ResponseReader(accept, offer, (status, headers) => this.#isFollowed(status, headers));
-    this.#reactor.attach(this);
-    this.#reactor.setRef(this, this.#refed);
-    this.#limit(handshakeTimeout, () => {
-      const message = this.#response === null
-        ? `the cookie jar took longer than handshakeTimeout, ${handshakeTimeout} ms`
-        : `${host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
-      return this.#response?.end() ?? new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message);
-    });
+    this.#deadline.limit(handshakeTimeout, this.#onTimeout);
     const request = buildRequest(this.#url, key, offer, this.#headers, {
       origin: this.#origin,
       cookie: this.#cookie,
@@ -229,7 +236,12 @@ export class Opening implements Source {
     tracer()?.("request", new TextDecoder("latin1").decode(request));
     this.#trace = tracer() === null ? null : new ResponseTrace();
     this.#out = new SendQueue();
+    this.#unsent = null;
+    this.#awaitsBody = false;
     this.#handler.log?.request(request);
+    if (this.#closed) return;
+    this.#reactor.attach(this);
+    this.#reactor.setRef(this, this.#refed);
     this.#out.pushRaw(request);
     this.#flush();
   }
@@ -245,40 +257,76 @@ export class Opening implements Source {
     return digestCredentials(this.#challenge, request, (algorithm, bytes) => runtime().hash(algorithm, bytes));
   }
 
+  /** The time for the answer is up. */
+  readonly #onTimeout = (): void => {
+    this.#guard(() => {
+      const message =
+        `${this.#url.host} did not answer the handshake within handshakeTimeout, ${this.#options.handshakeTimeout} ms`;
+      this.#ended(new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message));
+    });
+  };
+
   #flush(): void {
     const transport = this.#transport!;
-    this.#out.flush((bytes) => transport.send(bytes));
+    try {
+      this.#out.flush((bytes) => transport.send(bytes));
+    } catch (error) {
+      this.#unsent = errorOf("sending the handshake", error);
+      this.#out.close();
+      return this.#read();
+    }
     this.#reactor.watch(transport.fd, this, READABLE | (this.#out.empty ? 0 : WRITABLE));
   }
 
+  /** Reads what there is of the answer. The reader bounds how much that can be. */
   #read(): void {
     const buffer = readBuffer ??= allocate(READ_SIZE);
+    const transport = this.#transport!, response = this.#response!;
     for (;;) {
-      const count = this.#transport!.recv(buffer);
-      if (count === WOULD_BLOCK) return;
-      const response = this.#response!;
-      if (count === END) {
-        const { hint } = this.#transport!;
-        const message = `${this.#url.host} closed the connection without answering the handshake${
-          hint === null ? "" : `; ${hint}`
-        }`;
-        return this.#refused(response.end() ?? new CurlWebSocketError("ERR_CONNECTION_LOST", message));
+      let count: number, answer;
+      try {
+        count = transport.recv(buffer);
+      } catch (error) {
+        return this.#ended(errorOf("receiving the handshake", error));
       }
-      let answer;
+      if (count === END) {
+        const hint = transport.hint === null ? "" : `; ${transport.hint}`;
+        const message = `${this.#url.host} closed the connection without answering the handshake${hint}`;
+        return this.#ended(new CurlWebSocketError("ERR_CONNECTION_LOST", message));
+      }
+      if (count === WOULD_BLOCK) break;
       this.#trace?.push(buffer.subarray(0, count));
+      if (this.#closed) return;
       try {
         answer = response.push(buffer.subarray(0, count));
       } catch (error) {
-        return this.#refused(error as CurlWebSocketError);
+        return this.#refused(errorOf("reading the handshake", error));
       }
       if (answer !== null) return this.#accepted(answer.agreement, answer.rest.slice());
       // A socket that gave less than asked for is drained, unless libcurl reads ahead.
-      if (!this.#transport!.readsAhead && count < buffer.length) return;
+      if (!transport.readsAhead && count < buffer.length && this.#unsent === null) break;
     }
+    if (this.#unsent !== null) return this.#ended(this.#unsent);
+    if (response.refusing) this.#awaitBody();
+  }
+
+  /** No more of the answer comes: what came of a refusal counts, else `error`. */
+  #ended(error: CurlWebSocketError): void {
+    this.#refused(this.#response!.end() ?? this.#unsent ?? error);
+  }
+
+  /** Bounds the wait for a refusal's body. */
+  #awaitBody(): void {
+    if (this.#awaitsBody) return;
+    this.#awaitsBody = true;
+    const { handshakeTimeout } = this.#options;
+    const left = handshakeTimeout === 0 ? BODY_TIME : handshakeTimeout - (performance.now() - this.#connectedAt);
+    this.#deadline.set(Math.max(0, Math.min(BODY_TIME, left)), this.#onTimeout);
   }
 
   #accepted(agreement: Agreement, rest: Uint8Array): void {
     this.#handler.onAnswer(this.#url, 101, agreement.headers);
+    if (this.#closed) return;
     const info = withHandshake(this.#info!, performance.now() - this.#connectedAt);
     this.#stored(agreement.headers, () => {
       this.#closed = true;
@@ -292,9 +340,15 @@ export class Opening implements Source {
   #stored(headers: HeaderList, then: () => void): void {
     this.#response = null;
     const stored = storeCookies(this.#cookies, this.#url, headers);
-    if (stored === null) return then();
-    this.#reactor.watch(this.#transport!.fd, this, 0);
+    if (stored === null) return this.#closed ? undefined : then();
     stored.then(() => runtime().defer(() => this.#guard(then)), this.#onError);
+    if (this.#closed) return;
+    this.#reactor.watch(this.#transport!.fd, this, 0);
+    const { handshakeTimeout } = this.#options;
+    this.#limit(handshakeTimeout, () => {
+      const message = `the cookie jar took longer than handshakeTimeout, ${handshakeTimeout} ms`;
+      return new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message);
+    });
   }
 
   /** The server said something else than yes, or nothing. */
@@ -302,6 +356,7 @@ export class Opening implements Source {
     const { status, headers = [] } = error;
     if (status === undefined) return this.#fail(error);
     this.#handler.onAnswer(this.#url, status, headers);
+    if (this.#closed) return;
     this.#stored(headers, () => {
       if (!this.#isFollowed(status, headers)) return this.#fail(error);
       const location = redirectLocation(status, headers);

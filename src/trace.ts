@@ -28,7 +28,7 @@ export class ResponseTrace {
     if (this.#text === null) return;
     for (const byte of bytes) {
       this.#text += String.fromCharCode(byte);
-      if (byte !== 10 || !this.#text.endsWith("\r\n\r\n")) continue;
+      if (byte !== 10 || !(this.#text.endsWith("\n\r\n") || this.#text.endsWith("\n\n"))) continue;
       current?.("response", this.#text);
       // 103 Early Hints and the like go before the answer.
       if (!/^HTTP\/1\.. 1(?!01)/.test(this.#text)) return void (this.#text = null);

@@ -1,5 +1,5 @@
 /** Opens a connection with libcurl, without ever blocking: `curl_multi_socket_action` driven by the reactor. */
-import { CurlWebSocketError } from "../errors.ts";
+import { CurlWebSocketError, errorOf } from "../errors.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { type ConnectionInfo, readConnection } from "./connection_info.ts";
 import * as C from "./constants.ts";
@@ -30,6 +30,19 @@ export interface ConnectHandler {
 /** The connector whose call into libcurl is on the stack: libcurl's callbacks come inside our own calls alone. */
 let current: Connector | null = null;
 
+/** Runs one of libcurl's callbacks. Nothing is thrown through C: -1 makes libcurl stop, and the error is told then. */
+function inC(callback: (connector: Connector) => void): number {
+  const connector = current;
+  if (connector === null) return 0;
+  try {
+    callback(connector);
+    return 0;
+  } catch (error) {
+    connector.onThrown(error);
+    return -1;
+  }
+}
+
 /** By curl_infotype: CURLINFO_TEXT, _HEADER_IN, _HEADER_OUT. The headers are a proxy's. */
 const TRACED = ["text", "response", "request"] as const;
 
@@ -48,20 +61,20 @@ function libcurlCallbacks(): Callbacks {
     socket: runtime().callback(
       ["pointer", "i32", "i32", "pointer", "pointer"],
       "i32",
-      (_easy: Pointer, fd: number, what: number) => current?.onSocket(fd, what) ?? 0,
+      (_easy: Pointer, fd: number, what: number) => inC((connector) => connector.onSocket(fd, what)),
     ),
     // int curl_multi_timer_callback(CURLM *, long timeout_ms, void *)
     timer: runtime().callback(
       ["pointer", "i64", "pointer"],
       "i32",
-      (_multi: Pointer, milliseconds: bigint | number) => current?.onTimer(Number(milliseconds)) ?? 0,
+      (_multi: Pointer, milliseconds: bigint | number) => inC((connector) => connector.onTimer(Number(milliseconds))),
     ),
     // int curl_debug_callback(CURL *, curl_infotype, char *data, size_t, void *)
     debug: runtime().callback(
       ["pointer", "i32", "pointer", "usize", "pointer"],
       "i32",
       (_easy: Pointer, kind: number, data: Pointer, size: bigint | number) =>
-        current?.onDebug(kind, data, Number(size)) ?? 0,
+        inC((connector) => connector.onDebug(kind, data, Number(size))),
     ),
   };
 }
@@ -85,6 +98,12 @@ export class Connector implements Source {
   readonly #timer: Deadline = new Deadline();
   /** How often libcurl has set its timer: only the last one counts. */
   #timerSets = 0;
+  /** Calls into libcurl that are on the stack: inside one the handles cannot be freed. */
+  #calls = 0;
+  /** Whether to free them when the last of these calls returns. */
+  #freeing = false;
+  /** What a callback of libcurl's threw. */
+  #thrown: { error: unknown } | null = null;
   #done = false;
 
   constructor(curl: Curl, reactor: Reactor, target: ConnectTarget, handler: ConnectHandler) {
@@ -95,6 +114,8 @@ export class Connector implements Source {
     this.#easy = curl.curl_easy_init();
     this.#multi = curl.curl_multi_init();
     if (isNull(this.#easy) || isNull(this.#multi)) {
+      if (!isNull(this.#easy)) curl.curl_easy_cleanup(this.#easy);
+      if (!isNull(this.#multi)) curl.curl_multi_cleanup(this.#multi);
       throw new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory or descriptors");
     }
     this.#set = new OptionSetter(curl, this.#easy);
@@ -107,7 +128,17 @@ export class Connector implements Source {
       throw error;
     }
     reactor.attach(this);
-    this.#guard(() => curl.curl_multi_add_handle(this.#multi, this.#easy));
+    const code = this.#guard(() => curl.curl_multi_add_handle(this.#multi, this.#easy));
+    const error = this.#failure("curl_multi_add_handle", code);
+    if (error === null || this.#done) return;
+    this.close();
+    throw error;
+  }
+
+  /** What a call to libcurl failed with, be it libcurl or a callback; null where it did not. */
+  #failure(what: string, code: number): unknown {
+    if (this.#thrown !== null) return this.#thrown.error;
+    return code === 0 ? null : new CurlWebSocketError("ERR_LIBCURL", `connecting failed: ${what} returned ${code}`);
   }
 
   #setOptions(): void {
@@ -160,14 +191,21 @@ export class Connector implements Source {
   #guard(call: () => number): number {
     const outer = current;
     current = this;
+    this.#calls++;
     try {
       return call();
     } finally {
       current = outer;
+      if (--this.#calls === 0 && this.#freeing) this.#free();
     }
   }
 
-  onSocket(fd: number, what: number): number {
+  onThrown(error: unknown): void {
+    this.#thrown ??= { error };
+  }
+
+  onSocket(fd: number, what: number): void {
+    if (this.#done) return;
     if (what === C.CURL_POLL_REMOVE) {
       this.#fds.delete(fd);
       this.#reactor.watch(fd, this, 0);
@@ -175,32 +213,29 @@ export class Connector implements Source {
       this.#fds.add(fd);
       this.#reactor.watch(fd, this, what);
     }
-    return 0;
   }
 
-  onTimer(milliseconds: number): number {
+  onTimer(milliseconds: number): void {
     this.#timer.clear();
     const set = ++this.#timerSets;
-    if (milliseconds < 0 || this.#done) return 0;
+    if (milliseconds < 0 || this.#done) return;
     // Now: the first steps of many attempts at once are not to be one long task.
     if (milliseconds === 0) {
       paced(() => {
         if (set === this.#timerSets) this.#act(C.CURL_SOCKET_TIMEOUT, 0);
       });
-      return 0;
+      return;
     }
     this.#timer.set(milliseconds, () => this.#act(C.CURL_SOCKET_TIMEOUT, 0));
-    return 0;
   }
 
-  onDebug(kind: number, data: Pointer, size: number): number {
+  onDebug(kind: number, data: Pointer, size: number): void {
     const wanted = TransferLog.wants(kind), traced = this.#tracing ? TRACED[kind] : undefined;
-    if (this.#done || size === 0 || !(wanted || this.#logged || traced !== undefined)) return 0;
+    if (this.#done || size === 0 || !(wanted || this.#logged || traced !== undefined)) return;
     const text = runtime().latin1(runtime().view(data, size), 0, size);
     if (this.#logged) this.#target.log!.curl(kind, text);
     if (traced !== undefined) tracer()?.(traced, text);
     if (wanted) this.#log.add(kind, text);
-    return 0;
   }
 
   onReady(fd: number, events: number): boolean {
@@ -226,10 +261,22 @@ export class Connector implements Source {
 
   #act(fd: number, events: number): void {
     if (this.#done) return;
+    try {
+      this.#step(fd, events);
+    } catch (cause) {
+      this.#fail(errorOf("connecting", cause));
+    }
+  }
+
+  #step(fd: number, events: number): void {
     if (this.#hasDoh && this.#hasLog && getNumber(this.#curl, this.#easy, C.CURLINFO_NAMELOOKUP_TIME_T)) {
       this.#set.long("VERBOSE", 1);
     }
-    this.#guard(() => this.#curl.curl_multi_socket_action(this.#multi, fd, events, this.#running));
+    const code = this.#guard(() => this.#curl.curl_multi_socket_action(this.#multi, fd, events, this.#running));
+    // Given up inside one of its callbacks.
+    if (this.#done) return;
+    const failure = this.#failure("curl_multi_socket_action", code);
+    if (failure !== null) return this.#fail(errorOf("connecting", failure));
     const message = this.#curl.curl_multi_info_read(this.#multi, this.#running);
     if (isNull(message)) return;
     // struct CURLMsg {CURLMSG msg; CURL *easy_handle; union {void *whatever; CURLcode result} data}
@@ -241,8 +288,6 @@ export class Connector implements Source {
     const secure = this.#target.url.protocol === "https:";
     const unix = this.#target.network.unixSocket !== undefined;
     const info = readConnection(this.#curl, this.#easy, { proxy: this.#proxy, secure, log: this.#log, unix });
-    this.#settle();
-    this.#set.closeFiles();
     const free = () => this.#free();
     const certificate = secure ? this.#certificateHelp() : null;
     const tlsLayers = (secure ? 1 : 0) + (this.#proxy?.scheme === "https" ? 1 : 0);
@@ -250,6 +295,9 @@ export class Connector implements Source {
       certificate,
       tlsLayers,
     });
+    // From here on the handles are the transport's.
+    this.#settle();
+    this.#set.closeFiles();
     this.#handler.onConnected(transport, info);
   }
 
@@ -271,14 +319,17 @@ export class Connector implements Source {
   #settle(): void {
     this.#done = true;
     // What is sent and received is of no use in a log.
-    if (this.#hasLog) this.#set.long("VERBOSE", 0);
+    if (this.#hasLog) this.#set.tryLong("VERBOSE", 0);
     this.#timer.clear();
     for (const fd of this.#fds) this.#reactor.watch(fd, this, 0);
     this.#fds.clear();
     this.#reactor.detach(this);
   }
 
+  /** Frees the handles when nothing uses them any more: neither a call into libcurl nor a poll. */
   #free(): void {
+    this.#freeing = this.#calls > 0;
+    if (this.#freeing) return;
     this.#reactor.whenUnpolled(() => this.#freeNow());
   }
 

@@ -4,10 +4,12 @@ import { printable, shownBody, shownSubprotocols, shownText, shownUrl } from "..
 import { acceptDeflate, type DeflateOffer, type DeflateParameters, type ExtensionError } from "./extensions.ts";
 
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-/** The answer's header may have so many bytes. */
+/** The answer's header may have this many bytes, with the interim responses before it. */
 export const MAX_HEADER_SIZE: number = 64 * 1024;
-/** So much of a refusal's body is kept. */
+/** This much of a refusal's body is kept. */
 export const MAX_BODY_SIZE: number = 64 * 1024;
+/** A refusal's body is read no further than this, as it comes: chunks of one byte take six, and extensions have no end. */
+const MAX_BODY_BYTES = 8 * MAX_BODY_SIZE;
 /** So much of a chunk's size line is looked at; extensions may make it longer. */
 const MAX_SIZE_LINE = 32;
 
@@ -59,6 +61,8 @@ export class ResponseReader {
   readonly #offer: HandshakeOffer;
   readonly #followed: (status: number, headers: HeaderList) => boolean;
   #bytes: GrowingBuffer = new GrowingBuffer();
+  /** The size of the interim responses that are no longer in `#bytes`. */
+  #interim = 0;
   /** Where the search for the header's end goes on. */
   #searched = 0;
   #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
@@ -89,8 +93,12 @@ export class ResponseReader {
     const bytes = this.#bytes.view;
     for (let start = 0;;) {
       const end = headerEnd(bytes, Math.max(start, this.#searched));
-      if ((end < 0 ? bytes.length : end) - start > MAX_HEADER_SIZE) {
-        throw invalid(`the server's response header is larger than ${MAX_HEADER_SIZE} bytes`);
+      if (this.#interim + (end < 0 ? bytes.length : end) > MAX_HEADER_SIZE) {
+        throw invalid(
+          `the server's response header${
+            start > 0 || this.#interim > 0 ? ", with its interim responses," : ""
+          } is larger than ${MAX_HEADER_SIZE} bytes`,
+        );
       }
       if (end < 0) {
         const left = bytes.subarray(start);
@@ -98,6 +106,7 @@ export class ResponseReader {
         if (start > 0) {
           this.#bytes = new GrowingBuffer();
           this.#bytes.push(left);
+          this.#interim += start;
         }
         this.#searched = Math.max(0, left.length - 3);
         return null;
@@ -117,7 +126,12 @@ export class ResponseReader {
     }
   }
 
-  /** The server has closed, or time is up. The error that says what came until then. */
+  /** Whether a refusal's header is there, and its body is not yet. */
+  get refusing(): boolean {
+    return this.#refusal !== null;
+  }
+
+  /** The server has closed, or time is up. The error that says what came until then; null where no header is there. */
   end(): CurlWebSocketError | null {
     return this.#refusal === null ? null : this.#refused();
   }
@@ -219,9 +233,14 @@ class GrowingBuffer {
   }
 }
 
+/**
+ * Where the first empty line ends, or -1. RFC 9112 section 2.2 lets a line end with a line feed alone, as some servers
+ * have it, and curl and browsers take it.
+ */
 function headerEnd(bytes: Uint8Array, from: number): number {
-  for (let i = bytes.indexOf(13, from); i >= 0 && i + 3 < bytes.length; i = bytes.indexOf(13, i + 1)) {
-    if (bytes[i + 1] === 10 && bytes[i + 2] === 13 && bytes[i + 3] === 10) return i + 4;
+  for (let i = bytes.indexOf(10, from); i >= 0; i = bytes.indexOf(10, i + 1)) {
+    if (bytes[i + 1] === 10) return i + 2;
+    if (bytes[i + 1] === 13 && bytes[i + 2] === 10) return i + 3;
   }
   return -1;
 }
@@ -248,7 +267,7 @@ interface Header {
 }
 
 function parseHeader(bytes: Uint8Array): Header {
-  const lines = latin1(bytes).slice(0, -4).split("\r\n");
+  const lines = latin1(bytes).split(/\r?\n/).slice(0, -2);
   const status = /^HTTP\/(1\.[01]) (\d{3})(?: (.*))?$/.exec(lines[0]!);
   if (status === null) {
     throw invalid(`the server's status line is not HTTP/1's: "${printable(lines[0]!, 80)}"`);
@@ -284,6 +303,8 @@ class BodyReader {
   #line = "";
   #inside = false;
   #done = false;
+  /** How many bytes came, of chunks' sizes and trailers too. */
+  #received = 0;
 
   constructor(status: number, headers: HeaderList) {
     const value = (name: string) => headers.find(([field]) => field.toLowerCase() === name)?.[1];
@@ -296,6 +317,7 @@ class BodyReader {
 
   /** Takes bytes; answers whether the body is complete, or as long as we keep it. */
   push(chunk: Uint8Array): boolean {
+    this.#received += chunk.length;
     for (let at = 0; at < chunk.length && !this.#over;) {
       if (this.#left > 0) {
         const part = chunk.subarray(at, at + Math.min(this.#left, MAX_BODY_SIZE - this.#body.length));
@@ -322,7 +344,8 @@ class BodyReader {
   }
 
   get #over(): boolean {
-    return this.#done || (!this.#chunked && this.#left === 0) || this.#body.length >= MAX_BODY_SIZE;
+    return this.#done || (!this.#chunked && this.#left === 0) || this.#body.length >= MAX_BODY_SIZE ||
+      this.#received >= MAX_BODY_BYTES;
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,7 @@
 import type { ConnectionInfo } from "../curl/connection_info.ts";
 import { runtime } from "../curl/ffi.ts";
 import { type CloseResult, Connection } from "../connection.ts";
-import { CurlWebSocketError } from "../errors.ts";
+import { CurlWebSocketError, wordsOf } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
@@ -302,7 +302,9 @@ export class CurlWebSocket extends EventTarget {
     const sending: Promise<void> = (async () => {
       await before;
       const payload = await bytes.catch((cause) => {
-        this.#connection.abort(new CurlWebSocketError("ERR_ABORTED", `a Blob could not be read: ${cause}`, { cause }));
+        this.#connection.abort(
+          new CurlWebSocketError("ERR_ABORTED", `a Blob could not be read: ${wordsOf(cause)}`, { cause }),
+        );
         return NO_BYTES;
       });
       this.#pendingBytes -= size;

@@ -147,6 +147,15 @@ test("chunks of single bytes are read up to the body's limit", () => {
   }
 });
 
+test("an endless line of a chunk's size, and endless trailers, end the body", () => {
+  const head = latin1(header("HTTP/1.1 403 No", "Transfer-Encoding: chunked"));
+  for (const wire of ["2\r\nno\r\n5;" + "x".repeat(1 << 20), "2\r\nno\r\n" + "\n".repeat(1 << 20)]) {
+    const outcome = read([head, ...cut(latin1(wire), [100, 70_000, 400_000, 700_000])]);
+    assert(outcome.kind === "refused");
+    assertEquals(new TextDecoder().decode(outcome.error.body), "no");
+  }
+});
+
 test("a refusal in HTTP/1.0 is a refusal, with its status", () => {
   const error = failed("ended", header("HTTP/1.0 404 File not found"));
   assertEquals([error.code, error.status], ["ERR_HANDSHAKE_STATUS", 404]);

@@ -212,7 +212,6 @@ for (
     ["\tfolded", "\\tfolded"],
     ["N\xe9: not a token", "N\xe9:"],
     ["N\x9b2J: not a token", "N\\x9b2J:"],
-    ["X: bare\nline feed", "X:"],
     ["X: bare\rcarriage return", "X:"],
     ["X: \0", "X:"],
   ] as const
@@ -248,6 +247,37 @@ test("the header's limit is exact, however it comes", () => {
     message = (error as Error).message;
   }
   assertStringIncludes(message, "larger than");
+});
+
+test("interim responses count against the header's limit, however many there are", () => {
+  const interim = "HTTP/1.1 100 Continue\r\n\r\n", fit = Math.floor((MAX_HEADER_SIZE - GOOD.length) / interim.length);
+  for (const size of [1000, MAX_HEADER_SIZE * 4]) {
+    const chunks = (text: string) => {
+      const bytes = latin1(text);
+      return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+    };
+    assertEquals(read(chunks(interim.repeat(fit) + GOOD)).kind, "agreed");
+    for (const more of [interim.repeat(fit + 1) + GOOD, interim.repeat(MAX_HEADER_SIZE)]) {
+      const outcome = read(chunks(more));
+      assert(outcome.kind === "refused");
+      assertEquals(outcome.error.code, "ERR_HANDSHAKE_INVALID");
+      assertStringIncludes(outcome.error.message, "with its interim responses, is larger than");
+    }
+  }
+});
+
+test("lines may end with a line feed alone, each for itself", () => {
+  for (const [i, response] of [GOOD.replaceAll("\r\n", "\n"), GOOD.replace("\r\n", "\n")].entries()) {
+    const { agreement, rest } = agreed(`${response}\x81\0`);
+    assertEquals([agreement.headers.length, rest], [FIELDS.length, "8100"], String(i));
+  }
+  for (const end of ["\n\r\n", "\r\n\n", "\n\n"]) {
+    assertEquals(agreed(GOOD.replace(/\r\n\r\n$/, end)).agreement.headers.length, FIELDS.length);
+  }
+  const refused = failed("ended", "HTTP/1.1 403 No\nX: y\n\nbody");
+  assertEquals([refused.status, refused.headers], [403, [["X", "y"]]]);
+  // A carriage return that no line feed follows stays what it was.
+  assertEquals(failed("refused", `${STATUS}\n${FIELDS.join("\r")}\n\n`).code, "ERR_HANDSHAKE_INVALID");
 });
 
 test("what follows the header does not count against its limit", () => {

@@ -22,6 +22,8 @@ export interface AcceptOptions {
   then?: Uint8Array;
   /** Sends byte by byte, each in its own packet. */
   bytewise?: boolean;
+  /** What ends the lines; by default CR and LF. */
+  lineEnd?: string;
 }
 
 /** One accepted connection. */
@@ -121,7 +123,8 @@ export class RawConnection {
   }
 
   /** Reads the request and answers it with a valid 101; gives the request. */
-  async accept({ headers = [], then = new Uint8Array(), bytewise = false }: AcceptOptions = {}): Promise<string> {
+  async accept(options: AcceptOptions = {}): Promise<string> {
+    const { headers = [], then = new Uint8Array(), bytewise = false, lineEnd = "\r\n" } = options;
     const request = await this.request();
     const response = [
       "HTTP/1.1 101 Switching Protocols",
@@ -132,7 +135,7 @@ export class RawConnection {
       "",
       "",
     ];
-    const bytes = Buffer.concat([Buffer.from(response.join("\r\n")), then]);
+    const bytes = Buffer.concat([Buffer.from(response.join(lineEnd)), then]);
     await (bytewise ? this.sendBytewise(bytes) : this.send(bytes));
     return request;
   }
@@ -140,6 +143,16 @@ export class RawConnection {
   /** Ends our side of TCP after what was sent. */
   end(): void {
     this.#socket.end();
+  }
+
+  /** Waits for any byte that was not yet taken. */
+  async some(): Promise<void> {
+    await this.#until(() => this.#buffer.length > 0 || undefined);
+  }
+
+  /** Resets TCP, behind what was sent: the client sees an error, not an end. Not of TLS. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
   }
 
   /** Drops TCP at once. */
@@ -186,6 +199,11 @@ export class RawServer {
 
   url(path = "/", host = "127.0.0.1"): string {
     return `${this.tls ? "wss" : "ws"}://${host}:${this.port}${path}`;
+  }
+
+  /** How many connections there were. */
+  get connections(): number {
+    return this.#sockets.size;
   }
 
   /** The next connection. */
