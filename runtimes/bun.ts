@@ -95,6 +95,8 @@ export function createBunRuntime(): Runtime {
     arch: process.arch === "x64" || process.arch === "arm64" ? process.arch : "other",
     env: (name: string): string | undefined => process.env[name],
 
+    mayCallC: (): boolean => true,
+
     open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
       // Bun knows a function by its C name alone: a second signature of the same function needs a second dlopen.
       const rounds: Record<string, { key: string; fn: CFunction }>[] = [];

@@ -114,6 +114,8 @@ export function createDenoRuntime(): Runtime {
 
     env: (name: string): string | undefined => mayRead(name) ? Deno.env.get(name) : undefined,
 
+    mayCallC: (): boolean => Deno.permissions.requestSync({ name: "ffi" }).state === "granted",
+
     open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
       return Deno.dlopen(path, table as unknown as Deno.ForeignLibraryInterface).symbols as unknown as Symbols<Table>;
     },

@@ -63,6 +63,11 @@ export interface Runtime {
   readonly arch: "x64" | "arm64" | "other";
   /** An environment variable, or undefined where it is unset or may not be read. Never prompts. */
   env(name: string): string | undefined;
+  /**
+   * Whether the program may call C. Deno asks its user once, where it can ask; that is a question for all of it, as a
+   * list of files is not enough to follow a pointer.
+   */
+  mayCallC(): boolean;
   /** Opens a library; throws what the runtime throws when it cannot. */
   open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table>;
   /** Whether an error of {@linkcode open} means that the user has not allowed FFI. */

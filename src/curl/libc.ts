@@ -29,7 +29,7 @@ export function openLibc<Table extends SymbolTable>(table: Table): Symbols<Table
       if (runtime().isPermissionError(error)) {
         throw new CurlWebSocketError(
           "ERR_FFI_PERMISSION",
-          `opening ${name} is not allowed: run the program with --allow-ffi without a list of files`,
+          `opening ${name} is not allowed: run the program without --deny-ffi for it`,
           { cause: error },
         );
       }

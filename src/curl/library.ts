@@ -115,6 +115,8 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
   const key = named ?? (impersonating ? "\0impersonate" : "");
   const known = opened.get(key);
   if (known !== undefined) return known;
+  // Before any library: each would be a question of its own, and a yes to it would not be enough.
+  if (!runtime().mayCallC()) throw noPermission();
   const cached = (kind: CachedKind) => cachedLibrary(kind) ?? [];
   const names = named !== undefined
     ? [named]
@@ -136,7 +138,7 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
       } else if (runtime().isPermissionError(error)) {
         throw new CurlWebSocketError(
           "ERR_FFI_PERMISSION",
-          `opening ${name} is not allowed: run the program with --allow-ffi (or deno run -A)`,
+          `opening ${name} is not allowed: run the program without --deny-ffi for it, or name another with CURLWS_LIBCURL`,
           { cause: error },
         );
       } else failures.push(`  ${name}: ${firstLine(error)}`);
@@ -162,6 +164,14 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
 /** Describes the libcurl that `CurlWebSocket` uses, loading it if need be; throws what {@linkcode loadCurl} throws. */
 export function libcurl(path?: string): LibcurlInfo {
   return loadCurl(path).info;
+}
+
+function noPermission(): CurlWebSocketError {
+  return new CurlWebSocketError(
+    "ERR_FFI_PERMISSION",
+    "Deno does not allow the program to call C libraries: run it with --allow-ffi (deno run -A has it too), or answer y " +
+      'when Deno asks for "ffi access"; --allow-ffi=FILE is not enough, as Deno lets such a program follow no pointer',
+  );
 }
 
 function firstLine(error: unknown): string {

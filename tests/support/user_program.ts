@@ -10,13 +10,16 @@ interface DenoCommand {
   new (path: string, options: object): { output(): Promise<{ stdout: Uint8Array }> };
 }
 
-/** Deno's node:child_process gives a Deno that it starts every permission, so on Deno its own API is used. */
-async function output(args: string[], env: Record<string, string>): Promise<string> {
+/**
+ * What a command prints. Deno's node:child_process gives every permission to a Deno that is named in a command, so on Deno
+ * its own API is used.
+ */
+export async function output(command: string, args: string[], env: Record<string, string>): Promise<string> {
   const { Deno } = globalThis as unknown as { Deno?: { Command: DenoCommand } };
   if (Deno !== undefined) {
-    return new TextDecoder().decode((await new Deno.Command(process.execPath, { args, env }).output()).stdout);
+    return new TextDecoder().decode((await new Deno.Command(command, { args, env }).output()).stdout);
   }
-  return (await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env }, encoding: "utf8" }))
+  return (await promisify(execFile)(command, args, { env: { ...process.env, ...env }, encoding: "utf8" }))
     .stdout;
 }
 
@@ -33,7 +36,7 @@ export async function runUser(args: string[], env: Record<string, string>, lines
     try { ${lines}; } catch (error) { console.log(error.code, error.message); }`,
   );
   try {
-    return await output([...args, program], env);
+    return await output(process.execPath, [...args, program], env);
   } finally {
     rmSync(folder, { recursive: true });
   }
