@@ -225,12 +225,17 @@ export class Opening implements Source {
     };
     const key = makeKey();
     const accept = acceptFor(key, (text) => runtime().sha1(text));
-    this.#response = new ResponseReader(accept, offer, (status, headers) => this.#isFollowed(status, headers));
+    const authorization = this.#authorization();
+    const authorized = typeof authorization === "string" ||
+      (authorization === undefined && (this.#url.username !== "" || this.#url.password !== "")) ||
+      this.#headers.some(([name]) => name.toLowerCase() === "authorization");
+    const followed = (status: number, headers: HeaderList) => this.#isFollowed(status, headers);
+    this.#response = new ResponseReader(accept, offer, followed, authorized);
     this.#deadline.limit(handshakeTimeout, this.#onTimeout);
     const request = buildRequest(this.#url, key, offer, this.#headers, {
       origin: this.#origin,
       cookie: this.#cookie,
-      authorization: this.#authorization(),
+      authorization,
       browser: this.#browser,
     });
     tracer()?.("request", new TextDecoder("latin1").decode(request));

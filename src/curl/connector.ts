@@ -27,6 +27,12 @@ export interface ConnectHandler {
   onFailed(error: CurlWebSocketError): void;
 }
 
+/**
+ * A proxy's answer to CONNECT may have this many bytes, with the body of a 407. libcurl reads it inside one call, a byte at
+ * a time and for as long as there are more: this many take some 50 ms. Pages of proxies have a few KiB.
+ */
+const MAX_PROXY_ANSWER = 64 * 1024;
+
 /** The connector whose call into libcurl is on the stack: libcurl's callbacks come inside our own calls alone. */
 let current: Connector | null = null;
 
@@ -51,6 +57,7 @@ interface Callbacks {
   readonly socket: Pointer;
   readonly timer: Pointer;
   readonly debug: Pointer;
+  readonly progress: Pointer;
 }
 
 let callbacks: Callbacks | undefined;
@@ -76,6 +83,9 @@ function libcurlCallbacks(): Callbacks {
       (_easy: Pointer, kind: number, data: Pointer, size: bigint | number) =>
         inC((connector) => connector.onDebug(kind, data, Number(size))),
     ),
+    // int curl_xferinfo_callback(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t): once for each byte that a proxy
+    // answers. The four sizes are not asked for; the caller of a C function cleans up what it passed.
+    progress: runtime().callback(["pointer"], "i32", () => current?.onProgress() === false ? 1 : 0),
   };
 }
 
@@ -102,6 +112,8 @@ export class Connector implements Source {
   #calls = 0;
   /** Whether to free them when the last of these calls returns. */
   #freeing = false;
+  /** How often libcurl has told of its progress: in CONNECT it does so for each byte. */
+  #progress = 0;
   /** What a callback of libcurl's threw. */
   #thrown: { error: unknown } | null = null;
   #done = false;
@@ -155,9 +167,13 @@ export class Connector implements Source {
     // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate 7.84
     // has another option, of TLS session tickets, by the same number.
     if (curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);
-    const { socket, timer, debug } = libcurlCallbacks();
+    const { socket, timer, debug, progress } = libcurlCallbacks();
     curl.setCallback(this.#multi, C.CURLMOPT_SOCKETFUNCTION, socket);
     curl.setCallback(this.#multi, C.CURLMOPT_TIMERFUNCTION, timer);
+    if (this.#proxy?.scheme.startsWith("http")) {
+      curl.setPointer(easy, C.CURLOPT_XFERINFOFUNCTION, progress);
+      set.long("NOPROGRESS", 0);
+    }
     if (this.#hasLog) {
       curl.setPointer(easy, C.CURLOPT_DEBUGFUNCTION, debug);
       if (!this.#hasDoh) set.long("VERBOSE", 1);
@@ -198,6 +214,11 @@ export class Connector implements Source {
       current = outer;
       if (--this.#calls === 0 && this.#freeing) this.#free();
     }
+  }
+
+  /** Returns whether libcurl is to go on. */
+  onProgress(): boolean {
+    return ++this.#progress <= MAX_PROXY_ANSWER;
   }
 
   onThrown(error: unknown): void {
@@ -352,6 +373,7 @@ export class Connector implements Source {
       curlMessage,
       connectCode: number(C.CURLINFO_HTTP_CONNECTCODE),
       proxyError: number(C.CURLINFO_PROXY_ERROR),
+      endless: this.#progress > MAX_PROXY_ANSWER,
       response: this.#log.response,
       certificateRequested: this.#log.certificateRequested,
     });

@@ -11,6 +11,7 @@ export const CURLE_COULDNT_CONNECT = 7;
 export const CURLE_WEIRD_SERVER_REPLY = 8;
 export const CURLE_OPERATION_TIMEDOUT = 28;
 export const CURLE_SSL_CONNECT_ERROR = 35;
+export const CURLE_ABORTED_BY_CALLBACK = 42;
 export const CURLE_BAD_FUNCTION_ARGUMENT = 43;
 export const CURLE_INTERFACE_FAILED = 45;
 export const CURLE_UNKNOWN_OPTION = 48;
@@ -32,6 +33,7 @@ export const CURLOPT_HTTP_VERSION = 84;
 export const CURLOPT_BUFFERSIZE = 98;
 export const CURLOPT_ERRORBUFFER = 10010;
 export const CURLOPT_DEBUGFUNCTION = 20094;
+export const CURLOPT_XFERINFOFUNCTION = 20219;
 export const CURL_HTTP_VERSION_1_1 = 2;
 export const CURL_ERROR_SIZE = 256;
 

@@ -18,6 +18,8 @@ export interface Attempt {
   /** A CURLPX_* of SOCKS, or 0. */
   readonly proxyError: number;
   readonly response: ProxyResponse | null;
+  /** Whether the proxy's answer had no end, so that it was broken off. */
+  readonly endless: boolean;
   readonly certificateRequested: boolean;
 }
 
@@ -26,7 +28,8 @@ export function explainFailure(attempt: Attempt): CurlWebSocketError {
   const { curlCode, curlMessage, connectCode, response } = attempt;
   const [code, help] = explain(attempt);
   const answered = code === "ERR_PROXY_AUTH" || code === "ERR_PROXY" ? response : null;
-  return new CurlWebSocketError(code, `${help}: ${curlMessage} (curl ${curlCode})`, {
+  const words = attempt.endless ? "its answer has no end, and was broken off" : curlMessage;
+  return new CurlWebSocketError(code, `${help}: ${words} (curl ${curlCode})`, {
     curlCode,
     curlMessage,
     status: answered !== null && connectCode > 0 ? connectCode : undefined,
@@ -85,17 +88,25 @@ function localHelp(network: ConnectTarget["network"]): string {
 
 /** CURLPX_*, the ones that say more than that it failed. */
 const SOCKS_REPLIES: Readonly<Record<number, string>> = {
+  2: "it is no SOCKS proxy of that version",
+  4: "GSS-API failed",
+  5: "GSS-API failed",
+  6: "GSS-API failed",
+  17: "the proxy does not know this type of address",
+  18: "the proxy does not know the command CONNECT",
   19: "the server refuses the connection",
   20: "the proxy has a general failure",
   21: "the proxy cannot reach the server's host",
   22: "the proxy cannot reach the server's network",
   23: "the proxy's rules do not allow it",
   24: "the proxy's connection timed out",
+  // All that SOCKS4 says, by its code 91.
+  26: "the proxy rejects the request, or cannot reach the server",
 };
 const PX_CLOSED = 3, PX_IDENTD = 7, PX_IDENTD_DIFFER = 8, PX_NO_AUTH = 12, PX_RESOLVE_HOST = 27, PX_USER_REJECTED = 33;
 
 function explainProxy(attempt: Attempt, proxy: CompleteProxy): [ErrorCode, string] | null {
-  const { target, curlCode, connectCode, proxyError, response } = attempt;
+  const { target, curlCode, curlMessage, connectCode, proxyError, response } = attempt;
   const name = proxyName(proxy), host = target.url.host;
   const from = proxy.source === "the proxy option" ? "" : ` (from ${proxy.source}; proxy: false goes without)`;
   if (curlCode === C.CURLE_COULDNT_RESOLVE_PROXY) {
@@ -137,8 +148,15 @@ function explainProxy(attempt: Attempt, proxy: CompleteProxy): [ErrorCode, strin
     return ["ERR_PROXY", `the proxy ${name} does not connect to ${host}: ${reply}${from}`];
   }
   if (curlCode === C.CURLE_NOT_BUILT_IN) return ["ERR_LIBCURL", `this libcurl cannot use the proxy ${name}${from}`];
-  // Unless the proxy ended in the middle of its answer, what failed came behind it.
-  if (connectCode > 0 && !/proxy connect aborted/i.test(attempt.curlMessage)) return null;
+  const wrong: [ErrorCode, string] = [
+    "ERR_PROXY",
+    `the proxy ${name} did not answer as one${from}; is it a ${proxy.scheme} proxy?`,
+  ];
+  // Where the proxy ended in the middle of its answer, or the answer was not taken.
+  const inside = response?.complete === false || attempt.endless || /proxy connect aborted/i.test(curlMessage);
+  if (inside && curlCode !== C.CURLE_OPERATION_TIMEDOUT) return wrong;
+  // What failed came behind the proxy's answer.
+  if (connectCode > 0) return null;
   switch (curlCode) {
     case C.CURLE_COULDNT_CONNECT:
       return ["ERR_PROXY_CONNECT", `the proxy ${name} cannot be reached${from}; is it running, and its port right?`];
@@ -147,7 +165,7 @@ function explainProxy(attempt: Attempt, proxy: CompleteProxy): [ErrorCode, strin
     case C.CURLE_GOT_NOTHING:
     case C.CURLE_SEND_ERROR:
     case C.CURLE_RECV_ERROR:
-      return ["ERR_PROXY", `the proxy ${name} did not answer as one${from}; is it a ${proxy.scheme} proxy?`];
+      return wrong;
   }
   return null;
 }

@@ -15,6 +15,8 @@ export interface TlsInfo {
 export interface ProxyResponse {
   readonly status: string;
   readonly headers: HeaderList;
+  /** Whether its header has ended. */
+  readonly complete: boolean;
 }
 
 /** curl_infotype */
@@ -28,7 +30,7 @@ export class TransferLog {
   readonly sessions: TlsInfo[] = [];
   /** Whether a peer asked for a client certificate. */
   certificateRequested = false;
-  #response: { status: string; headers: [string, string][] } | null = null;
+  #response: { status: string; headers: [string, string][]; complete: boolean } | null = null;
 
   /** The proxy's last answer. */
   get response(): ProxyResponse | null {
@@ -65,9 +67,10 @@ export class TransferLog {
   #addHeader(text: string): void {
     const line = text.trimEnd();
     if (line.startsWith("HTTP/")) {
-      this.#response = { status: line, headers: [] };
+      this.#response = { status: line, headers: [], complete: false };
       return;
     }
+    if (line === "" && this.#response !== null) this.#response.complete = true;
     const colon = line.indexOf(":"), headers = this.#response?.headers;
     if (colon > 0 && headers !== undefined && headers.length < MAX_FIELDS) {
       headers.push([line.slice(0, colon), line.slice(colon + 1).trim()]);

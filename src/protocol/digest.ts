@@ -87,8 +87,8 @@ export function digestCredentials({ parameters }: Challenge, request: DigestRequ
   const { method, uri, cnonce } = request;
   const utf8 = parameters.get("charset")?.toUpperCase() === "UTF-8";
   const username = utf8 ? request.username.normalize("NFC") : request.username;
-  const name = octets(username, utf8);
-  const password = octets(utf8 ? request.password.normalize("NFC") : request.password, utf8);
+  const name = octets(username);
+  const password = octets(utf8 ? request.password.normalize("NFC") : request.password);
   const realm = parameters.get("realm")!, nonce = parameters.get("nonce")!;
   const algorithm = parameters.get("algorithm");
   const kind = (algorithm ?? "MD5").toUpperCase();
@@ -107,8 +107,9 @@ export function digestCredentials({ parameters }: Challenge, request: DigestRequ
   // RFC 7616 section 3.4.4: the name may go hashed.
   const userhash = parameters.get("userhash")?.toLowerCase() === "true";
   if (userhash) fields.push(`username=${quote(hash(`${name}:${realm}`))}`);
-  else if (isAscii(username)) fields.push(`username=${quote(username)}`);
-  // RFC 8187. A server that did not ask for UTF-8 gets it all the same: an old field could not hold the name.
+  // A server that does not speak of UTF-8 gets its octets as they are, as from curl and browsers.
+  else if (!utf8 || isAscii(username)) fields.push(`username=${quote(name)}`);
+  // RFC 8187.
   else fields.push(`username*=UTF-8''${percentEncode(username)}`);
   fields.push(`realm=${quote(realm)}`, `nonce=${quote(nonce)}`, `uri=${quote(uri)}`);
   if (algorithm !== undefined) fields.push(`algorithm=${algorithm}`);
@@ -129,8 +130,7 @@ function percentEncode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-/** The octets of text, as characters: UTF-8 where that was asked for or is the only way, else the Latin-1 of old. */
-function octets(text: string, utf8: boolean): string {
-  if (!utf8 && !/[^\0-\xff]/.test(text)) return text;
+/** The octets of text in UTF-8, as characters: what curl and browsers hash, whether the server names a charset or not. */
+function octets(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }

@@ -60,6 +60,7 @@ export class ResponseReader {
   readonly #accept: string;
   readonly #offer: HandshakeOffer;
   readonly #followed: (status: number, headers: HeaderList) => boolean;
+  readonly #authorized: boolean;
   #bytes: GrowingBuffer = new GrowingBuffer();
   /** The size of the interim responses that are no longer in `#bytes`. */
   #interim = 0;
@@ -67,15 +68,20 @@ export class ResponseReader {
   #searched = 0;
   #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
 
-  /** `followed` says of a refusal whether the caller goes on elsewhere, and has no use for its body. */
+  /**
+   * `followed` says of a refusal whether the caller goes on elsewhere, and has no use for its body; `authorized` whether
+   * the request had credentials.
+   */
   constructor(
     accept: string,
     offer: HandshakeOffer,
     followed: (status: number, headers: HeaderList) => boolean = () => false,
+    authorized = false,
   ) {
     this.#accept = accept;
     this.#offer = offer;
     this.#followed = followed;
+    this.#authorized = authorized;
   }
 
   /**
@@ -149,7 +155,9 @@ export class ResponseReader {
     const encoding = headers.find(([name]) => name.toLowerCase() === "content-encoding")?.[1] ?? "identity";
     const text = shownBody(body.bytes, encoding.toLowerCase() !== "identity");
     const hint = status === 401
-      ? "; it wants credentials (an Authorization header)"
+      ? this.#authorized
+        ? "; it does not accept the credentials that were sent"
+        : "; it wants credentials (an Authorization header)"
       : status === 403
       ? "; it may want another Origin, User-Agent or Cookie header"
       : status === 404

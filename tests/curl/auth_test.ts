@@ -165,3 +165,24 @@ test("Digest: without the option a challenge is no invitation", async () => {
   const { error } = await answerAll(server, failure, [refusal([digest("n1")])]);
   assertEquals(error.status, 401);
 });
+
+test("401 tells credentials that are missing from those that are not accepted", async () => {
+  await using server = await RawServer.start();
+  const refusal = async (options: CurlWebSocketOptions, userinfo = "") => {
+    const failure = failed(
+      new CurlWebSocket(server.url().replace("//", `//${userinfo}`), { proxy: false, ...options }),
+    );
+    const peer = await server.connection();
+    await peer.request();
+    await peer.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+    const { error } = await failure;
+    return error.message.includes("does not accept the credentials") ? "not accepted" : "wanted";
+  };
+  assertEquals(await refusal({}), "wanted");
+  assertEquals(await refusal({ auth: { username: "joe", password: "wrong" } }), "not accepted");
+  assertEquals(await refusal({ auth: { bearer: "t" } }), "not accepted");
+  assertEquals(await refusal({ headers: { authorization: "x" } }), "not accepted");
+  assertEquals(await refusal({}, "joe:wrong@"), "not accepted");
+  // Nothing is sent before a Digest challenge, and there is none.
+  assertEquals(await refusal({ auth: { username: "joe", password: "wrong", type: "digest" } }), "wanted");
+});
