@@ -5,6 +5,7 @@
 //   node scripts/run.mjs test [-- options of scripts/test.ts]
 //   node scripts/run.mjs conformance [-- options of tests/conformance/autobahn.ts]
 //   node scripts/run.mjs fuzz [-- options of tests/fuzz/fuzz.ts]
+//   node scripts/run.mjs torture [-- options of tests/torture/torture.ts]
 //   node scripts/run.mjs bench [-- options of bench/bench.ts]
 //   node scripts/run.mjs libcurls [-- options of scripts/libcurls.ts]
 //   node scripts/run.mjs options [-- options of scripts/options.ts]
@@ -25,6 +26,7 @@ const ENTRIES = {
   start: "bench/demo.ts",
   conformance: "tests/conformance/autobahn.ts",
   fuzz: "tests/fuzz/fuzz.ts",
+  torture: "tests/torture/torture.ts",
   bench: "bench/bench.ts",
   libcurls: "scripts/libcurls.ts",
   options: "scripts/options.ts",

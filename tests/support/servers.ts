@@ -14,14 +14,14 @@ import { certificates } from "./certificates.ts";
 
 const script = fileURLToPath(new URL("./ws_server.mjs", import.meta.url));
 
-let chosen: [string, string[]] | undefined;
+let hasNode: boolean | undefined;
 
-/** The command that runs the server. */
-function command(): [string, string[]] {
-  if (chosen) return chosen;
-  if (spawnSync("node", ["--version"]).status === 0) return chosen = ["node", [script]];
+/** The command that runs a server that is a program for Node: on Node, or where there is none on Deno. */
+export function serverCommand(program: string): [string, string[]] {
+  hasNode ??= spawnSync("node", ["--version"]).status === 0;
+  if (hasNode) return ["node", [program]];
   const deno = "Deno" in globalThis ? process.execPath : "deno";
-  return chosen = [deno, ["run", "-A", script]];
+  return [deno, ["run", "-A", program]];
 }
 
 /** One running server; `await using` ends it. */
@@ -48,7 +48,7 @@ export class WsServer {
    * Node's TLS server, such as another certificate.
    */
   static async start({ tls = false, deflate }: { tls?: boolean | object; deflate?: object } = {}): Promise<WsServer> {
-    const [file, args] = command();
+    const [file, args] = serverCommand(script);
     const child = spawn(file, args, { stdio: "pipe" });
     let errors = "";
     child.stderr.on("data", (data: Uint8Array) => errors += new TextDecoder().decode(data));

@@ -1,0 +1,429 @@
+/**
+ * Lets a call that can fail do so, the n-th time it is made: a runtime around the real one, which counts every call into C
+ * and into the runtime, and keeps the books of what was made and not given back.
+ *
+ * A failing call does what the real one does when it fails: it is not made, and gives what C documents for that case.
+ * What the real one could not do to a caller is not done here either; {@linkcode CANNOT_FAIL} says why.
+ */
+import type { CArgument, CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../../src/curl/ffi.ts";
+import { isNull } from "../../src/curl/ffi.ts";
+
+/** What is to fail: the `n`-th call of `name`, counted from {@linkcode Faults.arm}, in the way `kind`. */
+export interface Fault {
+  readonly name: string;
+  readonly kind: string;
+  readonly n: number;
+  /** All calls from the `n`-th on fail. */
+  readonly lasting: boolean;
+}
+
+type CCall = (...args: CArgument[]) => unknown;
+/** A way to fail: gives what the call returns. */
+type Failure = (real: CCall, args: CArgument[], faults: Faults) => unknown;
+
+const CURLE_OUT_OF_MEMORY = 27, CURLE_BAD_FUNCTION_ARGUMENT = 43, CURLE_UNKNOWN_OPTION = 48;
+const CURLE_SEND_ERROR = 55, CURLE_RECV_ERROR = 56, CURLE_AGAIN = 81;
+const CURLM_BAD_HANDLE = 1, CURLM_OUT_OF_MEMORY = 3, CURLM_INTERNAL_ERROR = 4, CURLM_WAKEUP_FAILURE = 9;
+const CURLM_UNRECOVERABLE_POLL = 12;
+const Z_STREAM_ERROR = -2, Z_DATA_ERROR = -3, Z_MEM_ERROR = -4;
+
+const gives = (value: unknown): Failure => () => value;
+
+/** From now on this handle's connection is broken in the directions that are named. */
+function breaks(code: number, ...directions: ("send" | "recv")[]): Failure {
+  return (_real, [easy], faults) => {
+    for (const direction of directions) faults.breakConnection(easy as Pointer, direction);
+    return code;
+  };
+}
+
+/** Every way in which a C function, or a primitive of the runtime, can fail. */
+export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>>> = {
+  curl_global_init: { fails: gives(CURLE_OUT_OF_MEMORY) },
+  curl_easy_init: { null: gives(null) },
+  curl_easy_recv: {
+    // Only where nothing waits inside TLS, see `Faults.allows`.
+    again: gives(CURLE_AGAIN),
+    short: (real, [easy, bytes, , count]) => real(easy!, bytes!, 1, count!),
+    error: breaks(CURLE_RECV_ERROR, "recv", "send"),
+    end: (_real, [easy, , , count], faults) => {
+      faults.breakConnection(easy as Pointer, "end");
+      (count as Uint8Array).fill(0);
+      return 0;
+    },
+  },
+  curl_easy_send: {
+    again: gives(CURLE_AGAIN),
+    short: (real, [easy, bytes, length, count]) => real(easy!, bytes!, Math.max(1, Number(length) >> 1), count!),
+    // A reset: nothing goes out any more, what came before can still be read.
+    error: breaks(CURLE_SEND_ERROR, "send"),
+    broken: breaks(CURLE_SEND_ERROR, "recv", "send"),
+  },
+  curl_slist_append: { null: gives(null) },
+  curl_multi_init: {
+    null: gives(null),
+    // Out of descriptors libcurl makes a multi handle that cannot be woken.
+    unwakeable: (real, _args, faults) => faults.unwakeable(real() as Pointer),
+  },
+  curl_multi_add_handle: { fails: gives(CURLM_OUT_OF_MEMORY) },
+  curl_multi_socket_action: { memory: gives(CURLM_OUT_OF_MEMORY), internal: gives(CURLM_INTERNAL_ERROR) },
+  curl_multi_poll: { fails: gives(CURLM_UNRECOVERABLE_POLL) },
+  setopt_long: { memory: gives(CURLE_OUT_OF_MEMORY), unknown: gives(CURLE_UNKNOWN_OPTION) },
+  setopt_buffer: { memory: gives(CURLE_OUT_OF_MEMORY), unknown: gives(CURLE_UNKNOWN_OPTION) },
+  setopt_pointer: { memory: gives(CURLE_OUT_OF_MEMORY), unknown: gives(CURLE_UNKNOWN_OPTION) },
+  multi_setopt_pointer: { fails: gives(CURLM_OUT_OF_MEMORY) },
+  getinfo: { unknown: gives(CURLE_UNKNOWN_OPTION) },
+  curl_easy_option_by_id: { null: gives(null) },
+
+  inflateInit2_: { memory: gives(Z_MEM_ERROR) },
+  inflate: { memory: gives(Z_MEM_ERROR), data: gives(Z_DATA_ERROR), stream: gives(Z_STREAM_ERROR) },
+  inflateReset: { stream: gives(Z_STREAM_ERROR) },
+  inflateResetKeep: { stream: gives(Z_STREAM_ERROR) },
+  deflateInit2_: { memory: gives(Z_MEM_ERROR) },
+  deflate: { stream: gives(Z_STREAM_ERROR) },
+  deflateReset: { stream: gives(Z_STREAM_ERROR) },
+
+  calloc: { null: gives(null) },
+  dlopen: { null: gives(null) },
+  fopen: { null: gives(null) },
+  fread: { nothing: gives(0) },
+  memfd_create: { fails: gives(-1) },
+  write: { fails: gives(-1), short: (real, [fd, bytes]) => real(fd!, bytes!, 1) },
+  epoll_create1: { fails: gives(-1) },
+  epoll_ctl: { fails: gives(-1) },
+  epoll_wait: { fails: gives(-1) },
+  kqueue: { fails: gives(-1) },
+  kevent: { fails: gives(-1) },
+};
+
+/** C functions that have no way to fail, or none that a caller could be given, with the reason. */
+export const CANNOT_FAIL: Readonly<Record<string, string>> = {
+  curl_version_info: "returns static memory",
+  curl_easy_strerror: "returns static memory",
+  curl_easy_cleanup: "returns nothing",
+  curl_slist_free_all: "returns nothing",
+  curl_multi_cleanup: "fails for a bad handle or inside a callback alone, which the books check",
+  curl_multi_remove_handle: "fails for a bad handle or inside a callback alone, which the books check",
+  curl_multi_info_read: "NULL says that there is no message",
+  curl_multi_wakeup: "fails for a handle that was made without descriptors alone: `unwakeable` of curl_multi_init",
+  zlibVersion: "returns static memory",
+  inflateEnd: "fails for a bad stream alone, which the books check",
+  deflateEnd: "fails for a bad stream alone, which the books check",
+  getenv: "NULL says that the variable is unset",
+  fclose: "frees, whatever it returns",
+  close: "frees, whatever it returns",
+  free: "returns nothing",
+};
+
+/** Primitives of the runtime that can fail, and what they throw. */
+const THROWS: Readonly<Record<string, () => unknown>> = {
+  open: () => new Error("torture: no such library"),
+  callback: () => new Error("torture: no callback could be made"),
+  createPoller: () => new Error("torture: no thread could be made"),
+  sha1: () => new Error("torture: the digest is not supported"),
+  hash: () => new Error("torture: the digest is not supported"),
+  copy: () => new RangeError("torture: Array buffer allocation failed"),
+  utf8: () => new RangeError("torture: Invalid string length"),
+};
+
+/** What was made and not yet given back. */
+export interface Books {
+  easy: number;
+  multi: number;
+  slist: number;
+  zlib: number;
+  files: number;
+  descriptors: number;
+  memory: number;
+  timers: number;
+}
+
+/** An error that a user's callback throws: the one that may reach the program uncaught. */
+export const USERS_ERROR = "torture: a user's callback throws";
+
+/** A call that was made more often than that in one run belongs to a loop without end. */
+const RUNAWAY = 30_000;
+
+export class Faults {
+  #fault: Fault | null = null;
+  #counts: Map<string, number> = new Map();
+  /** Whether the fault came to pass. */
+  fired = 0;
+  /** What no run may do, whatever fails: a handle that is freed twice, or used after. */
+  problems: string[] = [];
+  /** Functions that are neither known to fail nor known not to. */
+  readonly unknown: Set<string> = new Set();
+  readonly #alive: Map<bigint, "easy" | "multi" | "slist" | "zlib"> = new Map();
+  readonly #descriptors: Set<number> = new Set();
+  readonly #memory: Set<bigint> = new Set();
+  readonly #timers: Set<Timer> = new Set();
+  #files = 0;
+  /** Handles that were there before: what others send and receive does not fail. */
+  #spared: Set<bigint> = new Set();
+  readonly #broken: Map<bigint, Set<"send" | "recv" | "end">> = new Map();
+  readonly #unwakeable: Set<bigint> = new Set();
+  /** What TLS was given to send, and did not take. */
+  readonly #retries: Map<bigint, { buffer: ArrayBufferLike; offset: number; length: number }> = new Map();
+  /** Whether connections of this run are encrypted: then a spurious "try again" would never be followed by a wake-up. */
+  encrypted = false;
+  #real: Runtime | null = null;
+
+  /** From now on calls are counted, and the one fails. */
+  arm(fault: Fault | null): void {
+    this.#fault = fault;
+    this.#counts = new Map();
+    this.#spared = new Set(this.#alive.keys());
+    this.fired = 0;
+    this.problems = [];
+  }
+
+  /** Nothing fails any more, but a connection that is broken stays so. Gives how often each call was made. */
+  disarm(): ReadonlyMap<string, number> {
+    const counts = this.#counts;
+    this.#fault = null;
+    this.#counts = new Map();
+    return counts;
+  }
+
+  get books(): Books {
+    const count = (kind: string) => [...this.#alive.values()].filter((other) => other === kind).length;
+    return {
+      easy: count("easy"),
+      multi: count("multi"),
+      slist: count("slist"),
+      zlib: count("zlib"),
+      files: this.#files,
+      descriptors: this.#descriptors.size,
+      memory: this.#memory.size,
+      timers: this.#timers.size,
+    };
+  }
+
+  /** A call of `name` is made: in which way is it to fail, if at all? */
+  called(name: string, allowed: (kind: string) => boolean = () => true): string | null {
+    const fault = this.#fault;
+    const count = (this.#counts.get(name) ?? 0) + 1;
+    this.#counts.set(name, count);
+    if (count === RUNAWAY) this.problems.push(`${name} was called ${RUNAWAY} times: a loop without end`);
+    if (fault === null || fault.name !== name || !(fault.lasting ? count >= fault.n : count === fault.n)) return null;
+    if (!allowed(fault.kind)) return null;
+    this.fired++;
+    return fault.kind;
+  }
+
+  breakConnection(easy: Pointer, direction: "send" | "recv" | "end"): void {
+    const key = this.#address(easy);
+    const broken = this.#broken.get(key) ?? new Set();
+    this.#broken.set(key, broken.add(direction));
+  }
+
+  unwakeable(multi: Pointer): Pointer {
+    if (!isNull(multi)) this.#unwakeable.add(this.#address(multi));
+    return multi;
+  }
+
+  #address(pointer: Pointer): bigint {
+    return isNull(pointer) ? 0n : this.#real!.address(pointer);
+  }
+
+  /** A runtime whose calls can fail. */
+  around(real: Runtime): Runtime {
+    this.#real = real;
+    const throwing = Object.fromEntries(
+      (["callback", "createPoller", "sha1", "hash", "copy", "utf8"] as const).map((name) => {
+        const call = real[name] as (...args: unknown[]) => unknown;
+        return [name, (...args: unknown[]) => {
+          if (this.called(name) !== null) throw THROWS[name]!();
+          return call(...args);
+        }];
+      }),
+    ) as unknown as Pick<Runtime, "callback" | "createPoller" | "sha1" | "hash" | "copy" | "utf8">;
+    return {
+      ...real,
+      ...throwing,
+      open: <Table extends SymbolTable>(path: string, table: Table): Symbols<Table> => {
+        if (this.called("open") !== null) throw THROWS.open!();
+        const symbols = real.open(path, table) as Record<string, CCall>;
+        return Object.fromEntries(
+          Object.keys(table).map((name) => [name, this.#wrap(name, symbols[name]!)]),
+        ) as unknown as Symbols<Table>;
+      },
+      callback: (parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer => {
+        // Nothing may be thrown into C: Bun lets it pass through libcurl's frames.
+        const guarded = (...args: never[]) => {
+          try {
+            return fn(...args);
+          } catch (error) {
+            this.problems.push(`a callback from C threw ${error}`);
+            return 0;
+          }
+        };
+        return throwing.callback(parameters, result, guarded);
+      },
+      createPoller: (path: string): Poller => {
+        const poller = throwing.createPoller(path);
+        const around: Poller = Object.create(poller);
+        around.poll = (multi, fds, count, milliseconds, done) => {
+          if (this.called("poll") === null) return poller.poll(multi, fds, count, milliseconds, done);
+          real.defer(() => done(new Error("torture: the poll failed")));
+        };
+        for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(poller)) as (keyof Poller)[]) {
+          if (name as string === "constructor" || name === "poll") continue;
+          const method = poller[name] as (...args: unknown[]) => unknown;
+          Object.defineProperty(around, name, { value: (...args: unknown[]) => method.apply(poller, args) });
+        }
+        return around;
+      },
+      checkpoint: () => this.called("checkpoint") === null && real.checkpoint(),
+      setTimer: (fn: () => void, milliseconds: number): Timer => {
+        const timer = real.setTimer(() => {
+          this.#timers.delete(around);
+          fn();
+        }, milliseconds);
+        const around: Timer = {
+          clear: () => {
+            this.#timers.delete(around);
+            timer.clear();
+          },
+          ref: () => timer.ref(),
+          unref: () => timer.unref(),
+        };
+        this.#timers.add(around);
+        return around;
+      },
+    };
+  }
+
+  #wrap(name: string, real: CCall): CCall {
+    const failures = FAILURES[name];
+    if (failures === undefined && !(name in CANNOT_FAIL)) this.unknown.add(name);
+    return (...args) => {
+      const misused = this.#misuse(name, args);
+      if (misused !== null) return misused;
+      const broken = this.#afterwards(name, args);
+      if (broken !== null) return broken;
+      const kind = this.called(name, (kind) => this.#allows(name, kind, args));
+      const result = kind === null ? real(...args) : failures![kind]!(real, args, this);
+      this.#book(name, args, result);
+      return result;
+    };
+  }
+
+  #allows(name: string, kind: string, [handle]: CArgument[]): boolean {
+    if (name !== "curl_easy_recv" && name !== "curl_easy_send") return true;
+    if (this.#spared.has(this.#address(handle as Pointer))) return false;
+    return !(name === "curl_easy_recv" && kind === "again" && this.encrypted);
+  }
+
+  /** What a connection that was broken before gives. */
+  #afterwards(name: string, [handle, , , count]: CArgument[]): number | null {
+    if (name === "curl_multi_wakeup") {
+      return this.#unwakeable.has(this.#address(handle as Pointer)) ? CURLM_WAKEUP_FAILURE : null;
+    }
+    if (name !== "curl_easy_recv" && name !== "curl_easy_send") return null;
+    const broken = this.#broken.get(this.#address(handle as Pointer));
+    if (broken === undefined) return null;
+    if (name === "curl_easy_send") return broken.has("send") ? CURLE_SEND_ERROR : null;
+    if (broken.has("recv")) return CURLE_RECV_ERROR;
+    if (!broken.has("end")) return null;
+    (count as Uint8Array).fill(0);
+    return 0;
+  }
+
+  /** A handle that is used or freed after it was freed: noted, and not passed to C, which would crash. */
+  #misuse(name: string, [first, second, third]: CArgument[]): unknown {
+    if (!/^(curl_easy_(?!init|strerror|option)|curl_multi_(?!init)|setopt|getinfo|multi_setopt)/.test(name)) {
+      return null;
+    }
+    for (const handle of name.endsWith("_handle") ? [first, second] : [first]) {
+      if (this.#alive.has(this.#address(handle as Pointer))) continue;
+      this.problems.push(`${name} was given a handle that is not there${isNull(handle as Pointer) ? ": NULL" : ""}`);
+      return name.startsWith("curl_multi_") ? CURLM_BAD_HANDLE : CURLE_BAD_FUNCTION_ARGUMENT;
+    }
+    if (name !== "curl_easy_send") return null;
+    // TLS may have encrypted some of it: the same bytes have to come again.
+    const key = this.#address(first as Pointer), before = this.#retries.get(key);
+    const { buffer, byteOffset } = second as Uint8Array;
+    if (
+      before !== undefined &&
+      (before.buffer !== buffer || before.offset !== byteOffset || before.length !== Number(third))
+    ) {
+      this.problems.push("after EAGAIN, curl_easy_send was given other bytes than before");
+    }
+    return null;
+  }
+
+  #book(name: string, [first, second, third]: CArgument[], result: unknown): void {
+    const made = (kind: "easy" | "multi" | "slist") => {
+      const key = this.#address(result as Pointer);
+      if (key !== 0n) this.#alive.set(key, kind);
+      this.#broken.delete(key);
+      this.#retries.delete(key);
+    };
+    switch (name) {
+      case "curl_easy_init":
+        return made("easy");
+      case "curl_multi_init":
+        return made("multi");
+      case "curl_slist_append":
+        if (isNull(first as Pointer)) made("slist");
+        return;
+      case "curl_easy_cleanup":
+      case "curl_multi_cleanup":
+      case "curl_slist_free_all":
+        this.#unwakeable.delete(this.#address(first as Pointer));
+        return void this.#alive.delete(this.#address(first as Pointer));
+      case "curl_easy_send": {
+        const key = this.#address(first as Pointer), { buffer, byteOffset } = second as Uint8Array;
+        if (result === CURLE_AGAIN) this.#retries.set(key, { buffer, offset: byteOffset, length: Number(third) });
+        else this.#retries.delete(key);
+        return;
+      }
+      case "inflateInit2_":
+      case "deflateInit2_":
+        if (result === 0) this.#alive.set(this.#address(first as Pointer), "zlib");
+        return;
+      case "inflateEnd":
+      case "deflateEnd":
+        if (!this.#alive.delete(this.#address(first as Pointer))) {
+          this.problems.push(`${name} was given a stream that is not there`);
+        }
+        return;
+      case "memfd_create":
+      case "epoll_create1":
+      case "kqueue":
+        if (Number(result) >= 0) this.#descriptors.add(Number(result));
+        return;
+      case "close":
+        if (!this.#descriptors.delete(Number(first))) this.problems.push(`close() of a descriptor that is not ours`);
+        return;
+      case "fopen":
+        if (!isNull(result as Pointer)) this.#files++;
+        return;
+      case "fclose":
+        return void this.#files--;
+      case "calloc":
+        if (!isNull(result as Pointer)) this.#memory.add(this.#address(result as Pointer));
+        return;
+      case "free":
+        if (!isNull(first as Pointer) && !this.#memory.delete(this.#address(first as Pointer))) {
+          this.problems.push("free() of memory that is not ours");
+        }
+    }
+  }
+}
+
+/** Every name that can fail, with its ways to fail. `hooks` are a user's callbacks. */
+export function waysToFail(hooks: Readonly<Record<string, readonly string[]>>): Record<string, readonly string[]> {
+  return {
+    ...Object.fromEntries(Object.entries(FAILURES).map(([name, kinds]) => [name, Object.keys(kinds)])),
+    ...Object.fromEntries(Object.keys(THROWS).map((name) => [name, ["throws"]])),
+    poll: ["fails"],
+    checkpoint: ["cannot"],
+    ArrayBuffer: ["throws"],
+    ...hooks,
+  };
+}
+
+/** The ways that cost time and nothing else: with them a scenario has to go as without. */
+export const HARMLESS: ReadonlySet<string> = new Set(["again", "short", "cannot"]);

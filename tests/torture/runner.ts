@@ -1,0 +1,133 @@
+/**
+ * Runs scenarios with faults, in this process, and tells each that has a problem by a JSON line. `torture.ts` starts it, one
+ * a runtime, and starts it again behind a run that ended the process.
+ */
+import process from "node:process";
+import { type Fault, waysToFail } from "./faults.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { HOOKS, type Place } from "./subject.ts";
+import { openDescriptors, type Result, TortureThread } from "./thread.ts";
+
+/** What is to be run. */
+export interface Plan {
+  readonly place: Place;
+  readonly scenarios: readonly string[];
+  /** A sample: of each call the first, the second, the last and one between. */
+  readonly quick: boolean;
+  /** Runs to leave out: those before this number. */
+  readonly from: number;
+  /** Only what fails so: a name, or a name and a kind. */
+  readonly only: string | null;
+  readonly seed: number;
+}
+
+/** A line of what it prints. */
+export type Report =
+  | { kind: "begin"; run: number; what: string }
+  | { kind: "problem"; run: number; what: string; problems: readonly string[] }
+  | { kind: "scenario"; name: string; injected: number; runs: number; milliseconds: number; problems: number }
+  | { kind: "unknown"; names: readonly string[] };
+
+const plan = JSON.parse(process.argv.at(-1)!) as Plan;
+const tell = (report: Report) => process.stdout.write(JSON.stringify(report) + "\n");
+
+const thread = new TortureThread(plan.place);
+const ways = waysToFail(HOOKS);
+let run = 0;
+
+/** A small generator (mulberry32), so that a sample can be had again. */
+let state = plan.seed;
+function random(): number {
+  state = state + 0x6d2b79f5 | 0;
+  let t = Math.imul(state ^ state >>> 15, 1 | state);
+  t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t;
+  return ((t ^ t >>> 14) >>> 0) / 4294967296;
+}
+
+async function inWorker(name: string, fault: Fault | null): Promise<Result> {
+  const before = openDescriptors();
+  const worker = new Worker(new URL("./worker.ts", import.meta.url).href, { type: "module" });
+  const { promise, resolve } = Promise.withResolvers<Result>();
+  const lost = (why: string): Result => ({ fired: 1, problems: [why], log: "", counts: {}, milliseconds: 0 });
+  worker.onmessage = ({ data }) => resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    resolve(lost(`the Worker ended: ${event.message}`));
+  };
+  const timer = setTimeout(() => resolve(lost("the Worker hangs")), 40_000);
+  worker.postMessage({ place: plan.place, name, fault });
+  const result = await promise;
+  clearTimeout(timer);
+  worker.terminate();
+  let left: string[] = [];
+  for (let i = 0; i < 1_000; i++) {
+    left = [...openDescriptors()].filter((name) => !before.has(name));
+    if (left.length === 0) return result;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return { ...result, problems: [...result.problems, `the Worker left descriptors: ${left.join(", ")}`] };
+}
+
+/** Which calls are to fail, of so many. */
+function* chosen(count: number): Generator<number> {
+  if (!plan.quick || count <= 3) { for (let n = 1; n <= count; n++) yield n; }
+  else {
+    yield 1;
+    yield 2 + Math.floor(random() * (count - 2));
+    yield count;
+  }
+}
+
+async function torture(name: string, beside: boolean): Promise<void> {
+  const scenario = SCENARIOS[name]!;
+  const started = performance.now();
+  let injected = 0, runs = 0, bad = 0;
+  const once = async (fault: Fault | null): Promise<Result> => {
+    run++;
+    const what = `${name}${beside ? ", beside another" : ""}: ${
+      fault === null ? "no fault" : `${fault.name} ${fault.kind} at ${fault.n}${fault.lasting ? " and after" : ""}`
+    }`;
+    tell({ kind: "begin", run, what });
+    const result = await (scenario.cold ? inWorker(name, fault) : thread.run(name, fault));
+    runs++;
+    if (result.fired > 0) injected++;
+    if (result.problems.length > 0) {
+      bad++;
+      tell({ kind: "problem", run, what, problems: result.problems });
+    }
+    return result;
+  };
+  if (!scenario.cold) await thread.standBeside(beside);
+  // What is made once a thread is made here; and what the scenario usually shows.
+  let counts: Result["counts"] = {};
+  if (!scenario.cold) await thread.run(name, null);
+  for (let i = 0; i < 3; i++) counts = (await once(null)).counts;
+  for (const [call, kinds] of Object.entries(ways)) {
+    for (const kind of kinds) {
+      if (plan.only !== null && plan.only !== call && plan.only !== `${call} ${kind}`) continue;
+      for (const lasting of [false, true]) {
+        if (lasting && plan.quick) continue;
+        // One more: how often a call is made depends on how the bytes come.
+        for (const n of chosen(Object.hasOwn(counts, call) ? counts[call]! : 0)) {
+          if (run + 1 < plan.from) run++;
+          else await once({ name: call, kind, n, lasting });
+        }
+      }
+    }
+  }
+  tell({
+    kind: "scenario",
+    name: `${name}${beside ? ", beside another" : ""}`,
+    injected,
+    runs,
+    milliseconds: Math.round(performance.now() - started),
+    problems: bad,
+  });
+}
+
+for (const name of plan.scenarios) {
+  await torture(name, false);
+  if (!plan.quick && !SCENARIOS[name]!.cold) await torture(name, true);
+}
+tell({ kind: "unknown", names: [...thread.faults.unknown] });
+process.exit(0);

@@ -1,0 +1,111 @@
+/** Starts the torture tests' servers and runners. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { findTool, ROOT, type Tool } from "../../scripts/tools.ts";
+import { certificates } from "../support/certificates.ts";
+import { serverCommand } from "../support/servers.ts";
+import type { Plan, Report } from "./runner.ts";
+import type { Place } from "./subject.ts";
+
+/** What is to be tortured, and how. */
+export interface TortureOptions {
+  readonly tool: Tool;
+  readonly scenarios: readonly string[];
+  readonly quick: boolean;
+  readonly only: string | null;
+  readonly seed: number;
+  print(line: string): void;
+}
+
+/** What came of it. */
+export interface TortureResult {
+  readonly injected: number;
+  readonly problems: readonly string[];
+}
+
+const RUNNER = fileURLToPath(new URL("./runner.ts", import.meta.url));
+const SERVER = fileURLToPath(new URL("./server.mjs", import.meta.url));
+/** No run takes so long without a sign. */
+const SILENT = 60_000;
+
+async function startServer(): Promise<{ place: Place; child: ChildProcess }> {
+  const [file, args] = serverCommand(SERVER);
+  const child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"] });
+  const { ca, cert, key } = certificates();
+  child.stdin.write(JSON.stringify({ cert, key }) + "\n");
+  const [line] = await once(createInterface({ input: child.stdout }), "line");
+  return { place: { ...JSON.parse(String(line)), ca, cert, key }, child };
+}
+
+/** Runs a plan to its end, over runs that end the process. */
+export async function torture({ print, tool, ...plan }: TortureOptions): Promise<TortureResult> {
+  const { place, child } = await startServer();
+  const problems: string[] = [];
+  let injected = 0;
+  try {
+    for (const name of plan.scenarios) {
+      for (let from = 0; from >= 0;) {
+        const outcome = await runOnce(tool, { ...plan, place, scenarios: [name], from }, (report) => {
+          if (report.kind === "problem") {
+            for (const problem of report.problems) problems.push(`${report.what}: ${problem}`);
+            print(`PROBLEM ${report.what}\n    ${report.problems.join("\n    ")}`);
+          } else if (report.kind === "scenario") {
+            injected += report.injected;
+            const { name, runs, milliseconds } = report;
+            print(
+              `${name}: ${report.injected} failures in ${runs} runs, ${report.problems} with problems, ${milliseconds} ms`,
+            );
+          } else if (report.kind === "unknown" && report.names.length > 0) {
+            problems.push(`say in faults.ts how these fail: ${report.names.join(", ")}`);
+          }
+        });
+        if (outcome === null) from = -1;
+        else {
+          from = outcome.run + 1;
+          problems.push(`${outcome.what}: the process ended: ${outcome.why}`);
+          print(`PROBLEM ${outcome.what}\n    the process ended: ${outcome.why}`);
+        }
+      }
+    }
+  } finally {
+    child.stdin!.end();
+    await once(child, "close");
+  }
+  return { injected, problems };
+}
+
+/** Gives where the process ended before its time, or null. */
+async function runOnce(
+  tool: Tool,
+  plan: Plan,
+  onReport: (report: Report) => void,
+): Promise<{ run: number; what: string; why: string } | null> {
+  const path = findTool(tool);
+  if (path === undefined) throw new Error(`${tool} is neither in node_modules nor on the PATH`);
+  const args = tool === "deno" ? ["run", "-A", "--no-check", RUNNER] : [RUNNER];
+  const child = spawn(path, [...args, JSON.stringify(plan)], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+  });
+  let errors = "", last = { run: 0, what: "the start" };
+  child.stderr.setEncoding("utf8").on("data", (text: string) => errors = (errors + text).slice(-4_000));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const alive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => child.kill("SIGKILL"), SILENT);
+  };
+  alive();
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    alive();
+    const report = JSON.parse(line) as Report;
+    if (report.kind === "begin") last = report;
+    else onReport(report);
+  });
+  const [code, signal] = await once(child, "close");
+  clearTimeout(timer);
+  return code === 0 ? null : { ...last, why: `${signal ?? code} ${errors.trim()}` };
+}

@@ -1,0 +1,252 @@
+/** One thread's runs: a scenario with a fault, and then everything that must hold whatever failed. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import process from "node:process";
+import "../../mod.ts";
+import { runtime, setRuntime } from "../../src/curl/ffi.ts";
+import { Reactor } from "../../src/curl/reactor.ts";
+import { type Books, type Fault, Faults, HARMLESS, USERS_ERROR } from "./faults.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { Bench, documentedCodes, type Place, Subject } from "./subject.ts";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+
+/** What came of a run. */
+export interface Result {
+  /** How often the fault came to pass: 0 where the call is made less often than that. */
+  readonly fired: number;
+  /** What must not be; empty where all is well. */
+  readonly problems: readonly string[];
+  /** What the program saw. */
+  readonly log: string;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly milliseconds: number;
+}
+
+/** A run that takes longer hangs: the options' own limits are at 2 s. */
+const HANGS = 7_000;
+/** A run that takes longer was ended by a limit: the failure itself went unnoticed. */
+const UNNOTICED = 1_900;
+/** How long what is freed in a later task may take. */
+const SETTLES = 1_500;
+
+/** The books of faults.ts, and the reactors' own. */
+interface ThreadBooks extends Books {
+  "sources of the reactor": number;
+  "sockets that are watched": number;
+}
+
+const NAMES: readonly (keyof ThreadBooks)[] = [
+  ...["easy", "multi", "slist", "zlib", "files", "descriptors", "memory", "timers"] as const,
+  ...["sources of the reactor", "sockets that are watched"] as const,
+];
+
+const CHANNELS = ["handshake", "open", "error", "close"] as const;
+
+/** One a thread. */
+export class TortureThread {
+  readonly faults: Faults = new Faults();
+  readonly #place: Place;
+  readonly #uncaught: string[] = [];
+  /** What runs without any fault showed. */
+  readonly #usual: Map<string, Set<string>> = new Map();
+  #beside: Subject | null = null;
+  #allocations = globalThis.ArrayBuffer;
+
+  constructor(place: Place) {
+    this.#place = place;
+    documentedCodes(readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8"));
+    setRuntime(this.faults.around(runtime()));
+    this.#watchErrors();
+    this.#watchAllocations();
+  }
+
+  #watchErrors(): void {
+    const note = (error: unknown) => void this.#uncaught.push(`${(error as Error)?.stack ?? error}`);
+    if ("Deno" in globalThis) {
+      addEventListener("error", (event) => {
+        event.preventDefault();
+        note((event as ErrorEvent).error);
+      });
+      addEventListener("unhandledrejection", (event) => {
+        event.preventDefault();
+        note((event as PromiseRejectionEvent).reason);
+      });
+    } else {
+      process.on("uncaughtException", note);
+      process.on("unhandledRejection", note);
+    }
+  }
+
+  /** `new ArrayBuffer()` is what fails where there is no memory: what is smaller lies in the engine's own heap. */
+  #watchAllocations(): void {
+    const { faults } = this, real = this.#allocations;
+    globalThis.ArrayBuffer = new Proxy(real, {
+      construct(target, args, newTarget) {
+        if (args[0] > 64 && faults.called("ArrayBuffer") !== null) {
+          throw new RangeError("torture: Array buffer allocation failed");
+        }
+        return Reflect.construct(target, args, newTarget === globalThis.ArrayBuffer ? target : newTarget);
+      },
+    });
+  }
+
+  /** Keeps a connection open beside the scenarios, which no failure of theirs may harm, or closes it. */
+  async standBeside(wanted: boolean): Promise<void> {
+    if (wanted === (this.#beside !== null)) return;
+    if (!wanted) {
+      this.#beside!.socket.close();
+      await this.#beside!.closed;
+      this.#beside = null;
+      return;
+    }
+    const bench = new Bench(this.faults, this.#place);
+    this.#beside = bench.socket("/echo", { perMessageDeflate: false });
+    if (this.#beside === null || !await this.#beside.opened) throw new Error(`no connection: ${bench.log}`);
+  }
+
+  /** Runs a scenario, once; without a fault it is a run to compare others with. */
+  async run(name: string, fault: Fault | null): Promise<Result> {
+    const scenario = SCENARIOS[name]!, { faults } = this;
+    const before = this.#books, descriptors = openDescriptors();
+    const bench = new Bench(faults, this.#place);
+    const unsubscribe = this.#subscribe(bench);
+    this.#uncaught.length = 0;
+    faults.encrypted = scenario.secure ?? false;
+    faults.arm(fault);
+    const started = performance.now();
+    const ended = await within(HANGS, scenario.run(bench).catch((error) => this.#uncaught.push(`${error?.stack}`)));
+    const milliseconds = performance.now() - started;
+    const counts = faults.disarm(), { fired } = faults;
+    unsubscribe();
+    const problems: string[] = [];
+    const { log } = bench;
+    if (!ended) problems.push(`it hangs; ${log}`);
+    else if (milliseconds > UNNOTICED) problems.push(`it took ${Math.round(milliseconds)} ms; ${log}`);
+    if (ended) this.#compare(name, fault, log, fired, problems);
+    const after = await this.#settled(before);
+    for (const what of NAMES) {
+      if (after[what] > before[what]) problems.push(`${after[what] - before[what]} more ${what} than before; ${log}`);
+    }
+    problems.push(...await this.#others());
+    const left = [...openDescriptors()].filter((name) => !descriptors.has(name));
+    if (left.length > 0 && !await this.#gone(descriptors)) problems.push(`descriptors are left: ${left.join(", ")}`);
+    problems.push(...faults.problems.splice(0), ...this.#unexpected(fault));
+    return { fired, problems, log, counts: Object.fromEntries(counts), milliseconds };
+  }
+
+  #subscribe(bench: Bench): () => void {
+    const listeners = CHANNELS.map((name) => {
+      const listener = (message: unknown) => {
+        const { socket } = message as { socket: Subject["socket"] };
+        bench.hook(`curlws:${name}`, "terminate" in socket ? socket : null);
+      };
+      subscribe(`curlws:${name}`, listener);
+      return [`curlws:${name}`, listener] as const;
+    });
+    return () => listeners.forEach(([name, listener]) => unsubscribe(name, listener));
+  }
+
+  /** What costs time and nothing else must not be seen. */
+  #compare(name: string, fault: Fault | null, log: string, fired: number, problems: string[]): void {
+    let usual = this.#usual.get(name);
+    if (usual === undefined) this.#usual.set(name, usual = new Set());
+    if (fault === null || fired === 0) return void usual.add(log);
+    if (HARMLESS.has(fault.kind) && usual.size === 1 && !usual.has(log)) {
+      problems.push(`it did no harm, and yet: ${log}; else: ${[...usual]}`);
+    }
+  }
+
+  /** The user's own errors reach the program, and no others. */
+  #unexpected(fault: Fault | null): string[] {
+    const own = fault !== null && fault.kind === "throws";
+    return this.#uncaught.splice(0).filter((error) => !own || !error.includes(USERS_ERROR))
+      .map((error) => `uncaught: ${error}`);
+  }
+
+  get #books(): ThreadBooks {
+    const reactors = [...Reactor.all()];
+    const sum = (of: (reactor: Reactor) => number) => reactors.reduce((sum, reactor) => sum + of(reactor), 0);
+    return {
+      ...this.faults.books,
+      "sources of the reactor": sum(({ connections }) => connections),
+      "sockets that are watched": sum(({ sockets }) => sockets),
+    };
+  }
+
+  /** The books, as soon as nothing is more than `before`. */
+  async #settled(before: ThreadBooks): Promise<ThreadBooks> {
+    const end = performance.now() + SETTLES;
+    for (;;) {
+      const books = this.#books;
+      if (NAMES.every((what) => books[what] <= before[what]) || performance.now() > end) return books;
+      await turn();
+    }
+  }
+
+  async #gone(before: ReadonlySet<string>): Promise<boolean> {
+    const end = performance.now() + SETTLES;
+    while (performance.now() < end) {
+      if ([...openDescriptors()].every((name) => before.has(name))) return true;
+      await turn();
+    }
+    return false;
+  }
+
+  /** Two more connections at once, whose bytes must not meet, and the one beside. */
+  async #others(): Promise<string[]> {
+    const bench = new Bench(this.faults, this.#place);
+    const one = bench.socket("/echo", { perMessageDeflate: false });
+    const other = bench.socket("/echo", { perMessageDeflate: false });
+    const use = async (subject: Subject | null, text: string) => {
+      if (subject === null) return;
+      if (await subject.opened) await subject.echo(text.repeat(8_000), text);
+      subject.socket.close(1000);
+      await subject.closed;
+    };
+    const problems: string[] = [];
+    const ended = await within(
+      HANGS,
+      Promise.all([use(one, "one"), use(other, "other"), this.#beside?.echo("still here?")]),
+    );
+    const wanted = "socket 1: open, echo 2, close 1000 clean; socket 2: open, echo 2, close 1000 clean";
+    if (!ended || bench.log !== wanted) problems.push(`the next connections: ${ended ? "" : "hang, "}${bench.log}`);
+    if (this.#beside !== null && this.#beside.socket.readyState !== 1) {
+      problems.push(`the connection beside ended; ${this.#beside.log}`);
+      this.#beside = null;
+      await this.standBeside(true);
+    }
+    return problems;
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+/** Whether it ends in time. */
+async function within(milliseconds: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), milliseconds));
+  const ended = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return ended;
+}
+
+/** Sockets, queues and files in memory that are open, by number and kind; empty where there is no such list. */
+export function openDescriptors(): Set<string> {
+  const found = new Set<string>();
+  let names: string[] = [];
+  try {
+    names = readdirSync("/proc/self/fd");
+  } catch {
+    // Linux alone has it.
+  }
+  for (const name of names) {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${name}`);
+      if (/^socket:|eventpoll|eventfd|memfd/.test(target)) found.add(`${name} ${target}`);
+    } catch {
+      // The descriptor of the listing itself.
+    }
+  }
+  return found;
+}
