@@ -27,7 +27,9 @@ let buffers: Buffers | undefined;
 
 /** Only pages that are written to take memory, and what was given back last is taken first. */
 function createBuffers(): Buffers {
-  const memory = maskingMemory(MEMORY);
+  const shared = maskingMemory(MEMORY);
+  // Its size is the first caller's.
+  const memory = shared === null || shared.byteLength < MEMORY ? null : shared;
   let at = 0;
   const cut = (size: number) =>
     memory === null ? [] : Array.from({ length: KEPT }, () => new Uint8Array(memory, (at += size) - size, size));
@@ -98,10 +100,23 @@ export class SendQueue {
     if (chunk.bytes.length - chunk.end >= size) {
       chunk.end = writeFrame(chunk.bytes, chunk.end, opcode, payload, key);
     } else {
-      chunk.end = writeHeader(chunk.bytes, chunk.end, opcode, length, key);
-      for (let at = 0; at < length;) at += this.#append(payload, at, key);
+      this.#pushLong(chunk, opcode, payload, key);
     }
     this.#count(size, counted);
+  }
+
+  /** A frame that needs more chunks than the one it begins in: all of it, or, where memory runs out, nothing. */
+  #pushLong(chunk: Chunk, opcode: number, payload: Uint8Array, key: number): void {
+    const chunks = this.#chunks.length, { end } = chunk;
+    try {
+      chunk.end = writeHeader(chunk.bytes, end, opcode, payload.length, key);
+      for (let at = 0; at < payload.length;) at += this.#append(payload, at, key);
+    } catch (error) {
+      for (const { bytes } of this.#chunks.splice(chunks)) release(bytes);
+      chunk.end = end;
+      if (chunk.start === end) release(this.#chunks.pop()!.bytes);
+      throw error;
+    }
   }
 
   /**
@@ -147,34 +162,41 @@ export class SendQueue {
     this.counted += counted;
   }
 
-  /** Sends until all is sent or `send` takes nothing. Answers how many bytes went. */
+  /** Sends until all is sent or `send` takes nothing. Returns how many bytes went; what `send` throws is thrown. */
   flush(send: (bytes: Uint8Array) => number): number {
     const before = this.#sent;
-    let done = 0;
-    for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[done]) {
-      const length = this.#retry || chunk.end - chunk.start;
-      const taken = send(chunk.bytes.subarray(chunk.start, chunk.start + length));
-      if (taken === 0) {
-        this.#retry = length;
-        break;
+    try {
+      for (let chunk = this.#chunks[0]; chunk !== undefined; chunk = this.#chunks[0]) {
+        const length = this.#retry || chunk.end - chunk.start;
+        const taken = send(chunk.bytes.subarray(chunk.start, chunk.start + length));
+        if (taken === 0) {
+          this.#retry = length;
+          break;
+        }
+        this.#retry = 0;
+        chunk.start += taken;
+        this.#sent += taken;
+        if (chunk.start < chunk.end) continue;
+        // A buffer has one owner: it leaves the queue before it is given back, whatever the next send throws.
+        this.#chunks.shift();
+        release(chunk.bytes);
       }
-      this.#retry = 0;
-      chunk.start += taken;
-      this.#sent += taken;
-      if (chunk.start < chunk.end) continue;
-      release(chunk.bytes);
-      done++;
+    } finally {
+      this.#forgetFrames();
     }
-    if (done > 0) this.#chunks.splice(0, done);
+    return this.#sent - before;
+  }
+
+  /** Forgets the frames that are sent whole. */
+  #forgetFrames(): void {
     let whole = 0;
     while (whole < this.#frames.length && this.#frames[whole]!.end <= this.#sent) {
       this.#payload -= this.#frames[whole++]!.payload;
     }
     if (whole > 0) this.#frames.splice(0, whole);
-    return this.#sent - before;
   }
 
-  /** Gives the buffers back; what is queued stays counted. */
+  /** Gives the buffers back, and takes none again; what is queued stays counted. */
   close(): void {
     for (const { bytes } of this.#chunks.splice(0)) release(bytes);
   }

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import "../../mod.ts";
 import { SendQueue } from "../../src/send_queue.ts";
@@ -112,4 +112,60 @@ test("a queue that is closed keeps its count and gives its buffers to the next",
   const next = new SendQueue();
   next.push(2, Uint8Array.of(1, 2, 3), KEY, 3);
   assertEquals([...frames(drain(next))[0]!.payload], [1, 2, 3]);
+});
+
+test("a send that throws behind a chunk that went out: each buffer has one owner still", () => {
+  const failing = new SendQueue();
+  // A small chunk and two large ones.
+  for (let i = 0; i < 300; i++) failing.push(2, new Uint8Array(1000), KEY, 1000);
+  let sends = 0;
+  assertThrows(
+    () =>
+      failing.flush((bytes) => {
+        if (++sends === 3) throw new Error("reset");
+        return bytes.length;
+      }),
+    Error,
+    "reset",
+  );
+  const left = failing.bufferedAmount;
+  assert(left > 0 && left < 300_000);
+  failing.close();
+  assertEquals([failing.empty, failing.bufferedAmount], [true, left]);
+  // More queues than there are buffers of each size: no two have the same one.
+  const queues = Array.from({ length: 40 }, (_, i) => {
+    const queue = new SendQueue();
+    queue.pushText(1, i % 2 === 0 ? `queue ${i}` : `queue ${i} ${"x".repeat(20_000)}`, KEY);
+    return queue;
+  });
+  for (const [i, queue] of queues.entries()) {
+    assert(frames(drain(queue))[0]!.payload.toString().startsWith(`queue ${i}`), `queue ${i}`);
+  }
+});
+
+test("a message that memory runs out for leaves the queue as it was", () => {
+  for (const before of ["", "before"]) {
+    const queue = new SendQueue();
+    if (before !== "") queue.push(1, Buffer.from(before), KEY, before.length);
+    const platform = globalThis.ArrayBuffer;
+    // Eight large buffers are kept; a ninth has to be made.
+    globalThis.ArrayBuffer = class {
+      constructor() {
+        throw new RangeError("no memory");
+      }
+    } as unknown as ArrayBufferConstructor;
+    try {
+      assertThrows(() => queue.push(2, new Uint8Array(4_000_000), KEY, 4_000_000), RangeError, "no memory");
+    } finally {
+      globalThis.ArrayBuffer = platform;
+    }
+    assertEquals([queue.empty, queue.bufferedAmount, queue.size], [
+      before === "",
+      before.length,
+      before === "" ? 0 : 12,
+    ]);
+    queue.push(2, Buffer.from("after"), KEY, 5);
+    const got = frames(drain(queue)).map(({ payload }) => payload.toString());
+    assertEquals(got, before === "" ? ["after"] : [before, "after"]);
+  }
 });
