@@ -45,7 +45,8 @@ for (const size of SIZES) {
   const scanner = new AsciiScanner();
   const session = new Session({ maxMessageSize: 1 << 20, inflater: null, copying: runtimeCopying }, {
     onMessage: (data) => (sink += (data as string).length) > 0,
-    onPing() {},
+    onPing: () => true,
+    onFragment: () => true,
     onPong: () => true,
     onClose() {},
   });

@@ -14,7 +14,7 @@ import { MessageInflater } from "./protocol/deflate.ts";
 import type { Agreement } from "./protocol/handshake.ts";
 import { Session } from "./protocol/session.ts";
 import { Opening } from "./opening.ts";
-import { Outgoing } from "./outgoing.ts";
+import { CompressionFailed, Outgoing } from "./outgoing.ts";
 import { runtimeCopying } from "./copying.ts";
 import type { SocketStats } from "./statistics.ts";
 import { Telling } from "./telling.ts";
@@ -39,6 +39,8 @@ export interface ConnectionHandler {
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun. */
   onClosing(): void;
+  /** Nothing can be sent any more; what has come is still told, unless reading is paused, and then `onClosed`. */
+  onSendFailed(error: CurlWebSocketError): void;
   /** Always the last. */
   onClosed(result: CloseResult): void;
 }
@@ -47,8 +49,15 @@ export interface ConnectionHandler {
 const TURN_BYTES = 2 * 1024 * 1024;
 /** What a task sends goes out when it is so much, not at its end. */
 const EAGER_SIZE = 256 * 1024;
-/** How long a connection that failed is still drained, ms, so that the peer gets our close frame and no reset. */
+/**
+ * How long a connection is kept that has nothing more to say, ms: after a failure it is still drained, so that the peer gets
+ * our close frame and no reset; after both close frames the server may end TCP first (RFC 6455 section 7.1.1).
+ */
 const LINGER = 1_000;
+/** So much of what was queued before the close frame has to leave in a closeTimeout, for another one to begin. */
+const CLOSE_PROGRESS = 64 * 1024;
+/** Our close code where this side fails: RFC 6455 section 7.4.1, as the IANA registry widens it to both sides. */
+const CLOSE_INTERNAL_ERROR = 1011;
 
 /** A TLS record has so many bytes at most. */
 const TLS_RECORD = 16 * 1024;
@@ -98,8 +107,18 @@ export class Connection implements Source {
   /** Whether what is queued may have an answer. */
   #asked = false;
   #closeReceived: { code: number; reason: string } | null = null;
-  /** Set when the peer broke the protocol: what will be told when our close frame is out. */
+  /** Whether {@linkcode close} was called: an end of TCP is then no surprise. */
+  #closeCalled = false;
+  /** What went out of that which was queued before the close frame, since the closeTimeout began. */
+  #closeProgress = 0;
+  /** Whether both close frames went their way, and only the end of TCP is missing. */
+  #handshaken = false;
+  /** Set when the peer broke the protocol, or this side cannot go on: what will be told when our close frame is out. */
   #failure: CurlWebSocketError | null = null;
+  /** What ended the sending. What has come is still read, since it may hold a close frame; then it is the end. */
+  #sendError: CurlWebSocketError | null = null;
+  /** The server ended TCP behind its close frame: nothing is read any more, but ours may still have to go out. */
+  #ended = false;
   #closed = false;
   #stopListening: () => void = () => {};
   #messagesReceived = 0;
@@ -151,7 +170,7 @@ export class Connection implements Source {
 
   #release(): void {
     const waiter = this.#waiter;
-    if (waiter === null || (this.#out.queue.size > waiter.limit && !this.#closed)) return;
+    if (waiter === null || (this.#out.queue.size > waiter.limit && !this.#closed && this.#sendError === null)) return;
     this.#waiter = null;
     waiter.onTime();
   }
@@ -193,10 +212,16 @@ export class Connection implements Source {
     return this.#paused || this.#closed;
   }
 
-  /** An event was told, which is a task of its own. Answers whether another may follow in this turn of the event loop. */
+  /** An event was told, which is a task of its own. Returns whether another may follow in this turn of the event loop. */
   #goOn(): boolean {
     this.#yielded = !runtime().checkpoint() || this.#late();
     return !this.#yielded && !this.#stopped;
+  }
+
+  /** As {@linkcode #goOn} for what tells nothing, of which there may be a flood as well. */
+  #goOnUntold(): boolean {
+    this.#yielded = this.#late();
+    return !this.#yielded;
   }
 
   /** Whether the turn is over. The clock is looked at every so many messages, more seldom the faster they are handled. */
@@ -243,20 +268,40 @@ export class Connection implements Source {
     this.#watch();
   }
 
-  /** Queues a message; its bytes are copied. Answers false where it is too late. */
+  /** Whether what is queued now can go out. */
+  get #sendable(): boolean {
+    return !this.#out.closeSent && !this.#closed && this.#sendError === null;
+  }
+
+  /** Queues a message; its bytes are copied. Returns false, and queues nothing, if it is too late. */
   send(opcode: number, message: Uint8Array): boolean {
-    if (this.#out.closeSent || this.#closed) return false;
-    this.#out.message(opcode, message);
+    if (!this.#sendable) return false;
+    try {
+      this.#out.message(opcode, message);
+    } catch (error) {
+      return this.#notQueued(error);
+    }
     this.#sent();
     return true;
   }
 
   /** As {@linkcode send}, for text. */
   sendText(text: string): boolean {
-    if (this.#out.closeSent || this.#closed) return false;
-    this.#out.text(text);
+    if (!this.#sendable) return false;
+    try {
+      this.#out.text(text);
+    } catch (error) {
+      return this.#notQueued(error);
+    }
     this.#sent();
     return true;
+  }
+
+  /** A message is not queued, for want of memory: the caller's to try again, unless the compression has lost it. */
+  #notQueued(error: unknown): false {
+    if (!(error instanceof CompressionFailed)) throw error;
+    this.#fail(internalError(error.cause, "a message could not be compressed"), CLOSE_INTERNAL_ERROR, "");
+    return false;
   }
 
   #sent(): void {
@@ -275,11 +320,19 @@ export class Connection implements Source {
     this.#control(P.OPCODE_PONG, payload);
   }
 
+  /** A ping came. */
+  #pong(payload: Uint8Array): void {
+    if (!this.#sendable) return;
+    this.#out.pong(payload);
+    this.#flushSoon();
+  }
+
   /** Begins the closing handshake, after all that is queued. */
   close(code: number, reason: Uint8Array): void {
+    this.#closeCalled = true;
     this.#sendClose(code, reason);
     this.resume();
-    this.#awaitPeer();
+    if (this.#closeReceived === null) this.#awaitPeer();
   }
 
   /** Ends at once, without a closing handshake. */
@@ -319,12 +372,12 @@ export class Connection implements Source {
     this.#turns++;
     if (this.#reactor.woke) this.#wakeups++;
     if (events & WRITABLE) this.#flush();
-    if (this.#closed || this.#paused || !(events & READABLE)) return false;
+    if (this.#closed || this.#paused || this.#ended || !(events & READABLE)) return false;
     try {
       return this.#read();
     } catch (error) {
       if (error instanceof P.ProtocolViolation) this.#violated(error);
-      else this.#finish(P.CLOSE_ABNORMAL, "", false, error as CurlWebSocketError);
+      else this.#fail(internalError(error, "what came could not be read"), CLOSE_INTERNAL_ERROR, "");
       return false;
     }
   }
@@ -341,7 +394,11 @@ export class Connection implements Source {
     const buffer = readBuffer ??= allocate(READ_SIZE);
     for (let total = 0; total < TURN_BYTES;) {
       const count = this.#fill(transport, buffer);
-      if (count === WOULD_BLOCK) return false;
+      if (count === WOULD_BLOCK) {
+        // All that came before the sending failed has been read.
+        if (this.#sendError !== null) this.#onEnd();
+        return false;
+      }
       if (count === END) {
         this.#onEnd();
         return false;
@@ -351,35 +408,39 @@ export class Connection implements Source {
       this.#bytesReceived += count;
       this.#reactor.turnBytes += count;
       if (!this.#take(buffer.subarray(0, count))) return !this.#stopped;
-      if (this.#drained) return false;
+      if (this.#drained && this.#sendError === null) return false;
+      if (performance.now() > this.#reactor.turnEnd) return true;
     }
     return true;
   }
 
-  /** Reads what there is, or a buffer full; answers as {@linkcode Transport.recv}. */
+  /** Reads what there is, or a buffer full; returns as {@linkcode Transport.recv}. */
   #fill(transport: Transport, buffer: Uint8Array): number {
-    if (this.#broken !== null) throw this.#broken;
-    let filled = transport.recv(buffer);
+    let filled = this.#recv(transport, buffer);
     // A plain socket that gave less than asked for is drained.
     this.#drained = filled < buffer.length;
-    if (this.#info!.tls === null || filled <= 0) return filled;
+    if (!transport.readsAhead || filled <= 0) return filled;
     // libcurl gives one TLS record at a time, and may hold more. A message that is here as a whole costs less than one in
     // pieces.
     while (filled <= buffer.length - TLS_RECORD) {
-      let count: number;
-      try {
-        count = transport.recv(buffer.subarray(filled));
-      } catch (error) {
-        // What came before counts.
-        this.#broken = error as CurlWebSocketError;
-        count = END;
-      }
+      const count = this.#recv(transport, buffer.subarray(filled));
       this.#drained = count === WOULD_BLOCK;
       if (count <= 0) return filled;
       filled += count;
     }
     this.#drained = false;
     return filled;
+  }
+
+  /** As {@linkcode Transport.recv}, but an error is an end, told when what came before has been. */
+  #recv(transport: Transport, buffer: Uint8Array): number {
+    if (this.#broken !== null) return END;
+    try {
+      return transport.recv(buffer);
+    } catch (error) {
+      this.#broken = error as CurlWebSocketError;
+      return END;
+    }
   }
 
   /**
@@ -407,29 +468,49 @@ export class Connection implements Source {
     const parser = log?.wants("frames") ? new TracedParser(log, deflate !== null) : undefined;
     this.#session = new Session({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
       onMessage: (data) => {
-        if (this.#out.closeSent || this.#failure !== null) return true;
+        if (this.#out.closeSent || this.#failure !== null) return this.#goOnUntold();
         this.#messagesReceived++;
         this.#handler.onMessage(data);
         return this.#goOn();
       },
-      onPing: (payload) => this.#control(P.OPCODE_PONG, payload),
+      onPing: (payload) => {
+        this.#pong(payload);
+        return this.#goOnUntold();
+      },
       onPong: (payload) => {
-        if (this.#health.ponged(payload)) return true;
+        if (this.#health.ponged(payload)) return this.#goOnUntold();
         this.#handler.onPong(payload);
         return this.#goOn();
       },
+      onFragment: () => this.#goOnUntold(),
       onClose: (code, reason) => this.#onCloseFrame(code, reason),
     });
   }
 
+  /** Nothing more comes: the server ended TCP, or it broke. */
   #onEnd(): void {
     if (this.#failure !== null) return this.#finish(P.CLOSE_ABNORMAL, "", false, this.#failure);
-    if (this.#closeReceived !== null) {
-      const { code, reason } = this.#closeReceived;
-      return this.#finish(code, reason, true, null);
+    const broken = this.#sendError ?? this.#broken;
+    if (this.#closeReceived === null) {
+      const error = broken ??
+        new CurlWebSocketError("ERR_CONNECTION_LOST", "the server closed the connection without a close frame");
+      // As browsers have it: who called close() hears that it was not clean, but of no error.
+      return this.#finish(P.CLOSE_ABNORMAL, "", false, this.#closeCalled ? null : error);
     }
-    const message = "the server closed the connection without a close frame";
-    this.#finish(P.CLOSE_ABNORMAL, "", false, new CurlWebSocketError("ERR_CONNECTION_LOST", message));
+    if (broken !== null || this.#ended || this.#closeLeft) return this.#conclude();
+    this.#ended = true;
+    this.#flush();
+  }
+
+  /** Ends with what the server's close frame said. RFC 6455 section 7.1.4: it is clean when both frames went their way. */
+  #conclude(): void {
+    const { code, reason } = this.#closeReceived!;
+    this.#finish(code, reason, this.#closeLeft, null);
+  }
+
+  /** Whether our close frame, and so all before it, has left. */
+  get #closeLeft(): boolean {
+    return this.#out.closeSent && this.#out.queue.size === 0;
   }
 
   #onCloseFrame(code: number, reason: string): void {
@@ -438,38 +519,64 @@ export class Connection implements Source {
     this.#handler.onClosing();
     // RFC 6455 section 5.5.1: the answer typically echoes the code.
     this.#sendClose(code === P.CLOSE_NO_STATUS ? 0 : code, new Uint8Array(0));
-    this.#awaitPeer();
+    if (this.#closeLeft) this.#onHandshaken();
+    else this.#awaitPeer();
+  }
+
+  /** Both close frames went their way: this side ends at once, and gives the server a moment to do so. */
+  #onHandshaken(): void {
+    if (this.#handshaken) return;
+    this.#handshaken = true;
+    if (this.#ended) return this.#conclude();
+    this.#transport!.endSending();
+    this.#limit(Math.min(this.#options.closeTimeout || LINGER, LINGER), () => this.#conclude());
   }
 
   #violated(violation: P.ProtocolViolation): void {
-    this.#failure = new CurlWebSocketError("ERR_PROTOCOL", `${violation.message}; closed with ${violation.closeCode}`, {
-      cause: violation,
-    });
+    const message = `${violation.message}; closed with ${violation.closeCode}`;
+    const error = new CurlWebSocketError("ERR_PROTOCOL", message, { cause: violation });
+    this.#fail(error, violation.closeCode, violation.violation);
+  }
+
+  /** This cannot go on: a close frame says so to the server, and `error` to the user. */
+  #fail(error: CurlWebSocketError, closeCode: number, reason: string): void {
+    if (this.#closed) return;
+    this.#failure ??= error;
     this.#handler.onClosing();
-    this.#sendClose(violation.closeCode, new TextEncoder().encode(violation.violation));
+    this.#sendClose(closeCode, new TextEncoder().encode(reason));
     this.#limit(Math.min(this.#options.closeTimeout || LINGER, LINGER), () => this.#onEnd());
   }
 
   #control(opcode: number, payload: Uint8Array): void {
-    if (this.#out.closeSent || this.#closed) return;
+    if (!this.#sendable) return;
     this.#out.control(opcode, payload);
     this.#flushSoon();
   }
 
   #sendClose(code: number, reason: Uint8Array): void {
-    if (this.#out.closeSent || this.#closed) return;
+    if (!this.#sendable) return;
     this.#out.closeFrame(code, reason);
     this.#telling.closeSent(code, reason);
     this.#health.stop();
     this.#flushSoon();
   }
 
-  /** Bounds the wait for the peer's close frame, and for its end of TCP. */
+  /** Bounds the wait for the peer's close frame, or for the peer to take ours. */
   #awaitPeer(): void {
+    this.#closeProgress = 0;
     this.#limit(this.#options.closeTimeout, () => {
-      if (this.#closeReceived !== null) this.#onEnd();
+      if (this.#closeReceived !== null) this.#conclude();
       else this.#finish(P.CLOSE_ABNORMAL, "", false, null);
     });
+  }
+
+  /** Some went out of what is queued up to the close frame. */
+  #onCloseProgress(sent: number): void {
+    if (this.#closeLeft && this.#closeReceived !== null) return this.#onHandshaken();
+    // A peer that still takes what was queued before the close frame is given more time; one that takes a byte now and
+    // then is not.
+    this.#closeProgress += sent;
+    if (this.#closeLeft ? sent > 0 : this.#closeProgress >= CLOSE_PROGRESS) this.#awaitPeer();
   }
 
   /** Sends all that this task queues with one call, or with few where it is much: memory that is used again is cheaper. */
@@ -490,29 +597,41 @@ export class Connection implements Source {
   }
 
   #flush(): void {
-    const transport = this.#transport;
-    if (transport === null || this.#closed) return;
+    const transport = this.#transport, { queue } = this.#out;
+    if (transport === null || this.#closed || this.#sendError !== null) return;
+    let sent: number;
     try {
-      const sent = this.#out.queue.flush((bytes) => transport.send(bytes));
-      if (sent > 0 && this.#blocked) this.#health.progressed();
-      // A peer that still takes what was queued before the close frame is given more time.
-      this.#blocked = !this.#out.queue.empty;
-      if (this.#waiter !== null) this.#release();
-      if (sent > 0 && this.#out.closeSent && this.#failure === null) this.#awaitPeer();
-      if (sent > 0 && this.#asked) {
-        this.#asked = false;
-        this.#reactor.expectAnswer();
-      }
+      const send = (bytes: Uint8Array) => transport.send(bytes);
+      sent = queue.flush(send);
+      if (queue.empty && this.#out.drained()) sent += queue.flush(send);
     } catch (error) {
-      if (this.#closeReceived !== null || this.#failure !== null) return this.#onEnd();
-      return this.#finish(P.CLOSE_ABNORMAL, "", false, error as CurlWebSocketError);
+      return this.#onSendError(error as CurlWebSocketError);
     }
+    if (sent > 0 && this.#blocked) this.#health.progressed();
+    this.#blocked = !queue.empty;
+    if (this.#waiter !== null) this.#release();
+    if (this.#out.closeSent && this.#failure === null) this.#onCloseProgress(sent);
+    if (sent > 0 && this.#asked) {
+      this.#asked = false;
+      this.#reactor.expectAnswer();
+    }
+    this.#watch();
+  }
+
+  /** Nothing can be sent any more. What has come is read first: messages, and the close frame that may explain it. */
+  #onSendError(error: CurlWebSocketError): void {
+    this.#sendError = error;
+    this.#out.close();
+    this.#handler.onSendFailed(error);
+    this.#release();
+    if (this.#failure !== null || this.#ended) return this.#onEnd();
+    if (!this.#paused) this.#reactor.again(this, this.#transport!.fd, READABLE);
     this.#watch();
   }
 
   #watch(): void {
     if (this.#transport === null || this.#closed) return;
-    const events = (this.#paused ? 0 : READABLE) | (this.#out.queue.empty ? 0 : WRITABLE);
+    const events = (this.#paused || this.#ended ? 0 : READABLE) | (this.#out.queue.empty ? 0 : WRITABLE);
     this.#reactor.watch(this.#transport.fd, this, events);
   }
 
@@ -543,4 +662,10 @@ export class Connection implements Source {
       this.#handler.onClosed(result);
     });
   }
+}
+
+/** An error that is nobody's fault outside this process, with a code. */
+function internalError(cause: unknown, what: string): CurlWebSocketError {
+  if (cause instanceof CurlWebSocketError) return cause;
+  return new CurlWebSocketError("ERR_INTERNAL", `${what}: ${cause}`, { cause });
 }

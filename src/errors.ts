@@ -26,6 +26,7 @@ export type ErrorCode =
   | "ERR_CONNECTION_LOST"
   | "ERR_PING_TIMEOUT"
   | "ERR_IDLE_TIMEOUT"
+  | "ERR_INTERNAL"
   | "ERR_ABORTED";
 
 /** What an error may carry beside its message. */

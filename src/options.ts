@@ -121,7 +121,10 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   connectTimeout?: number;
   /** How long the server may take to answer the handshake's request; default 30,000, 0 for no limit. */
   handshakeTimeout?: number;
-  /** How long a close may wait for the peer, from the last byte it took; default 5,000, 0 for no limit. */
+  /**
+   * How long a close may wait for the peer's close frame, in ms; default 5,000, 0 for no limit. While messages sent before
+   * are still leaving, each 64 KiB that the peer takes begins it anew.
+   */
   closeTimeout?: number;
   /**
    * A ping is sent so often; default 0 for never. Where nothing at all has come from the peer between one and the next, the

@@ -1,14 +1,26 @@
 /** What a connection sends: frames with their masks, compressed where that was agreed, up to its close frame. */
 import type { CompleteDeflateOptions } from "./options.ts";
-import { OPCODE_CLOSE, OPCODE_TEXT, RSV1 } from "./protocol/constants.ts";
+import { OPCODE_CLOSE, OPCODE_PONG, OPCODE_TEXT, RSV1 } from "./protocol/constants.ts";
 import { MessageDeflater } from "./protocol/deflate.ts";
 import type { DeflateParameters } from "./protocol/extensions.ts";
 import { MaskingKeys } from "./protocol/mask.ts";
 import { SendQueue } from "./send_queue.ts";
 import { createDeflate, type Zlib } from "./zlib.ts";
 
+/** Pings of one packet are few: each of up to this many is answered. */
+const MAX_PONGS = 64;
+
 const keys = new MaskingKeys();
 const encoder = new TextEncoder();
+
+/** A message is lost to the compression's window: nothing may follow it. */
+export class CompressionFailed extends Error {
+  override readonly name: string = "CompressionFailed";
+
+  constructor(cause: unknown) {
+    super("a message could not be compressed", { cause });
+  }
+}
 
 export class Outgoing {
   readonly queue: SendQueue;
@@ -16,6 +28,9 @@ export class Outgoing {
   #threshold = 0;
   /** Whether the close frame is queued: nothing may follow it. */
   closeSent = false;
+  /** Pongs since all that was queued went out, and the payload of the last ping that has none among them. */
+  #pongs = 0;
+  #pong: Uint8Array | null = null;
   /** Since the start: messages, control frames, and compressed messages' sizes before and after. */
   messages = 0;
   controls = 0;
@@ -32,18 +47,27 @@ export class Outgoing {
     this.#threshold = threshold;
   }
 
-  /** Queues a message; its bytes are copied. */
+  /**
+   * Queues a message; its bytes are copied.
+   *
+   * @throws {CompressionFailed} where it could not be compressed, or queued when it was: the server's window and ours are
+   * no longer the same, so nothing may follow. What else is thrown leaves all as it was
+   */
   message(opcode: number, message: Uint8Array): void {
     const { length } = message;
-    this.messages++;
     if (this.#deflater === null || length < this.#threshold) {
       this.queue.push(opcode, message, keys.next(), length);
     } else {
-      const compressed = this.#deflater.deflate(message);
-      this.inflated += length;
-      this.compressed += compressed.length;
-      this.queue.push(opcode | RSV1, compressed, keys.next(), length);
+      try {
+        const compressed = this.#deflater.deflate(message);
+        this.queue.push(opcode | RSV1, compressed, keys.next(), length);
+        this.inflated += length;
+        this.compressed += compressed.length;
+      } catch (cause) {
+        throw new CompressionFailed(cause);
+      }
     }
+    this.messages++;
   }
 
   /** Queues a text message. */
@@ -58,8 +82,31 @@ export class Outgoing {
   }
 
   control(opcode: number, payload: Uint8Array): void {
-    this.controls++;
     this.queue.push(opcode, payload, keys.next(), 0);
+    this.controls++;
+  }
+
+  /**
+   * Queues the answer to a ping. Beyond {@linkcode MAX_PONGS} that wait to go out, one more is kept, for the latest ping:
+   * RFC 6455 section 5.5.3 wants no more, and a server that sends pings and reads nothing takes no memory.
+   */
+  pong(payload: Uint8Array): void {
+    if (this.#pongs === MAX_PONGS) {
+      this.#pong = payload;
+      return;
+    }
+    this.#pongs++;
+    this.control(OPCODE_PONG, payload);
+  }
+
+  /** All that was queued went out. Returns whether that made room for a pong, which is now queued. */
+  drained(): boolean {
+    this.#pongs = 0;
+    const payload = this.#pong;
+    if (payload === null || this.closeSent) return false;
+    this.#pong = null;
+    this.pong(payload);
+    return true;
   }
 
   /** Queues the close frame; code 0 sends none. */

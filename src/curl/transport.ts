@@ -5,6 +5,7 @@ import type { ErrorBuffer } from "./error_buffer.ts";
 import { isLateAlert } from "./explain_tls.ts";
 import { allocate, type Pointer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
+import { halfClose } from "./half_close.ts";
 
 /** What {@linkcode Transport.recv} answers where there are no bytes. */
 export const WOULD_BLOCK = -1;
@@ -91,6 +92,14 @@ export class Transport {
     if (code === C.CURLE_OK) return this.#count[0]!;
     if (code === C.CURLE_AGAIN) return 0;
     throw this.#error("sending", code);
+  }
+
+  /**
+   * Tells the server that nothing more will be sent, by TCP's own end. Over TLS that takes a close_notify, which libcurl
+   * sends when it closes, and so {@linkcode close} does it. To be called when all that was sent has been taken.
+   */
+  endSending(): void {
+    if (this.#open && !this.readsAhead) halfClose(this.fd);
   }
 
   /** Closes the socket and frees the handles. The reactor must no longer watch it. Idempotent. */

@@ -8,6 +8,40 @@ const LARGEST_CHUNK = 4 * 1024 * 1024;
 
 const scanner = new AsciiScanner();
 
+/** A text of more bytes than this may be longer than an engine's strings: V8's have 2^29 - 24 characters at most. */
+const LONG_TEXT = 2 ** 29 - 24;
+const LONG_PART = 1024 * 1024;
+
+/** What to throw where text could not be decoded: a `TypeError` may also mean that it is too long for the engine. */
+function whyNoText(error: unknown, bytes: Uint8Array): unknown {
+  if (error instanceof TypeError && (bytes.length <= LONG_TEXT || !isUtf8(bytes))) {
+    return new ProtocolViolation("TEXT_NOT_UTF8");
+  }
+  return error instanceof TypeError ? tooLarge(bytes.length) : whyNoMemory(error, bytes.length);
+}
+
+/** What to throw where memory for a message could not be had: a `RangeError` is the engine's word for that. */
+function whyNoMemory(error: unknown, size: number): unknown {
+  return error instanceof RangeError ? tooLarge(size) : error;
+}
+
+function tooLarge(size: number): ProtocolViolation {
+  return new ProtocolViolation("MESSAGE_TOO_BIG", `${size} bytes, which this JavaScript engine cannot hold`);
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    for (let at = 0; at < bytes.length; at += LONG_PART) {
+      decoder.decode(bytes.subarray(at, at + LONG_PART) as Uint8Array<ArrayBuffer>, { stream: true });
+    }
+    decoder.decode();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
 export class Assembler {
   readonly #maxMessageSize: number;
@@ -44,7 +78,8 @@ export class Assembler {
   count(length: number): void {
     this.#size += length;
     if (this.#size > this.#maxMessageSize) {
-      throw new ProtocolViolation("MESSAGE_TOO_BIG", `${this.#size} bytes of at most ${this.#maxMessageSize}`);
+      const detail = `${this.#size} bytes of at most ${this.#maxMessageSize}, by maxMessageSize`;
+      throw new ProtocolViolation("MESSAGE_TOO_BIG", detail);
     }
   }
 
@@ -52,11 +87,10 @@ export class Assembler {
   whole(bytes: Uint8Array, from: number = 0, to: number = bytes.length): string | ArrayBuffer {
     const opcode = this.#opcode;
     this.#opcode = this.#size = 0;
-    if (opcode !== OPCODE_TEXT) return this.#copying.copy(bytes, from, to);
     try {
-      return this.#copying.decode(bytes, from, to);
-    } catch {
-      throw new ProtocolViolation("TEXT_NOT_UTF8");
+      return opcode === OPCODE_TEXT ? this.#copying.decode(bytes, from, to) : this.#copying.copy(bytes, from, to);
+    } catch (error) {
+      throw opcode === OPCODE_TEXT ? whyNoText(error, bytes.subarray(from, to)) : whyNoMemory(error, to - from);
     }
   }
 
@@ -83,12 +117,22 @@ export class Assembler {
     }
   }
 
-  /** Memory follows the bytes that came: what was only announced counts up to four times as much. */
+  /**
+   * Memory follows the bytes that came: what was only announced counts up to four times as much. The first chunk has the
+   * announced size, since most messages are one frame; others are shared by the fragments to come, or a message in
+   * fragments of one byte would take a hundred times its size.
+   */
   #grow(length: number): void {
-    const usual = Math.min(this.#tail === null ? FIRST_CHUNK : this.#tail.length * 2, LARGEST_CHUNK);
+    const first = this.#tail === null;
+    const usual = Math.min(first ? FIRST_CHUNK : Math.max(this.#tail!.length * 2, FIRST_CHUNK), LARGEST_CHUNK);
     const announced = this.#size - this.#gathered;
-    const size = announced <= Math.max(4 * length, FIRST_CHUNK) ? announced : Math.max(length, usual);
-    this.#tail = new Uint8Array(size);
+    const near = announced <= Math.max(4 * length, FIRST_CHUNK);
+    const size = near ? first ? announced : Math.max(announced, usual) : Math.max(length, usual);
+    try {
+      this.#tail = new Uint8Array(size);
+    } catch (error) {
+      throw whyNoMemory(error, this.#gathered + size);
+    }
     this.#chunks.push(this.#tail);
     this.#filled = 0;
   }
@@ -107,7 +151,11 @@ export class Assembler {
   }
 
   #wholeText(): string {
-    return this.#text + this.#pieces.splice(0).join("");
+    try {
+      return this.#text + this.#pieces.splice(0).join("");
+    } catch (error) {
+      throw whyNoMemory(error, this.#size);
+    }
   }
 
   /** The message's last frame has ended. */
@@ -131,8 +179,8 @@ export class Assembler {
   #decode(bytes: Uint8Array | undefined, stream: boolean): string {
     try {
       return this.#decoder!.decode(bytes as Uint8Array<ArrayBuffer> | undefined, { stream });
-    } catch {
-      throw new ProtocolViolation("TEXT_NOT_UTF8");
+    } catch (error) {
+      throw error instanceof TypeError ? new ProtocolViolation("TEXT_NOT_UTF8") : whyNoMemory(error, this.#size);
     }
   }
 
@@ -143,7 +191,12 @@ export class Assembler {
   #joined(): ArrayBuffer {
     // The usual case: one frame, whose length was known.
     if (this.#chunks.length === 1 && this.#filled === this.#tail!.length) return this.#tail!.buffer;
-    const message = new Uint8Array(this.#gathered);
+    let message: Uint8Array<ArrayBuffer>;
+    try {
+      message = new Uint8Array(this.#gathered);
+    } catch (error) {
+      throw whyNoMemory(error, this.#gathered);
+    }
     let at = 0;
     for (const chunk of this.#chunks) {
       const part = this.#used(chunk);

@@ -34,7 +34,7 @@ export const VIOLATIONS = {
   CLOSE_REASON: [1007, "a close frame's reason is not UTF-8 (RFC 6455 section 8.1)"],
   TEXT_NOT_UTF8: [1007, "a text message is not UTF-8 (RFC 6455 section 8.1)"],
   DEFLATE_INVALID: [1007, "a compressed message is no DEFLATE data (RFC 7692 section 7.2.2)"],
-  MESSAGE_TOO_BIG: [1009, "a message is larger than maxMessageSize"],
+  MESSAGE_TOO_BIG: [1009, "a message is too large"],
 } as const;
 
 /** A peer broke the protocol. */

@@ -5,11 +5,13 @@ import { COPYING, type Copying } from "./copying.ts";
 import type { MessageInflater } from "./deflate.ts";
 import { FrameParser } from "./frame_parser.ts";
 
-/** What a session tells, in the order in which it came. A callback that answers false stops {@linkcode Session.receive}. */
+/** What a session tells, in the order in which it came. A callback that returns false stops {@linkcode Session.receive}. */
 export interface SessionEvents {
   onMessage(data: string | ArrayBuffer): boolean;
-  onPing(payload: Uint8Array<ArrayBuffer>): void;
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean;
   onPong(payload: Uint8Array<ArrayBuffer>): boolean;
+  /** A frame has ended that ends no message: there may be any number of them. */
+  onFragment(): boolean;
   /** The peer's close frame; nothing follows it. */
   onClose(code: number, reason: string): void;
 }
@@ -51,7 +53,7 @@ export class Session {
   }
 
   /**
-   * Takes bytes from `at`; answers the offset up to which they were taken: short of the end where a callback said stop.
+   * Takes bytes from `at`; returns the offset up to which they were taken: short of the end where a callback said stop.
    *
    * @throws {P.ProtocolViolation} at the first thing the peer does wrong; the session is of no more use then
    */
@@ -95,14 +97,14 @@ export class Session {
       if (this.#compressed) {
         if (parser.remaining === 0) parser.inFrame = false;
         const message = this.#inflate(bytes, parser.fin && !parser.inFrame);
-        if (message !== undefined && !this.#events.onMessage(message)) return at;
+        if (!(message === undefined ? this.#events.onFragment() : this.#events.onMessage(message))) return at;
         continue;
       }
       this.payload += take;
       if (take > 0) assembler.push(bytes);
       if (parser.remaining > 0) break;
       parser.inFrame = false;
-      if (parser.fin && !this.#events.onMessage(assembler.finish())) return at;
+      if (!(parser.fin ? this.#events.onMessage(assembler.finish()) : this.#events.onFragment())) return at;
     }
     return at;
   }
@@ -131,10 +133,7 @@ export class Session {
 
   #onControl(opcode: number, payload: Uint8Array<ArrayBuffer>): boolean {
     if (opcode === P.OPCODE_PONG) return this.#events.onPong(payload);
-    if (opcode === P.OPCODE_PING) {
-      this.#events.onPing(payload);
-      return true;
-    }
+    if (opcode === P.OPCODE_PING) return this.#events.onPing(payload);
     this.#closed = true;
     if (payload.length === 0) {
       this.#events.onClose(P.CLOSE_NO_STATUS, "");

@@ -123,6 +123,7 @@ export class CurlWebSocket extends EventTarget {
       onMessage: (data) => this.#onMessage(data),
       onPong: (payload) => this.#onPong(payload.buffer),
       onClosing: () => void (this.#readyState = 2),
+      onSendFailed: () => {},
       onClosed: (result) => this.#onClosed(result),
     });
   }

@@ -4,7 +4,7 @@ import type { ConnectionInfo } from "../curl/connection_info.ts";
 import { CurlWebSocketError } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
-import { OPCODE_BINARY } from "../protocol/constants.ts";
+import { CLOSE_ABNORMAL, OPCODE_BINARY } from "../protocol/constants.ts";
 import type { Agreement } from "../protocol/handshake.ts";
 import { shownUrl } from "../redact.ts";
 import type { SocketStats } from "../statistics.ts";
@@ -60,6 +60,7 @@ export class CurlWebSocketStream {
   readonly #highWaterMark: number;
   readonly #opened: PromiseWithResolvers<WebSocketOpenInfo> = Promise.withResolvers();
   readonly #closed: PromiseWithResolvers<{ closeCode: number; reason: string }> = Promise.withResolvers();
+  #readableStream: ReadableStream<string | Uint8Array<ArrayBuffer>> | null = null;
   #reading: ReadableStreamDefaultController<string | Uint8Array<ArrayBuffer>> | null = null;
   #writing: WritableStreamDefaultController | null = null;
   /** The reader wants more: settled when it has enough for now. */
@@ -100,6 +101,7 @@ export class CurlWebSocketStream {
       onMessage: (data) => this.#onMessage(data),
       onPong: () => {},
       onClosing: () => {},
+      onSendFailed: (error) => this.#onSendFailed(error),
       onClosed: (result) => this.#onClosed(result),
     });
   }
@@ -183,7 +185,10 @@ export class CurlWebSocketStream {
         this.#close(closeFor(reason));
       },
     };
-    const readable = new ReadableStream(source, { highWaterMark: this.#highWaterMark, size: costOf });
+    const readable = this.#readableStream = new ReadableStream(source, {
+      highWaterMark: this.#highWaterMark,
+      size: costOf,
+    });
     const writable = new WritableStream<string | ArrayBufferLike | ArrayBufferView>({
       start: (controller) => {
         this.#writing = controller;
@@ -229,6 +234,14 @@ export class CurlWebSocketStream {
     else throw new TypeError(`a message must be a string, a buffer or a view, not ${kindOf(chunk)}`);
     if (connection.queuedBytes <= this.#highWaterMark) return undefined;
     return new Promise((resolve) => connection.whenQueued(this.#highWaterMark, resolve));
+  }
+
+  /** The writer hears of it at once. What has come is for the reader; where there is none, nothing is waited for. */
+  #onSendFailed(error: CurlWebSocketError): void {
+    this.#writing?.error(uncleanClose(error.message, { code: CLOSE_ABNORMAL, reason: "" }, error));
+    if (this.#readableStream!.locked) return;
+    this.#readable = false;
+    this.#connection.resume();
   }
 
   #onClosed({ code, reason, wasClean, error }: CloseResult): void {

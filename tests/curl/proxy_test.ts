@@ -6,9 +6,10 @@ import process from "node:process";
 import { CurlWebSocket, type CurlWebSocketError, type CurlWebSocketInit, libcurl } from "../../mod.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
+import { frame, Opcode } from "../support/frames.ts";
 import { libcurlNamed, whyNoLibcurl, whyNoSocks } from "../support/libcurls.ts";
 import { ProxyServer, type ProxyServerOptions } from "../support/proxy_server.ts";
-import { closedPort } from "../support/raw_server.ts";
+import { closedPort, RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
@@ -307,6 +308,28 @@ test("an https proxy's certificate is checked by proxy.tls, not by tls", async (
     error.message,
   );
   await using _socket = await echoes(server.url("/echo"), { proxy: { url, tls: { verify: false } } });
+});
+
+test("messages through an https proxy come whole, though libcurl reads ahead of what it gives", async () => {
+  // The proxy's TLS alone: no poll tells of records that libcurl has already taken from the socket.
+  const { ca } = certificates();
+  await using server = await RawServer.start();
+  await using proxy = await ProxyServer.start({ tls: true });
+  const socket = new CurlWebSocket(server.url(), {
+    proxy: { url: `https://localhost:${proxy.port}`, tls: { ca }, noProxy: "" },
+    perMessageDeflate: false,
+  });
+  const open = opened(socket);
+  const peer = await server.connection();
+  await peer.accept();
+  await open;
+  for (const size of [40_000, 60_000, 300_000, 20_000]) {
+    const got = message(socket);
+    await peer.send(frame(Opcode.text, "x".repeat(size)));
+    // Nothing more comes that could set it free.
+    assertEquals(((await got) as string).length, size);
+  }
+  socket.terminate();
 });
 
 test("noProxy takes hosts out", async () => {

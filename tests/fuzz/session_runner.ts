@@ -23,7 +23,11 @@ export function runSession(chunks: readonly Uint8Array[], options: RunOptions): 
       events.push(typeof data === "string" ? `text ${JSON.stringify(data)}` : new Uint8Array(data));
       return !stop();
     },
-    onPing: (payload) => void events.push(`ping ${toHex(payload)}`),
+    onPing(payload) {
+      events.push(`ping ${toHex(payload)}`);
+      return true;
+    },
+    onFragment: () => true,
     onPong(payload) {
       events.push(`pong ${toHex(payload)}`);
       return !stop();

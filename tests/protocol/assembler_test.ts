@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Assembler } from "../../src/protocol/assembler.ts";
+import { COPYING } from "../../src/protocol/copying.ts";
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "../../src/protocol/constants.ts";
 import { test } from "../support/testing.ts";
 import { INVALID, VALID } from "../vectors/utf8.ts";
@@ -227,5 +228,82 @@ test("text in thousands of pieces of one byte is the same text, ASCII or not", (
   for (const text of ["abc".repeat(1500), `${"abc".repeat(900)}é漢😀`.repeat(2), "é".repeat(2100)]) {
     const bytes = new TextEncoder().encode(text);
     assertEquals(assemble(OPCODE_TEXT, Array.from(bytes, (byte) => Uint8Array.of(byte))), text);
+  }
+});
+
+test("fragments of a byte share memory", () => {
+  const platform = globalThis.Uint8Array;
+  let made = 0;
+  const assembler = new Assembler(LIMIT), bytes = Uint8Array.of(1, 2, 3);
+  globalThis.Uint8Array = new Proxy(platform, {
+    construct(target, values) {
+      made++;
+      return Reflect.construct(target, values);
+    },
+  });
+  try {
+    assembler.begin(OPCODE_BINARY);
+    for (let i = 0; i < 100_000; i++) {
+      if (i > 0) assembler.begin(OPCODE_CONTINUATION);
+      assembler.count(1);
+      assembler.push(bytes.subarray(i % 3, i % 3 + 1));
+    }
+    const message = new platform(assembler.finish() as ArrayBuffer);
+    assertEquals(message.length, 100_000);
+    assert(message.every((byte, i) => byte === i % 3 + 1));
+  } finally {
+    globalThis.Uint8Array = platform;
+  }
+  assert(made < 20, `${made} pieces of memory for 100,000 fragments`);
+});
+
+test("what the engine cannot hold is too big, and no other violation; other errors pass", () => {
+  const failing = (error: Error) => {
+    const fail = () => {
+      throw error;
+    };
+    return new Assembler(LIMIT, { ...COPYING, decode: fail, copy: fail, ascii: fail });
+  };
+  const text = new TextEncoder().encode("text");
+  for (const opcode of [OPCODE_TEXT, OPCODE_BINARY]) {
+    const whole = (error: Error) => () => {
+      const assembler = failing(error);
+      assembler.begin(opcode);
+      assembler.count(4);
+      return assembler.whole(text);
+    };
+    const { violation, closeCode, message } = assertThrows(whole(new RangeError("too long")), ProtocolViolation);
+    assertEquals([violation, closeCode], ["MESSAGE_TOO_BIG", 1009]);
+    assert(message.includes("4 bytes, which this JavaScript engine cannot hold"), message);
+    assertThrows(whole(new SyntaxError("other")), SyntaxError, "other");
+  }
+  const assembler = failing(new TypeError("bad byte"));
+  assembler.begin(OPCODE_TEXT);
+  assertEquals(violation(() => assembler.whole(text)), "TEXT_NOT_UTF8");
+});
+
+test("memory that cannot be had for a message in fragments: it is too big", () => {
+  const platform = globalThis.Uint8Array, bytes = Uint8Array.of(1, 2, 3, 4);
+  const steps: Record<string, (assembler: Assembler) => void> = {
+    "a second piece": (assembler) => assembler.push(bytes),
+    "the whole": (assembler) => void assembler.finish(),
+  };
+  for (const [name, step] of Object.entries(steps)) {
+    const assembler = new Assembler(LIMIT);
+    assembler.begin(OPCODE_BINARY);
+    for (let i = 0; i < 2; i++) {
+      assembler.count(4);
+      if (i === 0 || name === "the whole") assembler.push(bytes);
+    }
+    globalThis.Uint8Array = class {
+      constructor() {
+        throw new RangeError("no memory");
+      }
+    } as unknown as Uint8ArrayConstructor;
+    try {
+      assertEquals(violation(() => step(assembler)), "MESSAGE_TOO_BIG", name);
+    } finally {
+      globalThis.Uint8Array = platform;
+    }
   }
 });

@@ -52,7 +52,8 @@ test("nothing is read behind a close, however it comes", () => {
   assertEquals(play([close, close]), events);
   const session = new Session({ maxMessageSize: 10, inflater: null }, {
     onMessage: () => true,
-    onPing() {},
+    onPing: () => true,
+    onFragment: () => true,
     onPong: () => true,
     onClose() {},
   });
@@ -68,7 +69,8 @@ test("a callback that answers false stops at its own frame's end", () => {
   const offsets: number[] = [];
   const session = new Session({ maxMessageSize: 10, inflater: null }, {
     onMessage: () => false,
-    onPing() {},
+    onPing: () => true,
+    onFragment: () => true,
     onPong: () => false,
     onClose() {},
   });
@@ -81,7 +83,8 @@ test("a frame is fed from the middle of a chunk", () => {
   const seen: unknown[] = [];
   const session = new Session({ maxMessageSize: 10, inflater: null }, {
     onMessage: (data) => seen.push(data) > 0,
-    onPing() {},
+    onPing: () => true,
+    onFragment: () => true,
     onPong: () => true,
     onClose() {},
   });

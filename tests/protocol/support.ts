@@ -99,7 +99,11 @@ export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): 
       events.push(["text", ""]);
       return !stop();
     },
-    onPing: (payload) => void events.push(["ping", toHex(payload)]),
+    onPing(payload) {
+      events.push(["ping", toHex(payload)]);
+      return true;
+    },
+    onFragment: () => true,
     onPong(payload) {
       events.push(["pong", toHex(payload)]);
       return !stop();

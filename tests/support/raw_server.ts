@@ -159,6 +159,25 @@ export class RawConnection {
   destroy(): void {
     this.#socket.destroy();
   }
+
+  /** Resets TCP: what servers do that close while something is unread. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Reads nothing until {@linkcode resume}. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Settles when the client has ended its side of TCP. */
+  async ended(): Promise<void> {
+    await this.#until(() => undefined);
+  }
 }
 
 /** The right Sec-WebSocket-Accept for a request. */

@@ -382,3 +382,18 @@ test("stream: it pipes, and a source that ends closes it", async () => {
   assertEquals((await reader.read()).done, true);
   assertEquals(await socket.closed, { closeCode: 1005, reason: "" });
 });
+
+test("stream: a write that fails: the writer hears of it, the reader gets what had come", async () => {
+  await using server = await RawServer.start();
+  const { socket, peer, readable, writable } = await connect(server);
+  const reader = readable.getReader(), writer = writable.getWriter();
+  await peer.send(new Uint8Array([...frame(Opcode.text, "one"), ...frame(Opcode.text, "two")]));
+  peer.reset();
+  await peer.closed;
+  const written = rejection(writer.closed);
+  while (writer.desiredSize !== null) await writer.write("x".repeat(100_000)).catch(() => {});
+  assertInstanceOf(await written, WebSocketError);
+  assertEquals([(await reader.read()).value, (await reader.read()).value], ["one", "two"]);
+  assertInstanceOf(await rejection(reader.read()), WebSocketError);
+  assertEquals(((await rejection(socket.closed)) as WebSocketError).closeCode, 1006);
+});

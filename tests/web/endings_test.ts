@@ -1,0 +1,253 @@
+import { assert, assertEquals } from "@std/assert";
+import { CurlWebSocket } from "../../mod.ts";
+import { closed, failed, next } from "../support/events.ts";
+import { closePayload, frame, Opcode, readClose } from "../support/frames.ts";
+import { Pair } from "../support/pair.ts";
+import { test } from "../support/testing.ts";
+
+/** How a socket ended: its errors' codes, and the close event. */
+async function ending(socket: CurlWebSocket): Promise<unknown[]> {
+  const errors: string[] = [];
+  socket.addEventListener("error", (event) => errors.push((event as ErrorEvent).error.code));
+  const { code, reason, wasClean } = await closed(socket);
+  return [...errors, code, reason, wasClean];
+}
+
+const POLICY = frame(Opcode.close, closePayload(1008, "policy"));
+
+for (const tls of [false, true]) {
+  const over = tls ? "TLS" : "TCP";
+
+  // Destroyed, TLS ends without close_notify, as with servers in Python.
+  test(`what follows the server's close frame does not matter: its code and reason, no error (${over})`, async () => {
+    for (const how of ["reset", "destroy", "end"] as const) {
+      await using pair = await Pair.open({}, { tls });
+      const end = ending(pair.socket);
+      await pair.peer.send(POLICY);
+      assertEquals(readClose(await pair.peer.closeFrame()).code, 1008);
+      pair.peer[how]();
+      assertEquals(await end, [1008, "policy", true], how);
+    }
+  });
+
+  test(`what follows the answer to close() does not matter: its code, no error (${over})`, async () => {
+    for (const how of ["reset", "destroy", "end"] as const) {
+      await using pair = await Pair.open({}, { tls });
+      const end = ending(pair.socket);
+      pair.socket.close(4001, "enough");
+      await pair.peer.closeFrame();
+      await pair.peer.send(frame(Opcode.close, closePayload(4001, "enough")));
+      pair.peer[how]();
+      assertEquals(await end, [4001, "enough", true], how);
+    }
+  });
+
+  test(`a reset behind a violation: the violation is the error (${over})`, async () => {
+    await using pair = await Pair.open({}, { tls });
+    const end = ending(pair.socket);
+    await pair.peer.send(Uint8Array.of(0xf1, 1, 120));
+    assertEquals(readClose(await pair.peer.closeFrame()).code, 1002);
+    pair.peer.reset();
+    assertEquals(await end, ["ERR_PROTOCOL", 1006, "", false]);
+  });
+
+  test(`a send that fails: what came before is read first, and the close frame explains it (${over})`, async () => {
+    for (const paused of [true, false]) {
+      await using pair = await Pair.open({}, { tls });
+      const { socket, peer } = pair;
+      const got: unknown[] = [];
+      socket.onmessage = ({ data }: MessageEvent) => void got.push(data);
+      const end = ending(socket);
+      socket.pause();
+      await peer.send(new Uint8Array([...frame(Opcode.text, "one"), ...frame(Opcode.text, "two"), ...POLICY]));
+      peer.reset();
+      await peer.closed;
+      if (!paused) socket.resume();
+      // The first one may be taken by the kernel, the next ones are not.
+      for (let i = 0; i < 3; i++) {
+        socket.send("x".repeat(100_000));
+        await Promise.resolve();
+      }
+      if (paused) {
+        assertEquals(got, []);
+        socket.resume();
+      }
+      assertEquals([await end, got], [[1008, "policy", false], ["one", "two"]]);
+    }
+  });
+
+  test(`close() answered by the end of TCP alone: 1006 and no error, as in browsers (${over})`, async () => {
+    for (const how of ["end", "destroy", "reset"] as const) {
+      await using pair = await Pair.open({}, { tls });
+      const end = ending(pair.socket);
+      pair.socket.close(3000, "bye");
+      await pair.peer.closeFrame();
+      pair.peer[how]();
+      assertEquals(await end, [1006, "", false], how);
+    }
+  });
+}
+
+test("a loop over messages ends where a reset follows the close frame, and where it follows close()", async () => {
+  for (const own of [true, false]) {
+    await using pair = await Pair.open();
+    const { socket, peer } = pair;
+    const got: unknown[] = [];
+    const loop = (async () => {
+      for await (const data of socket) got.push(data);
+    })();
+    await peer.send(frame(Opcode.text, "one"));
+    await next(socket, "message");
+    if (own) socket.close();
+    else await peer.send(POLICY);
+    await peer.closeFrame();
+    peer.reset();
+    await loop;
+    assertEquals(got, ["one"]);
+  }
+});
+
+test("not clean: our close frame is behind what the server does not read", async () => {
+  await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 300 });
+  const { socket, peer } = pair;
+  peer.pause();
+  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  const end = ending(socket);
+  await peer.send(POLICY);
+  assertEquals(await end, [1008, "policy", false]);
+  assert(socket.bufferedAmount > 0);
+});
+
+test("not clean: TCP is reset while our close frame is behind what the server does not read", async () => {
+  await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 0 });
+  const { socket, peer } = pair;
+  peer.pause();
+  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  const end = ending(socket);
+  await peer.send(POLICY);
+  while (socket.readyState === CurlWebSocket.OPEN) await new Promise((resolve) => setTimeout(resolve, 1));
+  peer.reset();
+  assertEquals(await end, [1008, "policy", false]);
+});
+
+test("a server that ends TCP behind its close frame and still reads gets all, and the close is clean", async () => {
+  await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 0 });
+  const { socket, peer } = pair;
+  peer.pause();
+  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  const end = ending(socket);
+  await peer.send(POLICY);
+  peer.end();
+  while (socket.readyState === CurlWebSocket.OPEN) await new Promise((resolve) => setTimeout(resolve, 1));
+  peer.resume();
+  assertEquals(readClose(await peer.closeFrame()).code, 1008);
+  assertEquals(await end, [1008, "policy", true]);
+  assertEquals(socket.bufferedAmount, 0);
+});
+
+test("after both close frames this side ends TCP, and waits a second at most, also without a closeTimeout", async () => {
+  for (const own of [true, false]) {
+    for (const tls of [true, false]) {
+      await using pair = await Pair.open({ closeTimeout: 0 }, { tls });
+      const { socket, peer } = pair;
+      const end = ending(socket);
+      if (own) socket.close(1000);
+      else await peer.send(frame(Opcode.close, closePayload(1000)));
+      await peer.closeFrame();
+      if (own) await peer.send(frame(Opcode.close, closePayload(1000)));
+      // The server does nothing more: it keeps TCP open.
+      await peer.ended();
+      assertEquals(await end, [1000, "", true]);
+    }
+  }
+});
+
+test("a connection that is lost without close() is an error", async () => {
+  await using pair = await Pair.open();
+  const failure = failed(pair.socket);
+  pair.peer.reset();
+  const { error, close } = await failure;
+  assertEquals([error.code, close.code, close.wasClean], ["ERR_CONNECTION_LOST", 1006, false]);
+});
+
+test("ten pings of one packet get ten pongs, in order", async () => {
+  await using pair = await Pair.open();
+  const pings = Array.from({ length: 10 }, (_, i) => frame(Opcode.ping, `ping ${i}`));
+  await pair.peer.send(new Uint8Array(pings.flatMap((bytes) => [...bytes])));
+  for (let i = 0; i < 10; i++) {
+    const { opcode, payload } = (await pair.peer.frame())!;
+    assertEquals([opcode, new TextDecoder().decode(payload)], [Opcode.pong, `ping ${i}`]);
+  }
+});
+
+test("a flood of pings from a server that reads nothing: few pongs wait, and the latest ping gets its own", async () => {
+  await using pair = await Pair.open({ perMessageDeflate: false });
+  const { socket, peer } = pair;
+  // The kernel's buffers are full, so nothing goes out any more.
+  peer.pause();
+  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  const { framesSent } = socket.stats;
+  const burst = frame(Opcode.ping, "x".repeat(125)), count = 20_000;
+  const pings = new Uint8Array(burst.length * count);
+  for (let i = 0; i < count; i++) pings.set(burst, i * burst.length);
+  const reached = next(socket, "message");
+  await peer.send(pings);
+  await peer.send(frame(Opcode.ping, "the latest"));
+  await peer.send(frame(Opcode.text, "all sent"));
+  await reached;
+  assert(socket.stats.framesReceived > count);
+  assert(socket.stats.framesSent - framesSent <= 64, `${socket.stats.framesSent - framesSent} pongs`);
+  peer.resume();
+  for (let pongs = 0;;) {
+    const { opcode, payload } = (await peer.frame())!;
+    if (opcode !== Opcode.pong) continue;
+    assert(++pongs <= 65);
+    if (new TextDecoder().decode(payload) === "the latest") break;
+  }
+});
+
+test("floods of what tells nothing give the event loop its turns", async () => {
+  const ping = frame(Opcode.ping), fragment = Uint8Array.of(0x00, 0x00);
+  for (const [kind, first, each] of [["pings", "", ping], ["fragments", "\x02\x00", fragment]] as const) {
+    await using pair = await Pair.open({ perMessageDeflate: false });
+    const { socket, peer } = pair;
+    const flood = new Uint8Array(2 * 3_000_000);
+    for (let at = 0; at < flood.length; at += 2) flood.set(each, at);
+    await peer.send(new TextEncoder().encode(first));
+    let timers = 0;
+    const timer = setInterval(() => timers++, 1);
+    const reached = next(socket, "message");
+    void peer.send(flood);
+    void peer.send(kind === "pings" ? frame(Opcode.text, "end") : Uint8Array.of(0x80, 0x00));
+    await reached;
+    clearInterval(timer);
+    assert(socket.stats.framesReceived >= 3_000_000, `${socket.stats.framesReceived} frames`);
+    // A turn takes some 5 ms, and the flood some fifty.
+    assert(socket.stats.turns > 4, `${kind}: ${socket.stats.turns} turns`);
+    assert(timers > 2, `${kind}: a timer ran ${timers} times`);
+  }
+});
+
+test("a socket that is closed by a reset leaves nothing unsent to the next one", async () => {
+  // Each connection's messages carry its name; the servers go away while much is under way.
+  await using other = await Pair.open({ perMessageDeflate: false });
+  for (let round = 0; round < 5; round++) {
+    await using pair = await Pair.open({ perMessageDeflate: false });
+    const { socket, peer } = pair;
+    const end = closed(socket);
+    socket.pause();
+    peer.reset();
+    await peer.closed;
+    for (let i = 0; i < 60; i++) socket.send("x".repeat(1000 * (round + 1)));
+    socket.resume();
+    await end;
+    await using one = await Pair.open({ perMessageDeflate: false });
+    await using two = await Pair.open({ perMessageDeflate: false });
+    one.socket.send(`one ${round}`);
+    two.socket.send(`two ${round}`);
+    other.socket.send(`other ${round}`);
+    for (const [name, { peer }] of [["one", one], ["two", two], ["other", other]] as const) {
+      assertEquals(new TextDecoder().decode((await peer.frame())!.payload), `${name} ${round}`);
+    }
+  }
+});
