@@ -150,17 +150,12 @@ export class RawConnection {
     await this.#until(() => this.#buffer.length > 0 || undefined);
   }
 
-  /** Resets TCP, behind what was sent: the client sees an error, not an end. Not of TLS. */
-  reset(): void {
-    this.#socket.resetAndDestroy();
-  }
-
   /** Drops TCP at once. */
   destroy(): void {
     this.#socket.destroy();
   }
 
-  /** Resets TCP: what servers do that close while something is unread. */
+  /** Resets TCP, behind what was sent, as servers do that close while something is unread; over TLS it may be dropped only. */
   reset(): void {
     this.#socket.resetAndDestroy();
   }
