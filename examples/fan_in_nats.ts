@@ -5,10 +5,16 @@
  *     deno run -A examples/fan_in_nats.ts --nats 127.0.0.1:4222 --stream feeds btc=wss://example.com/btc eth=wss://…
  *     bun examples/fan_in_nats.ts --nats nats.example:4222 --shard 0/4 $(cat feeds.txt)
  *
- * At least once: a message counts when JetStream has acknowledged that it is stored; where no acknowledgement comes, it is
- * published again, under the same `Nats-Msg-Id`, by which JetStream drops what it has already (`duplicate_window`). So
- * what was received is neither lost nor stored twice, also over a restart of the broker. What a feed sent while its own
- * connection was down is the feed's to repeat.
+ * Neither lost nor stored twice: a message counts when JetStream has acknowledged that it is stored. If no acknowledgement
+ * comes, the stream is looked through for it, by its headers `run` and `seq`, and only if it is not there it is published
+ * again, under the same `Nats-Msg-Id`, by which JetStream drops what it got in the last `--duplicate-window` seconds. So it
+ * does not matter how long the broker or the network is away, nor whether the broker is there when this program starts.
+ * Left out are: a publish that the network or the broker holds back for longer than that window and stores then, after it
+ * was looked for; what is under way when this program itself dies; and what a feed sent while its own connection was
+ * down, which is the feed's to repeat.
+ *
+ * The stream is bounded by `--max-bytes` and `--max-hours`: beyond them JetStream drops the oldest. A stream that is there
+ * already keeps its own settings.
  *
  * Bounded memory: a feed has `--window` messages under way at most. When the broker is slow, the loop waits, the socket
  * pauses behind `highWaterMark` bytes, and TCP makes the feed's server wait.
@@ -20,7 +26,14 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { CurlWebSocket, CurlWebSocketError } from "@curlws/curlws";
-import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstream,
+  JetStreamApiError,
+  jetstreamManager,
+} from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
 
 const { values, positionals } = parseArgs({
@@ -31,6 +44,9 @@ const { values, positionals } = parseArgs({
     shard: { type: "string", default: "0/1" },
     window: { type: "string", default: "256" },
     "ack-timeout": { type: "string", default: "5000" },
+    "duplicate-window": { type: "string", default: "120" },
+    "max-bytes": { type: "string", default: "1000000000" },
+    "max-hours": { type: "string", default: "24" },
   },
 });
 const defaults = [
@@ -44,55 +60,147 @@ async function shardOf(name: string): Promise<number> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));
   return new DataView(digest).getUint32(0) % shards;
 }
-const all = (positionals.length > 0 ? positionals : defaults).map((text) => {
+
+interface Feed {
+  readonly name: string;
+  readonly url: string;
+  readonly subject: string;
+  /** The highest sequence number of the stream that was acknowledged to this feed. */
+  acknowledged: number;
+  /**
+   * The numbers of the messages that are not acknowledged, and what `acknowledged` was when each was first published: if
+   * the stream has it, it is behind that. In order, so the first is the lowest.
+   */
+  readonly underWay: Map<number, number>;
+  /** The last look into the stream, and the one that follows it. */
+  look: Promise<Set<number>>;
+  nextLook: Promise<Set<number>> | null;
+}
+
+function feedOf(text: string): Feed {
   const [, name = "", url = ""] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
   if (url === "") throw new Error(`a feed is NAME=URL, with letters, digits, - and _ in the name, and not ${text}`);
-  return { name, url };
-});
-const feeds: typeof all = [];
+  const subject = `${values.stream}.${name}`;
+  return {
+    ...{ name, url, subject, acknowledged: 0, underWay: new Map() },
+    ...{ look: Promise.resolve(new Set<number>()), nextLook: null },
+  };
+}
+const all = (positionals.length > 0 ? positionals : defaults).map(feedOf);
+const feeds: Feed[] = [];
 for (const feed of all) if (await shardOf(feed.name) === shard) feeds.push(feed);
 
+const ending = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ending.abort());
+
 // It comes back by itself, however long the broker is away. One that does not answer a ping for 20 s is away too.
-const nats = await connect({
+const connecting = connect({
   servers: values.nats,
+  waitOnFirstConnect: true,
   maxReconnectAttempts: -1,
   reconnectTimeWait: 500,
   pingInterval: 10_000,
   maxPingOut: 2,
 });
+const waiting = setTimeout(() => console.error(`waiting for the broker at ${values.nats}`), 1000);
+const given = new AbortController();
+ending.signal.addEventListener("abort", () => process.exit(), { signal: given.signal });
+const nats = await connecting;
+clearTimeout(waiting);
+given.abort();
 /** Fulfilled while the broker is there: what is published meanwhile, the client would only keep. */
 let online = Promise.withResolvers<void>();
 online.resolve();
 void (async () => {
+  let away = false;
   for await (const { type } of nats.status()) {
-    if (type === "disconnect") online = Promise.withResolvers();
-    else if (type === "reconnect") online.resolve();
+    if (type === "disconnect" && !away) online = Promise.withResolvers();
+    if (type === "reconnect") online.resolve();
+    if (type === "disconnect" || type === "reconnect") away = type === "disconnect";
   }
 })();
-await (await jetstreamManager(nats)).streams.add({
-  name: values.stream,
-  subjects: [`${values.stream}.*`],
-  duplicate_window: 120e9,
-});
+const manager = await jetstreamManager(nats, { checkAPI: false });
 const stream = jetstream(nats, { timeout: Number(values["ack-timeout"]) });
 
-const ending = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ending.abort());
+/** Until it is there: a broker that has just begun may not have its streams yet. */
+async function addStream(): Promise<void> {
+  while (!ending.signal.aborted) {
+    try {
+      await manager.streams.add({
+        name: values.stream,
+        subjects: [`${values.stream}.*`],
+        duplicate_window: Number(values["duplicate-window"]) * 1e9,
+        max_bytes: Number(values["max-bytes"]),
+        max_age: Number(values["max-hours"]) * 3600e9,
+        discard: DiscardPolicy.Old,
+      });
+      return;
+    } catch (error) {
+      const IN_USE = 10058;
+      if (error instanceof JetStreamApiError && error.code === IN_USE) {
+        return console.error(`the stream ${values.stream} is there already, with other settings, which it keeps`);
+      }
+      if (error instanceof JetStreamApiError || nats.isClosed()) throw error;
+      await sleep(500);
+    }
+  }
+}
+await addStream();
+
 /** Makes the ids of this process its own: a new one begins at 0 again. */
 const run = crypto.randomUUID();
 const window = Number(values.window);
 let stored = 0, repeated = 0, underWay = 0;
 
-/** Publishes until it is acknowledged. */
-async function publish(name: string, seq: number, data: string | Uint8Array): Promise<void> {
+/** The numbers of a feed's messages that the stream has behind the oldest one that is not acknowledged. */
+async function storedOf({ subject, underWay }: Feed): Promise<Set<number>> {
+  const [after = 0] = underWay.values();
+  const info = await manager.consumers.add(values.stream, {
+    filter_subject: subject,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: after + 1,
+    ack_policy: AckPolicy.None,
+    headers_only: true,
+    inactive_threshold: 30e9,
+  });
+  const found = new Set<number>();
+  let left = info.num_pending;
+  if (left > 0) {
+    const consumer = stream.consumers.getConsumerFromInfo(info);
+    for await (const message of await consumer.fetch({ max_messages: left, expires: 5000 })) {
+      if (message.headers?.get("run") === run) found.add(Number(message.headers.get("seq")));
+      left--;
+    }
+  }
+  await manager.consumers.delete(values.stream, info.name);
+  if (left > 0) throw new Error(`${left} messages of ${subject} did not come`);
+  return found;
+}
+
+/** Looks into the stream, from now on: those that ask while a look is under way share the next one. */
+function look(feed: Feed): Promise<Set<number>> {
+  return feed.nextLook ??= feed.look.catch(() => {}).then(() => {
+    feed.nextLook = null;
+    return feed.look = storedOf(feed);
+  });
+}
+
+/** Publishes until it is stored. */
+async function publish(feed: Feed, seq: number, data: string | Uint8Array): Promise<void> {
   const fields = headers();
   fields.set("run", run);
   fields.set("seq", String(seq));
+  feed.underWay.set(seq, feed.acknowledged);
   for (let attempt = 0;; attempt++) {
     await online.promise;
     try {
-      await stream.publish(`${values.stream}.${name}`, data, { msgID: `${run}/${name}/${seq}`, headers: fields });
+      if (attempt === 0 || !(await look(feed)).has(seq)) {
+        const options = { msgID: `${run}/${feed.name}/${seq}`, headers: fields };
+        const ack = await stream.publish(feed.subject, data, options);
+        feed.acknowledged = Math.max(feed.acknowledged, ack.seq);
+      }
       stored++;
+      feed.underWay.delete(seq);
       return;
     } catch (error) {
       if (nats.isClosed()) throw error;
@@ -102,7 +210,8 @@ async function publish(name: string, seq: number, data: string | Uint8Array): Pr
   }
 }
 
-async function follow({ name, url }: { name: string; url: string }): Promise<void> {
+async function follow(feed: Feed): Promise<void> {
+  const { name, url } = feed;
   let seq = 0;
   const acks = new Set<Promise<void>>();
   for (let attempt = 0; !ending.signal.aborted; attempt++) {
@@ -113,7 +222,7 @@ async function follow({ name, url }: { name: string; url: string }): Promise<voi
     ending.signal.addEventListener("abort", close);
     try {
       for await (const data of socket as AsyncIterable<string | ArrayBuffer>) {
-        const ack = publish(name, seq++, typeof data === "string" ? data : new Uint8Array(data));
+        const ack = publish(feed, seq++, typeof data === "string" ? data : new Uint8Array(data));
         acks.add(ack);
         underWay++;
         void ack.then(() => underWay--).finally(() => acks.delete(ack));

@@ -5,7 +5,8 @@
  *     bun examples/market_data_recorder.ts --dir recordings --max-bytes 64000000 --max-seconds 3600
  *
  * Other URLs: `--slow wss://… --fast wss://…`. A file is `.part` while it is written; the next one begins where it has
- * `--max-bytes` on the disk or is `--max-seconds` old. Each line is `{"at": ms, "data": text}`, `{"at", "base64"}`, or
+ * `--max-bytes` on the disk or is `--max-seconds` old. What the status line counts as lines on the disk can be read with
+ * zcat even if this program is killed: at most the last second of each feed is missing. Each line is `{"at": ms, "data": text}`, `{"at", "base64"}`, or
  * `{"at", "event"}`, which tells of each connection's begin and end: between the two a reader knows that data is missing.
  */
 import { Buffer } from "node:buffer";
@@ -116,8 +117,9 @@ const status = setInterval(() => {
     `${name} ${((now.counts.get(name)! - last.counts.get(name)!) / took).toFixed(0)} msg/s`
   );
   const cpu = (now.cpu.user + now.cpu.system - last.cpu.user - last.cpu.system) / 1e4 / took;
-  const written = recordings.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6;
-  const line = `${rates.join(", ")}, CPU ${cpu.toFixed(1)} %, ${written.toFixed(2)} MB on the disk`;
+  const lines = recordings.reduce((sum, { lines }) => sum + lines, 0);
+  const written = (recordings.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6).toFixed(2);
+  const line = `${rates.join(", ")}, CPU ${cpu.toFixed(1)} %, ${lines} lines, ${written} MB on the disk`;
   process.stderr.write(process.stderr.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
   last = now;
 }, 1000);

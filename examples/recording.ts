@@ -1,18 +1,24 @@
-/** Files of JSON lines, compressed on the way, one after another; of market_data_recorder.ts. */
+/**
+ * Files of JSON lines, compressed on the way, one after another; of market_data_recorder.ts. Each batch of lines is a gzip
+ * member of its own: what was written can be read whatever becomes of the process (`zcat`, `gunzip`, `pigz` and Python's
+ * gzip read one member after the other), and a `.part` that a kill left behind is a whole file but for the batch that was
+ * being written.
+ */
+import type { Buffer } from "node:buffer";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 
 /** Lines are kept until there are so many characters of them, or for a second: a line by itself compresses badly. */
 const BATCH = 64 * 1024;
 
-const encoder = new TextEncoder();
+const compressed = promisify<string, Buffer>(gzip);
 
 /** One file. */
 class GzipFile {
   readonly #path: string;
   readonly #file: FileHandle;
-  readonly #writer: WritableStreamDefaultWriter<BufferSource>;
-  readonly #stored: Promise<void>;
   readonly begun: number = performance.now();
   /** Bytes on the disk. */
   bytes = 0;
@@ -20,33 +26,19 @@ class GzipFile {
   private constructor(path: string, file: FileHandle) {
     this.#path = path;
     this.#file = file;
-    const gzip = new CompressionStream("gzip");
-    this.#writer = gzip.writable.getWriter();
-    this.#stored = this.#store(gzip.readable);
-    // Whoever writes next is told.
-    this.#stored.catch(() => {});
   }
 
   static async open(path: string): Promise<GzipFile> {
     return new GzipFile(path, await open(`${path}.part`, "wx"));
   }
 
-  async #store(compressed: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const chunk of compressed) {
-      await this.#file.writeFile(chunk);
-      this.bytes += chunk.length;
-    }
-  }
-
-  /** Waits until the compressor can take it, which waits for the disk. */
   async write(text: string): Promise<void> {
-    await Promise.race([this.#writer.ready, this.#stored]);
-    await Promise.race([this.#writer.write(encoder.encode(text)), this.#stored]);
+    const member = await compressed(text);
+    await this.#file.writeFile(member);
+    this.bytes += member.length;
   }
 
   async close(): Promise<void> {
-    await Promise.race([this.#writer.close(), this.#stored]);
-    await this.#stored;
     await this.#file.sync();
     await this.#file.close();
     await rename(`${this.#path}.part`, this.#path);
@@ -69,6 +61,8 @@ export class Recording {
   #files = 0;
   #finished = 0;
   #lines = "";
+  #added = 0;
+  #written = 0;
   /** What is under way: writes come one after another. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -84,10 +78,16 @@ export class Recording {
     return this.#finished + (this.#file?.bytes ?? 0);
   }
 
+  /** Lines on the disk, of all files: a kill of this process does not take them away. */
+  get lines(): number {
+    return this.#written;
+  }
+
   /** Adds a line with the time of day. The promise is of the disk: wait for it before the next one. */
   async add(line: object): Promise<void> {
     const at = performance.timeOrigin + performance.now();
     this.#lines += `${JSON.stringify({ at: Math.round(at * 1000) / 1000, ...line })}\n`;
+    this.#added++;
     if (this.#lines.length >= BATCH) await this.#flush();
   }
 
@@ -100,11 +100,12 @@ export class Recording {
 
   #flush(): Promise<void> {
     return this.#writing = this.#writing.then(async () => {
-      const lines = this.#lines;
-      if (lines === "") return;
-      this.#lines = "";
+      if (this.#lines === "") return;
       this.#file ??= await this.#next();
+      const lines = this.#lines, added = this.#added;
+      this.#lines = "";
       await this.#file.write(lines);
+      this.#written = added;
       const { bytes, begun } = this.#file;
       if (bytes < this.#limits.maxBytes && performance.now() - begun < this.#limits.maxSeconds * 1000) return;
       await this.#file.close();

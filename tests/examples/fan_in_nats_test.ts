@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net";
 import { type Program, Program as Programs } from "../support/programs.ts";
+import { closedPort } from "../support/raw_server.ts";
 import { test } from "../support/testing.ts";
 import { natsServer } from "../support/nats_server.ts";
 import { example, feeds, folder } from "./support.ts";
@@ -9,10 +11,42 @@ import { example, feeds, folder } from "./support.ts";
 const found = natsServer();
 const skip = "reason" in found ? found.reason : undefined;
 
-function startNats(store: string): Promise<Program> {
+function startNats(store: string, at?: number): Promise<Program> {
   return Programs.start((found as { path: string }).path, {
-    args: (port) => ["--addr", "127.0.0.1", "--port", String(port), "--jetstream", "--store_dir", store],
+    args: (port) => ["--addr", "127.0.0.1", "--port", String(at ?? port), "--jetstream", "--store_dir", store],
+    ready: /Server is ready/,
   });
+}
+
+/** A way to the broker on which its answers can be held back, which is lost then with all that was under way. */
+async function wayTo(port: number): Promise<{ port: number; hold(): void; lose(): void } & Disposable> {
+  const pairs = new Set<[Socket, Socket]>();
+  let held = false;
+  const server = createServer((near) => {
+    const far = connectTo(port, "127.0.0.1");
+    const pair: [Socket, Socket] = [near, far];
+    pairs.add(pair);
+    near.on("data", (data) => far.write(data));
+    far.on("data", (data) => held || near.write(data));
+    for (const socket of pair) socket.on("error", () => {});
+    near.on("close", () => far.destroy());
+    far.on("close", () => near.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const lose = () => {
+    for (const [near, far] of pairs) near.destroy(), far.destroy();
+    pairs.clear();
+    held = false;
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    hold: () => held = true,
+    lose,
+    [Symbol.dispose]() {
+      lose();
+      server.close();
+    },
+  };
 }
 
 test("fan_in_nats.ts stores each message of three feeds in two processes, and the reader misses none", async () => {
@@ -78,6 +112,53 @@ test("fan_in_nats.ts stops its feed while the broker does, keeps its memory, and
   assertEquals(await reader.exit(), 0, reader.err);
   // Published again, and not stored twice.
   assertEquals(reader.out, "test.slow: 6000 of 6000\n6000 messages, 0 missing, 0 twice\n");
+}, { skip, timeout: 40_000 });
+
+test("fan_in_nats.ts stores nothing twice when the broker is away longer than its duplicate window", async () => {
+  using store = folder();
+  await using nats = await startNats(store.path);
+  using way = await wayTo(nats.port);
+  await using feed = await feeds();
+  const url = feed.url("/numbers?rate=4000&size=100&count=6000");
+  const options = ["--stream", "test", "--window", "64", "--ack-timeout", "400", "--duplicate-window", "1"];
+  const list = [`one=${url}`, `two=${url}`];
+  await using child = example("fan_in_nats", ["--nats", `127.0.0.1:${way.port}`, ...options, ...list]);
+  await child.says(/^[1-9]\d* stored/m);
+  // From here on what is published is stored, and nobody is told.
+  way.hold();
+  await child.says(/ [1-9]\d* repeated/);
+  const client = await connect({ servers: `127.0.0.1:${nats.port}` });
+  const { streams } = await jetstreamManager(client);
+  // As long as the broker itself holds an id, and as much again.
+  const last = (await streams.info("test")).state.last_ts;
+  while (Date.now() - Date.parse(last) < 3_000) await new Promise((resolve) => setTimeout(resolve, 100));
+  way.lose();
+  await child.says(/^12000 stored, 0 under way/m);
+  child.signal("SIGTERM");
+  assertEquals(await child.exit(), 0, child.err);
+  const { state, config } = await streams.info("test");
+  assertEquals([state.messages, config.max_bytes, config.max_age], [12000, 1e9, 24 * 3600e9]);
+  await client.close();
+  await using reader = example("fan_in_nats_reader", ["--nats", `127.0.0.1:${nats.port}`, "--stream", "test"]);
+  assertEquals(await reader.exit(), 0, reader.err);
+  assert(reader.out.endsWith("12000 messages, 0 missing, 0 twice\n"), reader.out);
+}, { skip, timeout: 60_000 });
+
+test("fan_in_nats.ts waits for a broker that is not there yet, and ends by a signal meanwhile", async () => {
+  using store = folder();
+  await using feed = await feeds();
+  const port = await closedPort();
+  const broker = ["--nats", `127.0.0.1:${port}`, "--stream", "test"];
+  const list = `one=${feed.url("/numbers?rate=5000&count=1000")}`;
+  await using child = example("fan_in_nats", [...broker, list]);
+  await using other = example("fan_in_nats", [...broker, list]);
+  for (const one of [child, other]) await one.says(/^waiting for the broker at 127\.0\.0\.1:\d+$/m);
+  other.signal("SIGINT");
+  assertEquals(await other.exit(), 0, other.err);
+  await using _nats = await startNats(store.path, port);
+  await child.says(/^1000 stored, 0 under way/m);
+  child.signal("SIGINT");
+  assertEquals(await child.exit(), 0, child.err);
 }, { skip, timeout: 40_000 });
 
 test("fan_in_nats.ts says what is wrong with the name of a feed", async () => {

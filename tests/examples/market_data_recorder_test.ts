@@ -28,7 +28,7 @@ test("market_data_recorder.ts keeps all of both feeds, over a lost connection, i
   ]);
   // The second connection of the slow feed was subscribed to, and brought something that was written.
   await feed.server.says(/^subscribed BTCUSD\n[^]*^subscribed BTCUSD$/m);
-  const status = /^gemini \d+ msg\/s, dexscreener (\d+) msg\/s, CPU [\d.]+ %, [\d.]+ MB on the disk$/gm;
+  const status = /^gemini \d+ msg\/s, dexscreener (\d+) msg\/s, CPU [\d.]+ %, \d+ lines, [\d.]+ MB on the disk$/gm;
   await child.says(new RegExp(`(${status.source}\n[^]*){3}`, "m"));
   child.signal("SIGINT");
   assertEquals(await child.exit(), 0, child.err);
@@ -61,6 +61,25 @@ test("market_data_recorder.ts keeps all of both feeds, over a lost connection, i
     assert(lines.every(({ at }, i) => i === 0 || at >= lines[i - 1]!.at));
     assert(Math.abs(lines.at(-1)!.at - Date.now()) < 30_000);
   }
+}, { timeout: 40_000 });
+
+test("market_data_recorder.ts: what it counts as written can be read after a kill", async () => {
+  await using feed = await feeds();
+  using out = folder();
+  await using child = example("market_data_recorder", [
+    ...["--slow", feed.url("/gemini?rate=20"), "--fast", feed.url("/dex?rate=200"), "--dir", out.path],
+  ]);
+  // Both feeds have a second of lines, or more, on the disk.
+  await child.says(/ [1-9]\d* lines, [^]* ([3-9]\d\d|\d{4,}) lines, /);
+  child.signal("SIGKILL");
+  assertEquals(await child.exit(), "SIGKILL");
+  const reported = Number([...child.err.matchAll(/ (\d+) lines, /g)].at(-1)![1]);
+  const slow = read(out.path, "gemini"), fast = read(out.path, "dexscreener");
+  assert([...slow.files, ...fast.files].every((name) => name.endsWith(".jsonl.gz.part")), String(fast.files));
+  assert(slow.lines.length > 1, `${slow.lines.length}`);
+  assert(slow.lines.length + fast.lines.length >= reported, `${fast.lines.length} of ${reported}`);
+  const numbers = fast.lines.flatMap(({ data }) => data === undefined ? [] : [JSON.parse(data).sequence]);
+  assertEquals(numbers, numbers.map((_, i) => i));
 }, { timeout: 40_000 });
 
 test("market_data_recorder.ts ends, with the reason, where it cannot write", async () => {
