@@ -1,8 +1,19 @@
 /** The primitives of `src/curl/ffi.ts` on Bun. */
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
+import { isMainThread } from "node:worker_threads";
 import type { FFIFunction, Pointer as Address } from "bun:ffi";
-import type { CFunction, CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
+import type {
+  CFunction,
+  CType,
+  Pointer,
+  PollDone,
+  Poller,
+  Runtime,
+  Symbols,
+  SymbolTable,
+  Timer,
+} from "../src/curl/ffi.ts";
 import { startPollWorker } from "./bun_poll_worker.ts";
 
 const BUN_TYPES: Record<CType, FFIFunction["returns"]> = {
@@ -23,56 +34,120 @@ function definition({ parameters, result }: CFunction): FFIFunction {
 }
 
 /** The words that the main thread and the poll's Worker share. */
-const ARMED = 0, ANSWERED = 1;
+const ARMED = 0, ANSWERED = 1, CODE = 2;
+
+/**
+ * How long a Worker that polls nothing is kept, ms. To start one takes 4 ms, ten times what the rest of a connection to a
+ * near server takes: a program that reconnects is not to pay that each time. Deno's own pool keeps a thread as long.
+ */
+const KEPT = 10_000;
 
 /** Blocks a Worker in `curl_multi_poll`; armed and answered by two counters in shared memory. */
 class BunPoller implements Poller {
   readonly #libraryPath: string;
-  readonly #words: Int32Array = new Int32Array(new SharedArrayBuffer(8));
+  #words: Int32Array = new Int32Array(new SharedArrayBuffer(12));
   /** The arguments of the call: multi, fds, count, milliseconds. Addresses have 48 bits, so a double holds one. */
-  readonly #call: Float64Array = new Float64Array(new SharedArrayBuffer(32));
-  /** Held: Bun collects a Worker, and its thread with it, that nothing references. */
-  readonly #worker: Worker;
-  readonly #started: Promise<void>;
+  #call: Float64Array = new Float64Array(new SharedArrayBuffer(32));
+  /** Held: Bun collects a Worker, and its thread with it, that nothing references. Null while none is needed. */
+  #worker: Worker | null = null;
+  #started = false;
+  #refed = true;
   #turn = 0;
+  /** Who waits for the call that is out. */
+  #done: PollDone | null = null;
+  /** Ends the Worker, unless it is needed before. */
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(libraryPath: string) {
     this.#libraryPath = libraryPath;
-    this.#worker = startPollWorker();
-    this.#started = new Promise((resolve, reject) => {
-      this.#worker.onmessage = () => resolve();
-      this.#worker.onerror = (event) => reject(new Error(`the poll's Worker failed: ${event.message}`));
-    });
   }
 
-  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: (error?: unknown) => void): void {
-    this.#poll(multi, fds, count, milliseconds).then(() => done(), done);
+  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: PollDone): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#worker === null) this.#start();
+    this.#call[0] = Number(multi);
+    this.#call[1] = Number(fds);
+    this.#call[2] = count;
+    this.#call[3] = milliseconds;
+    this.#done = done;
+    if (this.#started) this.#arm();
   }
 
-  async #poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number): Promise<void> {
-    if (this.#turn === 0) {
-      this.#worker.postMessage({ libraryPath: this.#libraryPath, words: this.#words, call: this.#call });
-      await this.#started;
-    }
-    const turn = ++this.#turn;
-    this.#call.set([Number(multi), Number(fds), count, milliseconds]);
-    Atomics.store(this.#words, ARMED, turn);
+  #start(): void {
+    const worker = this.#worker = startPollWorker();
+    if (!this.#refed) this.unref();
+    // A new one may not see what an old one still writes.
+    this.#words = new Int32Array(new SharedArrayBuffer(12));
+    this.#call = new Float64Array(new SharedArrayBuffer(32));
+    this.#turn = 0;
+    worker.onmessage = () => {
+      if (worker !== this.#worker) return;
+      this.#started = true;
+      if (this.#done !== null) this.#arm();
+    };
+    const failed = (why: string) => worker === this.#worker && this.#fail(new Error(`the poll's Worker ${why}`));
+    worker.onerror = ({ message }) => failed(`failed: ${message}`);
+    worker.addEventListener("close", () => failed("ended"));
+    worker.postMessage({ libraryPath: this.#libraryPath, words: this.#words, call: this.#call });
+  }
+
+  #arm(): void {
+    Atomics.store(this.#words, ARMED, ++this.#turn);
     Atomics.notify(this.#words, ARMED);
-    // The Worker stores its answer before it notifies, so a late notify of the last turn can wake this one: only the
-    // number counts. Taking the wake for the answer left the counters apart, and the event loop in a busy loop.
-    for (let answered = Atomics.load(this.#words, ANSWERED); answered !== turn;) {
-      const change = Atomics.waitAsync(this.#words, ANSWERED, answered);
-      if (change.async) await change.value;
-      answered = Atomics.load(this.#words, ANSWERED);
-    }
+    this.#await();
+  }
+
+  /** Waits for the next answer. */
+  #await(): void {
+    const answered = Atomics.load(this.#words, ANSWERED);
+    const change = answered === this.#turn ? null : Atomics.waitAsync(this.#words, ANSWERED, answered);
+    if (change?.async) change.value.then(this.#look);
+    // It came just now. Were each answer so quick, microtasks would never let the event loop have its turn.
+    else setImmediate(this.#look);
+  }
+
+  /**
+   * The Worker stores its answer before it notifies, so a late notify of the last turn can wake this one: only the number
+   * counts. Taking the wake for the answer left the counters apart, and the event loop in a busy loop.
+   */
+  readonly #look = (): void => {
+    const done = this.#done;
+    if (done === null) return;
+    if (Atomics.load(this.#words, ANSWERED) !== this.#turn) return this.#await();
+    this.#done = null;
+    done(Atomics.load(this.#words, CODE));
+  };
+
+  #fail(error: Error): void {
+    const done = this.#done;
+    this.#done = null;
+    this.#stop();
+    done?.(-1, error);
+  }
+
+  #stop(): void {
+    this.#timer = null;
+    const worker = this.#worker;
+    this.#worker = null;
+    this.#started = false;
+    worker?.terminate();
   }
 
   ref(): void {
-    (this.#worker as unknown as { ref(): void }).ref();
+    this.#refed = true;
+    (this.#worker as unknown as { ref(): void } | null)?.ref();
   }
 
   unref(): void {
-    (this.#worker as unknown as { unref(): void }).unref();
+    this.#refed = false;
+    (this.#worker as unknown as { unref(): void } | null)?.unref();
+  }
+
+  close(): void {
+    if (this.#worker === null || this.#timer !== null) return;
+    this.#timer = setTimeout(() => this.#stop(), KEPT);
+    this.#timer.unref();
   }
 }
 
@@ -145,6 +220,11 @@ export function createBunRuntime(): Runtime {
     },
 
     defer: (fn: () => void): void => void setImmediate(fn),
+
+    // Where the whole process ends, the system closes everything; `--watch` starts a new one.
+    onThreadEnd(fn: () => void): void {
+      if (!isMainThread) process.on("exit", fn);
+    },
 
     channel,
 

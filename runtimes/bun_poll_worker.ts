@@ -4,16 +4,16 @@
  */
 import type { Pointer } from "bun:ffi";
 
-/** What the thread is told first: the library, two counters (armed, answered) and the arguments of the call. */
+/** What the thread is told first: the library, two counters and a result (armed, answered, code) and the arguments of the call. */
 interface Start {
   libraryPath: string;
   words: Int32Array;
   call: Float64Array;
 }
 
-/** Runs for as long as its creator's thread. Names nothing of this module: only its own text gets there. */
+/** Runs until it is terminated, or its creator's thread ends. Names nothing of this module: only its own text gets there. */
 function pollThread(): void {
-  const ARMED = 0, ANSWERED = 1;
+  const ARMED = 0, ANSWERED = 1, CODE = 2;
   const { dlopen } = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
   const scope = globalThis as unknown as {
     onmessage(event: MessageEvent<Start>): void;
@@ -31,7 +31,7 @@ function pollThread(): void {
       if (armed === turn) continue;
       turn = armed;
       const [multi, fds, count, milliseconds] = call as unknown as [Pointer, Pointer, number, number];
-      symbols.curl_multi_poll(multi, fds, count, milliseconds, null);
+      Atomics.store(words, CODE, symbols.curl_multi_poll(multi, fds, count, milliseconds, null));
       Atomics.store(words, ANSWERED, turn);
       Atomics.notify(words, ANSWERED);
     }

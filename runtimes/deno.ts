@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
-import type { CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
+import type { CType, Pointer, PollDone, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
 
 type DenoPointer = Deno.PointerValue;
 
@@ -33,32 +33,36 @@ function core(): DenoCore {
 
 const { setImmediate } = globalThis as unknown as { setImmediate(fn: () => void): void };
 
+const POLL = {
+  curl_multi_poll: {
+    parameters: ["pointer", "pointer", "u32", "i32", "pointer"],
+    result: "i32",
+    nonblocking: true,
+  },
+} as const;
+
 class DenoPoller implements Poller {
-  readonly #call: (multi: DenoPointer, fds: DenoPointer, count: number, ms: number, n: DenoPointer) => Promise<number>;
+  readonly #libraryPath: string;
+  /** Null while nothing needs it: opening a library that is open takes 7 us. */
+  #library: Deno.DynamicLibrary<typeof POLL> | null = null;
   #out: Promise<number> | null = null;
   #refed = true;
 
   constructor(libraryPath: string) {
-    const library = Deno.dlopen(libraryPath, {
-      curl_multi_poll: {
-        parameters: ["pointer", "pointer", "u32", "i32", "pointer"],
-        result: "i32",
-        nonblocking: true,
-      },
-    });
-    this.#call = library.symbols.curl_multi_poll;
+    this.#libraryPath = libraryPath;
   }
 
-  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: (error?: unknown) => void): void {
-    const out = this.#out = this.#call(native(multi), native(fds), count, milliseconds, null);
+  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: PollDone): void {
+    const { symbols } = this.#library ??= Deno.dlopen(this.#libraryPath, POLL);
+    const out = this.#out = symbols.curl_multi_poll(native(multi), native(fds), count, milliseconds, null);
     if (!this.#refed) core().unrefOpPromise?.(out);
     // A promise is told in a microtask. The turn of the event loop that leads out of it costs less than a microsecond.
-    const settle = (error?: unknown) =>
+    const settle = (code: number, error?: unknown) =>
       setImmediate(() => {
         this.#out = null;
-        done(error);
+        done(code, error);
       });
-    out.then(() => settle(), settle);
+    out.then(settle, (error) => settle(-1, error ?? new Error("the call failed")));
   }
 
   ref(): void {
@@ -69,6 +73,11 @@ class DenoPoller implements Poller {
   unref(): void {
     this.#refed = false;
     if (this.#out) core().unrefOpPromise?.(this.#out);
+  }
+
+  close(): void {
+    this.#library?.close();
+    this.#library = null;
   }
 }
 
@@ -182,6 +191,10 @@ export function createDenoRuntime(): Runtime {
 
     defer(fn: () => void): void {
       setImmediate(fn);
+    },
+
+    onThreadEnd(fn: () => void): void {
+      globalThis.addEventListener("unload", fn);
     },
 
     channel,

@@ -3,6 +3,7 @@ import { CurlWebSocketError, errorOf } from "../errors.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { type ConnectionInfo, readConnection } from "./connection_info.ts";
 import * as C from "./constants.ts";
+import { closeOnExec, createMulti } from "./descriptors.ts";
 import { OptionSetter } from "./easy_options.ts";
 import { ErrorBuffer } from "./error_buffer.ts";
 import { explainFailure } from "./explain.ts";
@@ -124,7 +125,7 @@ export class Connector implements Source {
     this.#target = target;
     this.#handler = handler;
     this.#easy = curl.curl_easy_init();
-    this.#multi = curl.curl_multi_init();
+    this.#multi = createMulti(curl);
     if (isNull(this.#easy) || isNull(this.#multi)) {
       if (!isNull(this.#easy)) curl.curl_easy_cleanup(this.#easy);
       if (!isNull(this.#multi)) curl.curl_multi_cleanup(this.#multi);
@@ -134,12 +135,12 @@ export class Connector implements Source {
     try {
       this.#proxy = chooseProxy(target);
       this.#setOptions();
+      reactor.attach(this);
     } catch (error) {
       // Nothing polls it yet, so nothing has to be waited for.
       this.#freeNow();
       throw error;
     }
-    reactor.attach(this);
     const code = this.#guard(() => curl.curl_multi_add_handle(this.#multi, this.#easy));
     const error = this.#failure("curl_multi_add_handle", code);
     if (error === null || this.#done) return;
@@ -231,6 +232,7 @@ export class Connector implements Source {
       this.#fds.delete(fd);
       this.#reactor.watch(fd, this, 0);
     } else {
+      if (!this.#fds.has(fd)) closeOnExec(fd);
       this.#fds.add(fd);
       this.#reactor.watch(fd, this, what);
     }
@@ -316,6 +318,7 @@ export class Connector implements Source {
       certificate,
       tlsLayers,
     });
+    closeOnExec(connectedFd);
     // From here on the handles are the transport's.
     this.#settle();
     this.#set.closeFiles();

@@ -36,18 +36,23 @@ export interface Timer {
   unref(): void;
 }
 
+/** What the other thread tells: the `CURLMcode` that `curl_multi_poll` returned, or why it could not be called. */
+export type PollDone = (code: number, error?: unknown) => void;
+
 /** `curl_multi_poll` on another thread, one call at a time. */
 export interface Poller {
   /**
-   * Polls `count` `curl_waitfd`s at `fds`, and calls `done` when that is over, in a task, where
-   * {@linkcode Runtime.checkpoint} can work; with an error if it could not be done. Both memories must outlive the call
-   * and not be JavaScript's: a terminated Worker frees its heap while C may still write there.
+   * Polls `count` `curl_waitfd`s at `fds`, and calls `done` once when that is over, never inside this call: in a task,
+   * where {@linkcode Runtime.checkpoint} can work, or in a microtask that another checkpoint may have run. Both memories
+   * must outlive the call and not be JavaScript's: a terminated Worker frees its heap while C may still write there.
    */
-  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: (error?: unknown) => void): void;
+  poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: PollDone): void;
   /** A call that is out keeps the process alive (the default). */
   ref(): void;
   /** A call that is out lets the process end. */
   unref(): void;
+  /** Frees what it holds, or what it does not need soon. Only while no call is out; a later {@linkcode poll} works. */
+  close(): void;
 }
 
 /** A channel of `node:diagnostics_channel`. */
@@ -104,8 +109,20 @@ export interface Runtime {
   /** Runs `fn` in a task of its own, after the event loop has had a turn. */
   defer(fn: () => void): void;
   setTimer(fn: () => void, milliseconds: number): Timer;
+  /**
+   * Calls `fn` when this thread's JavaScript is about to end though the process may go on, as where Deno starts a
+   * program anew (`--watch`). A Worker that is terminated is not told.
+   */
+  onThreadEnd(fn: () => void): void;
   /** The channel of that name. */
   channel(name: string): Channel;
+}
+
+/** Reports what was thrown where nobody can catch it, in a task of its own: as the runtime reports any uncaught error. */
+export function reportLater(error: unknown): void {
+  runtime().defer(() => {
+    throw error;
+  });
 }
 
 /** Whether a pointer is NULL, on either runtime. */

@@ -5,6 +5,8 @@ import { allocate, isNull, type Pointer, runtime, type Symbols, type SymbolTable
 const MEMORY = {
   // void *calloc(size_t, size_t)
   calloc: { parameters: ["usize", "usize"], result: "pointer" },
+  // void free(void *)
+  free: { parameters: ["pointer"], result: "void" },
 } as const;
 
 function names(): string[] {
@@ -50,6 +52,11 @@ const FILES = {
 
 let files: Symbols<typeof FILES> | undefined;
 
+/** How `fopen` opens: "e" is close-on-exec, which Windows does not know and does not need. */
+function readMode(): Uint8Array<ArrayBuffer> {
+  return toCString(runtime().os === "windows" ? "rb" : "rbe");
+}
+
 /** No bundle of certificates comes near. */
 const MAX_FILE_SIZE = 32 * 1024 * 1024;
 
@@ -59,7 +66,7 @@ const MAX_FILE_SIZE = 32 * 1024 * 1024;
  */
 export function readFile(path: string): Uint8Array | null {
   const { fopen, fread, fclose } = files ??= openLibc(FILES);
-  const file = fopen(toCString(path), toCString("rb"));
+  const file = fopen(toCString(path), readMode());
   if (isNull(file)) return null;
   try {
     let buffer = allocate(256 * 1024), length = 0;
@@ -82,7 +89,7 @@ export function readFile(path: string): Uint8Array | null {
 /** Whether a file, or on Unix a folder, can be opened. */
 export function canOpen(path: string): boolean {
   const { fopen, fclose } = files ??= openLibc(FILES);
-  const file = fopen(toCString(path), toCString("rb"));
+  const file = fopen(toCString(path), readMode());
   if (isNull(file)) return false;
   fclose(file);
   return true;
@@ -158,15 +165,23 @@ export function pinLibrary(path: string): void {
   openLibc(LOADER).dlopen(toCString(path), RTLD_NOW);
 }
 
-/** C memory that is never freed: a reactor's, one a thread. */
+/** C memory, until it is freed. */
 export interface NativeMemory {
   readonly pointer: Pointer;
   readonly view: DataView;
+  /** To be called once, when neither another thread nor {@linkcode view} is used any more. */
+  free(): void;
 }
 
-/** Zeroed C memory, for structures that another thread may still use when this one's JavaScript heap is gone. */
+/**
+ * Zeroed C memory, for structures that another thread may still use when this one's JavaScript heap is gone.
+ *
+ * @throws {CurlWebSocketError} `ERR_LIBCURL` where there is no more memory
+ */
 export function allocateNative(bytes: number): NativeMemory {
-  const pointer = (memory ??= openLibc(MEMORY)).calloc(bytes, 1);
+  const { calloc, free } = memory ??= openLibc(MEMORY);
+  const pointer = calloc(bytes, 1);
+  if (isNull(pointer)) throw new CurlWebSocketError("ERR_LIBCURL", `calloc of ${bytes} bytes failed: out of memory`);
   const view = runtime().view(pointer, bytes);
-  return { pointer, view: new DataView(view.buffer, view.byteOffset, bytes) };
+  return { pointer, view: new DataView(view.buffer, view.byteOffset, bytes), free: () => void free(pointer) };
 }

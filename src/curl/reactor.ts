@@ -1,7 +1,8 @@
 /** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
 import { CurlWebSocketError } from "../errors.ts";
 import { READABLE } from "./constants.ts";
-import { type Pointer, type Poller, runtime, type Timer } from "./ffi.ts";
+import { createMulti, isOpen } from "./descriptors.ts";
+import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
 
@@ -9,7 +10,7 @@ import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
 export interface Source {
   /** The socket `fd` is ready. Answers whether it has more to do at once and wants another turn before any wait. */
   onReady(fd: number, events: number): boolean;
-  /** The reactor cannot go on. */
+  /** The source cannot go on: the waiting failed, or the source itself threw. It detaches itself. */
   onReactorError(error: CurlWebSocketError): void;
 }
 
@@ -35,8 +36,48 @@ const NEAR = 0.1;
 const MAX_PATIENCE = 256;
 /** How long one turn may keep the event loop, ms; what is left comes after the loop's own turn. */
 const TURN_TIME = 5;
+/**
+ * Polls in a row that may end with nothing ready, though nothing woke them. Some do: what was ready may be gone, and a
+ * signal ends a poll. More than these are a busy loop, and each waits before it.
+ */
+const MAX_EMPTY_POLLS = 100;
+/** How long, ms: a hundredth of a core at most goes into it. */
+const EMPTY_DELAY = 20;
 
 const reactors = new Map<Curl, Reactor>();
+
+/**
+ * Whether a turn is under way on this thread, of any reactor. Sources read into one buffer, so no turn may begin inside
+ * another: and a turn lets microtasks run, which may bring another reactor's poll, and handlers may run an event loop.
+ */
+let turning = false;
+/** What came meanwhile. */
+const postponed: (() => void)[] = [];
+
+/** Runs `step`, which takes a turn: at once, or in a task after the turn that is under way. */
+function outsideTurns(step: () => void): void {
+  if (turning) postponed.push(step);
+  else step();
+}
+
+function endTurn(): void {
+  turning = false;
+  if (postponed.length === 0) return;
+  for (const step of postponed.splice(0)) runtime().defer(() => outsideTurns(step));
+}
+
+/** Runs a step that others do not depend on: what it throws is reported, and they go on. */
+function apart(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    reportLater(error);
+  }
+}
+
+function failure(message: string, cause?: unknown): CurlWebSocketError {
+  return new CurlWebSocketError("ERR_LIBCURL", message, cause === undefined ? {} : { cause });
+}
 
 /** Which ready set to use; `"auto"` picks by the number of sockets, the others are for tests. */
 export type ReadySetKind = "auto" | "array" | "queue";
@@ -58,9 +99,10 @@ export class Reactor {
   }
 
   readonly #curl: Curl;
-  readonly #poller: Poller;
+  /** Null while nothing is attached, as is the multi. */
+  #poller: Poller | null = null;
   /** Has no easy handles: only polled and woken. */
-  readonly #multi: Pointer;
+  #multi: Pointer = null;
   readonly #watched: Map<number, { source: Source; events: number }> = new Map();
   readonly #sources: Map<Source, { refed: boolean; maxDelay: number }> = new Map();
   /** How many sources have which `maxReceiveDelay`, and the least of them. */
@@ -69,14 +111,28 @@ export class Reactor {
   readonly #kind: ReadySetKind;
   #refs = 0;
   #set: ReadySet = new ArraySet();
+  /** From how many sockets on a kernel queue is tried. */
+  #queueFrom = FEW_SOCKETS + 1;
   /** The set that the last poll was given; `#set` may have changed while it was out. */
   #polled: ReadySet = this.#set;
   #hot: Turn[] = [];
+  /** Sockets to be closed, and sets that gave way to others, when the poll that is out has returned. */
   #closing: (() => void)[] = [];
+  #outgrown: ReadySet[] = [];
   #polling = false;
   #woken = false;
   #inTurn = false;
   #deferred = false;
+  /** Whether it is about to be looked whether all this can be freed. */
+  #releasing = false;
+  /** Why the waiting cannot go on; null as long as it can. Told in a task of its own, with everything that it ends. */
+  #failed: CurlWebSocketError | null = null;
+  /** Polls in a row that found nothing, and that nobody woke. */
+  #emptyPolls = 0;
+  /** Whether the last poll that returned had been woken. */
+  #wasWoken = false;
+  /** No poll will return any more, as far as we shall see: what is to be closed is closed at once. */
+  #lost = false;
   /** Takes the next turn of a dense stream, instead of a poll. */
   #timer: Timer | null = null;
   /** Whether the turn that is under way was taken from it. */
@@ -110,18 +166,60 @@ export class Reactor {
   constructor(curl: Curl) {
     this.#curl = curl;
     this.#kind = Reactor.kind;
-    this.#multi = curl.curl_multi_init();
-    this.#poller = runtime().createPoller(curl.info.path);
-    this.#poller.unref();
+    runtime().onThreadEnd(() => this.#end());
+  }
+
+  /** Makes what waiting takes. */
+  #open(): void {
+    if (this.#lost) throw failure("the thread that waits in curl_multi_poll was lost: connect anew");
+    if (!isNull(this.#multi)) return;
+    const multi = createMulti(this.#curl);
+    if (isNull(multi)) throw failure("libcurl could not make a handle to wait with: out of memory or file descriptors");
+    try {
+      this.#poller ??= runtime().createPoller(this.#curl.info.path);
+      this.#poller[this.#refs > 0 ? "ref" : "unref"]();
+    } catch (cause) {
+      this.#curl.curl_multi_cleanup(multi);
+      throw failure(`the thread that waits in curl_multi_poll could not be made: ${cause}`, cause);
+    }
+    this.#multi = multi;
     if (this.#kind === "queue") this.#useQueue();
+  }
+
+  /**
+   * Frees what waiting takes, when nothing is attached any more: a thread that has closed its connections has no descriptor
+   * left. To make it all again takes 25 us, a thirtieth of a connection; the poller keeps what costs more for a while.
+   */
+  #releaseSoon(): void {
+    if (this.#releasing || isNull(this.#multi)) return;
+    this.#releasing = true;
+    // A connection that has just been made changes hands: its next source is attached when the last one is gone.
+    runtime().defer(() => {
+      this.#releasing = false;
+      if (this.#sources.size === 0 && !this.#polling && !this.#inTurn) this.#release();
+    });
+  }
+
+  #release(): void {
+    if (isNull(this.#multi)) return;
+    const multi = this.#multi, set = this.#set;
+    this.#multi = null;
+    this.#polled = this.#set = new ArraySet();
+    this.#queueFrom = FEW_SOCKETS + 1;
+    apart(() => set.close());
+    apart(() => this.#curl.curl_multi_cleanup(multi));
+    apart(() => this.#poller?.close());
   }
 
   /**
    * Registers a source, before it watches a socket. What it receives waits for `maxDelay` ms at most, where it comes
    * densely; a source that receives no messages says nothing. The process lives while a source that is `ref`ed is
    * attached.
+   *
+   * @throws {CurlWebSocketError} `ERR_LIBCURL` where the system has not what waiting takes
    */
   attach(source: Source, maxDelay: number = Infinity): void {
+    this.#open();
     this.#sources.set(source, { refed: false, maxDelay });
     this.#countDelay(maxDelay, 1);
     this.setRef(source, true);
@@ -146,10 +244,11 @@ export class Reactor {
     this.#sources.delete(source);
     this.#countDelay(entry.maxDelay, -1);
     this.#hot = this.#hot.filter((hot) => hot.source !== source);
-    if (this.#sources.size === 0) {
-      this.#stopTimer();
-      this.#wake();
-    }
+    if (this.#sources.size > 0) return;
+    this.#stopTimer();
+    // What the poll returns to frees it all.
+    if (this.#polling) this.#wake();
+    else this.#releaseSoon();
   }
 
   #countDelay(delay: number, change: 1 | -1): void {
@@ -165,7 +264,7 @@ export class Reactor {
     entry.refed = refed;
     this.#refs += refed ? 1 : -1;
     if (this.#refs !== (refed ? 1 : 0)) return;
-    this.#poller[refed ? "ref" : "unref"]();
+    this.#poller?.[refed ? "ref" : "unref"]();
     this.#timer?.[refed ? "ref" : "unref"]();
   }
 
@@ -179,8 +278,8 @@ export class Reactor {
     } else {
       if (entry?.source === source && entry.events === events) return;
       this.#watched.set(fd, { source, events });
-      if (this.#watched.size > FEW_SOCKETS && this.#kind === "auto" && !this.#set.live) this.#useQueue();
-      else this.#set.set(fd, events);
+      if (this.#watched.size >= this.#queueFrom && this.#kind === "auto" && !this.#set.live) this.#useQueue();
+      else if (!this.#set.set(fd, events)) this.#useArray();
     }
     if (!this.#set.live) this.#wake();
     this.#arm();
@@ -216,43 +315,81 @@ export class Reactor {
    * poll was woken and has returned.
    */
   whenUnpolled(close: () => void): void {
-    if (!this.#polling) return close();
+    if (!this.#polling || this.#lost) return apart(close);
     this.#closing.push(close);
     this.#wake();
   }
 
+  /** Goes over to a kernel queue, if one can be had: the array serves as well. */
   #useQueue(): void {
     const queue = createQueueSet();
-    if (queue === null) return;
-    for (const [fd, { events }] of this.#watched) queue.set(fd, events);
-    this.#wake();
-    this.#set = queue;
+    if (queue === null) return this.#useArray();
+    for (const [fd, { events }] of this.#watched) {
+      if (queue.set(fd, events)) continue;
+      queue.close();
+      return this.#useArray();
+    }
+    this.#use(queue);
+  }
+
+  /** Back to the array, or on with it: the kernel would not make a queue, or take a socket into one. It is asked again later. */
+  #useArray(): void {
+    this.#queueFrom = 2 * Math.max(this.#queueFrom, this.#watched.size);
+    const array = new ArraySet();
+    for (const [fd, { events }] of this.#watched) array.set(fd, events);
+    this.#use(array);
+  }
+
+  #use(set: ReadySet): void {
+    this.#outgrown.push(this.#set);
+    this.#set = set;
+    if (this.#polling) this.#wake();
+    else this.#close();
   }
 
   #wake(): void {
     if (!this.#polling || this.#woken) return;
     this.#woken = true;
-    this.#curl.curl_multi_wakeup(this.#multi);
+    const code = this.#curl.curl_multi_wakeup(this.#multi);
+    if (code === 0) return;
+    // It sleeps on, for a day. Connections to come have a reactor of their own.
+    this.#lost = true;
+    if (reactors.get(this.#curl) === this) reactors.delete(this.#curl);
+    this.#fail(failure(`waking the thread that waits for the sockets failed in curl_multi_wakeup (CURLMcode ${code})`));
   }
 
   /** Goes on: to the next turn where there may be something to do, else to sleep. */
   #arm(): void {
-    if (this.#polling || this.#inTurn || this.#deferred || this.#timer !== null) return;
+    if (this.#polling || this.#inTurn || this.#deferred || this.#timer !== null || this.#failed !== null) return;
     if (this.#hot.length > 0 || this.#lookAgain || this.#near()) {
       this.#deferred = true;
       this.#lookAgain = false;
       runtime().defer(this.#look);
     } else if (this.#sources.size === 0) {
-      return;
+      this.#releaseSoon();
+    } else if (this.#emptyPolls >= MAX_EMPTY_POLLS) {
+      this.#lookAfter(EMPTY_DELAY);
     } else if (this.#dense && this.#maxDelay < Infinity) {
-      this.#timer = runtime().setTimer(this.#look, this.#maxDelay);
-      if (this.#refs === 0) this.#timer.unref();
+      this.#lookAfter(this.#maxDelay);
     } else {
+      this.#poll();
+    }
+  }
+
+  #lookAfter(milliseconds: number): void {
+    this.#timer = runtime().setTimer(this.#look, milliseconds);
+    if (this.#refs === 0) this.#timer.unref();
+  }
+
+  #poll(): void {
+    try {
+      const { fds, count } = this.#set.prepare();
+      this.#polled = this.#set;
+      this.#poller!.poll(this.#multi, fds, count, FAR, this.#onPolled);
       this.#polling = true;
       this.polls++;
-      this.#polled = this.#set;
-      const { fds, count } = this.#set.prepare();
-      this.#poller.poll(this.#multi, fds, count, FAR, this.#onPolled);
+    } catch (cause) {
+      this.#fail(failure(`the thread that waits in curl_multi_poll could not be used: ${cause}`, cause));
     }
   }
 
@@ -265,26 +402,87 @@ export class Reactor {
     return false;
   }
 
-  readonly #onPolled = (error?: unknown): void => {
-    if (error !== undefined) return this.#onError(error);
-    this.wakeups++;
+  readonly #onPolled = (code: number, error?: unknown): void => {
+    if (turning) return outsideTurns(() => this.#onPolled(code, error));
+    this.#wasWoken = this.#woken;
     this.#polling = this.#woken = this.#timed = false;
-    const closing = this.#closing;
-    this.#closing = [];
-    for (const close of closing) close();
+    this.#close();
+    if (code !== 0) return this.#fail(pollFailure(code, error));
+    this.wakeups++;
     this.woke = true;
     this.#turn([], true);
     this.woke = false;
+    if (this.#emptyPolls === MAX_EMPTY_POLLS) this.#endClosedSockets();
   };
 
-  #onError(cause: unknown): void {
-    this.#polling = false;
-    const error = new CurlWebSocketError("ERR_LIBCURL", `waiting in curl_multi_poll failed: ${cause}`, { cause });
-    for (const source of [...this.#sources.keys()]) source.onReactorError(error);
+  /** Closes what waited for a poll to return. */
+  #close(): void {
+    if (this.#closing.length > 0) { for (const close of this.#closing.splice(0)) apart(close); }
+    if (this.#outgrown.length > 0) { for (const set of this.#outgrown.splice(0)) apart(() => set.close()); }
+  }
+
+  /**
+   * The waiting cannot go on: ends everything that depends on it, in a task of its own, and frees what it took. What is
+   * attached later finds it made anew.
+   */
+  #fail(error: CurlWebSocketError): void {
+    if (this.#failed !== null) return;
+    this.#failed = error;
+    this.#stopTimer();
+    runtime().defer(() => {
+      for (const source of [...this.#sources.keys()]) this.#endSource(source, error);
+      this.#hot = [];
+      this.#lookAgain = false;
+      this.#emptyPolls = 0;
+      this.#failed = null;
+      if (this.#polling) return;
+      this.#close();
+      this.#release();
+      if (this.#sources.size === 0) return;
+      // They were attached while the others were told.
+      try {
+        this.#open();
+        this.#arm();
+      } catch (cause) {
+        this.#fail(cause as CurlWebSocketError);
+      }
+    });
+  }
+
+  /** Tells a source of its end, and sees to it that it is gone. */
+  #endSource(source: Source, error: CurlWebSocketError): void {
+    apart(() => source.onReactorError(error));
+    if (!this.#sources.has(source)) return;
+    for (const [fd, entry] of this.#watched) if (entry.source === source) this.watch(fd, source, 0);
+    this.detach(source);
+  }
+
+  /**
+   * Polls return at once, and nothing is ready: a socket in the array may have been closed by someone else, which libcurl
+   * does not tell.
+   */
+  #endClosedSockets(): void {
+    for (const [fd, { source }] of [...this.#watched]) {
+      if (isOpen(fd)) continue;
+      const message = `the connection's socket, file descriptor ${fd}, was closed by another part of this process`;
+      this.#endSource(source, new CurlWebSocketError("ERR_CONNECTION_LOST", message));
+    }
+  }
+
+  /** The thread's JavaScript ends: closes all connections now, since no later task will. */
+  #end(): void {
+    this.#lost = true;
+    this.#stopTimer();
+    const error = new CurlWebSocketError("ERR_ABORTED", "the program or the Worker ended");
+    for (const source of [...this.#sources.keys()]) this.#endSource(source, error);
+    for (const close of this.#closing.splice(0)) apart(close);
+    // While a poll is out, its thread uses the multi and the set: they are left.
+    if (!this.#polling) this.#release();
   }
 
   /** A turn without a wait before it: what is ready is asked for, on this thread. */
   readonly #look = (): void => {
+    if (turning) return outsideTurns(this.#look);
     this.#deferred = false;
     this.#timed = this.#timer !== null;
     if (this.#timed) this.timers++;
@@ -292,11 +490,18 @@ export class Reactor {
     this.#timer = null;
     const hot = this.#hot;
     this.#hot = [];
+    // The last source went, or the waiting failed, after this had been planned.
+    if (this.#sources.size === 0 || this.#failed !== null) return this.#arm();
     const only = this.#onlySocket();
     if (only !== null) return this.#turn(hot.length > 0 ? hot : [only], false);
-    const { fds, count } = this.#set.prepare();
-    this.#polled = this.#set;
-    this.#curl.curl_multi_poll(this.#multi, fds, count, 0, null);
+    try {
+      const { fds, count } = this.#set.prepare();
+      this.#polled = this.#set;
+      const code = this.#curl.curl_multi_poll(this.#multi, fds, count, 0, null);
+      if (code !== 0) return this.#fail(pollFailure(code));
+    } catch (cause) {
+      return this.#fail(failure(`looking for sockets that are ready failed: ${cause}`, cause));
+    }
     this.#turn(hot, true);
   };
 
@@ -309,34 +514,57 @@ export class Reactor {
 
   /** One turn: the ready sockets first, if `polled` tells them, then those that were hot. */
   #turn(hot: Turn[], polled: boolean): void {
-    this.#inTurn = true;
+    turning = this.#inTurn = true;
     this.#asked = false;
     this.turns++;
     this.turnBytes = 0;
     const near = this.#nearUntil;
+    const now = performance.now();
+    try {
+      this.#serve(this.#turns(hot, polled), now);
+    } catch (cause) {
+      this.#fail(failure(`a turn failed: ${cause}`, cause));
+    } finally {
+      this.#inTurn = false;
+      endTurn();
+    }
+    this.#plan(now, near);
+    this.#arm();
+  }
+
+  #turns(hot: Turn[], polled: boolean): Turn[] {
     const turns: Turn[] = [];
     if (polled) {
+      let found = 0;
       this.#polled.collect((fd, events) => {
+        found++;
         const entry = this.#watched.get(fd);
         if (entry !== undefined) turns.push({ source: entry.source, fd, events });
       });
+      if (found > 0 || this.#wasWoken) this.#emptyPolls = 0;
+      else if (this.woke) this.#emptyPolls++;
     }
     const ready = new Set(turns.map(({ source }) => source));
     for (const turn of hot) if (!ready.has(turn.source)) turns.push(turn);
-    const now = performance.now();
+    return turns;
+  }
+
+  #serve(turns: Turn[], now: number): void {
     const end = this.turnEnd = now + TURN_TIME;
     for (const [i, turn] of turns.entries()) {
       if (!this.#sources.has(turn.source)) continue;
-      if (turn.source.onReady(turn.fd, turn.events)) this.#hot.push(turn);
+      try {
+        if (turn.source.onReady(turn.fd, turn.events)) this.#hot.push(turn);
+      } catch (cause) {
+        // Its own end, and nobody else's.
+        this.#endSource(turn.source, failure(`a step of the connection failed: ${cause}`, cause));
+      }
       // The next source's events are tasks of their own.
       if (performance.now() > end || !runtime().checkpoint()) {
         this.#hot.unshift(...turns.slice(i + 1));
         break;
       }
     }
-    this.#inTurn = false;
-    this.#plan(now, near);
-    this.#arm();
   }
 
   /** What follows a turn that began at `now`, when answers were looked for until `near`: moderation, as network cards do it. */
@@ -357,4 +585,9 @@ export class Reactor {
     // A flood: once more before any wait.
     if (this.turnBytes >= FLOOD) this.#lookAgain = true;
   }
+}
+
+function pollFailure(code: number, cause?: unknown): CurlWebSocketError {
+  const why = cause === undefined ? `CURLMcode ${code}` : String(cause);
+  return failure(`waiting for the sockets failed in curl_multi_poll (${why})`, cause);
 }

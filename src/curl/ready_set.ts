@@ -1,19 +1,22 @@
 /** The sockets a reactor waits for, in the form that `curl_multi_poll` takes: `curl_waitfd`s. */
 import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "./constants.ts";
 import { type Pointer, runtime, type Symbols } from "./ffi.ts";
+import { closeDescriptor, closeOnExec } from "./descriptors.ts";
 import { allocateNative, type NativeMemory, openLibc } from "./libc.ts";
 
 /** Sockets with the readiness each waits for; `events` is `READABLE | WRITABLE`, never 0. */
 export interface ReadySet {
   /** Whether a change takes effect on a poll that is already out; if not, that poll must be woken. */
   readonly live: boolean;
-  /** Adds a socket, or changes what it waits for. */
-  set(fd: number, events: number): void;
+  /** Adds a socket, or changes what it waits for. Returns false where the system would not: then it is not waited for. */
+  set(fd: number, events: number): boolean;
   delete(fd: number): void;
   /** Lays out the `curl_waitfd`s of the next poll; they may not change until it has returned. */
   prepare(): { fds: Pointer; count: number };
   /** Calls `ready` for each socket that is ready, after a poll has returned. */
   collect(ready: (fd: number, events: number) => void): void;
+  /** Frees it. No poll may be out that was given it. */
+  close(): void;
 }
 
 /** An array of `curl_waitfd`, one a socket: the least work while sockets are few, and right everywhere. */
@@ -23,11 +26,13 @@ export class ArraySet implements ReadySet {
   /** `struct curl_waitfd {curl_socket_t fd; short events; short revents}`: a Windows SOCKET has 64 bits. */
   readonly #wide: boolean = runtime().os === "windows";
   readonly #size: number = this.#wide ? 16 : 8;
-  #memory: NativeMemory = allocateNative(this.#size * 16);
+  /** Null until the first poll. */
+  #memory: NativeMemory | null = null;
   #count = 0;
 
-  set(fd: number, events: number): void {
+  set(fd: number, events: number): boolean {
     this.#events.set(fd, events);
+    return true;
   }
 
   delete(fd: number): void {
@@ -36,9 +41,14 @@ export class ArraySet implements ReadySet {
 
   prepare(): { fds: Pointer; count: number } {
     const needed = this.#events.size * this.#size;
-    // The outgrown memory is left to C: it doubles, so all of it together is less than what is in use.
-    if (needed > this.#memory.view.byteLength) this.#memory = allocateNative(needed * 2);
-    const { view, pointer } = this.#memory;
+    let memory = this.#memory;
+    if (memory === null || needed > memory.view.byteLength) {
+      this.#memory = allocateNative(Math.max(needed * 2, this.#size * 16));
+      // No poll is out: it is only now that one is prepared.
+      memory?.free();
+      memory = this.#memory;
+    }
+    const { view, pointer } = memory;
     const short = this.#wide ? 8 : 4;
     let at = 0;
     for (const [fd, events] of this.#events) {
@@ -54,6 +64,7 @@ export class ArraySet implements ReadySet {
   }
 
   collect(ready: (fd: number, events: number) => void): void {
+    if (this.#memory === null) return;
     const { view } = this.#memory;
     const short = this.#wide ? 8 : 4;
     const found: [number, number][] = [];
@@ -67,20 +78,28 @@ export class ArraySet implements ReadySet {
     this.#count = 0;
     for (const [fd, events] of found) ready(fd, events);
   }
+
+  close(): void {
+    this.#memory?.free();
+    this.#memory = null;
+  }
 }
 
 /** A kernel queue, epoll or kqueue: one descriptor stands for all sockets, and a wake-up costs O(ready). */
 abstract class QueueSet implements ReadySet {
   readonly live = true;
-  readonly #waitfd: NativeMemory = allocateNative(16);
-  protected readonly queue: number;
+  /** The descriptor; -1 where it was closed. */
+  protected queue: number;
+  readonly #waitfd: NativeMemory;
+  readonly #memories: NativeMemory[] = [];
 
-  constructor(queue: number, name: string) {
-    if (queue < 0) throw new Error(`${name} failed: the process may be out of file descriptors`);
+  /** Takes over a descriptor: whatever fails from here on, {@linkcode close} has it. */
+  constructor(queue: number) {
     this.queue = queue;
+    this.#waitfd = this.allocate(16);
   }
 
-  abstract set(fd: number, events: number): void;
+  abstract set(fd: number, events: number): boolean;
   abstract delete(fd: number): void;
   abstract collect(ready: (fd: number, events: number) => void): void;
 
@@ -89,6 +108,24 @@ abstract class QueueSet implements ReadySet {
     this.#waitfd.view.setInt16(4, CURL_WAIT_POLLIN, true);
     this.#waitfd.view.setInt16(6, 0, true);
     return { fds: this.#waitfd.pointer, count: 1 };
+  }
+
+  close(): void {
+    if (this.queue < 0) return;
+    closeDescriptor(this.queue);
+    this.queue = -1;
+    for (const memory of this.#memories) memory.free();
+  }
+
+  protected allocate(bytes: number): NativeMemory {
+    try {
+      const memory = allocateNative(bytes);
+      this.#memories.push(memory);
+      return memory;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 }
 
@@ -111,25 +148,31 @@ export class EpollSet extends QueueSet {
   readonly #members: Set<number> = new Set<number>();
   /** `struct epoll_event` is packed on x86-64 alone. */
   readonly #size: number = runtime().arch === "x64" ? 12 : 16;
-  readonly #event: NativeMemory = allocateNative(16);
-  readonly #ready: NativeMemory = allocateNative(16 * MAX_READY);
+  readonly #event: NativeMemory = this.allocate(16);
+  readonly #ready: NativeMemory = this.allocate(16 * MAX_READY);
 
-  constructor() {
-    const libc = openLibc(EPOLL);
-    super(libc.epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+  private constructor(libc: Symbols<typeof EPOLL>, queue: number) {
+    super(queue);
     this.#libc = libc;
   }
 
-  set(fd: number, events: number): void {
+  /** Null where the process is out of descriptors or memory. */
+  static create(): EpollSet | null {
+    const libc = openLibc(EPOLL);
+    const queue = libc.epoll_create1(EPOLL_CLOEXEC);
+    return queue < 0 ? null : new EpollSet(libc, queue);
+  }
+
+  set(fd: number, events: number): boolean {
     const { view, pointer } = this.#event;
     view.setUint32(0, (events & READABLE ? EPOLLIN : 0) | (events & WRITABLE ? EPOLLOUT : 0), true);
     view.setInt32(this.#size - 8, fd, true);
     const op = this.#members.has(fd) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     // A number that was closed and opened again left the queue by itself: then it is not ours to modify but to add.
-    if (this.#libc.epoll_ctl(this.queue, op, fd, pointer) !== 0 && op === EPOLL_CTL_MOD) {
-      this.#libc.epoll_ctl(this.queue, EPOLL_CTL_ADD, fd, pointer);
-    }
-    this.#members.add(fd);
+    const done = this.#libc.epoll_ctl(this.queue, op, fd, pointer) === 0 ||
+      (op === EPOLL_CTL_MOD && this.#libc.epoll_ctl(this.queue, EPOLL_CTL_ADD, fd, pointer) === 0);
+    if (done) this.#members.add(fd);
+    return done;
   }
 
   delete(fd: number): void {
@@ -137,6 +180,7 @@ export class EpollSet extends QueueSet {
   }
 
   collect(ready: (fd: number, events: number) => void): void {
+    if (this.queue < 0) return;
     const { view, pointer } = this.#ready;
     const count = this.#libc.epoll_wait(this.queue, pointer, MAX_READY, 0);
     const found: [number, number][] = [];
@@ -167,24 +211,34 @@ const FILTERS = [[READABLE, EVFILT_READ], [WRITABLE, EVFILT_WRITE]] as const;
 export class KqueueSet extends QueueSet {
   readonly #libc: Symbols<typeof KQUEUE>;
   readonly #members: Map<number, number> = new Map();
-  readonly #change: NativeMemory = allocateNative(KEVENT_SIZE);
-  readonly #ready: NativeMemory = allocateNative(KEVENT_SIZE * MAX_READY);
+  readonly #change: NativeMemory = this.allocate(KEVENT_SIZE);
+  readonly #ready: NativeMemory = this.allocate(KEVENT_SIZE * MAX_READY);
   /** A `struct timespec` of zero: look, do not wait. */
-  readonly #now: NativeMemory = allocateNative(16);
+  readonly #now: NativeMemory = this.allocate(16);
 
-  constructor() {
-    const libc = openLibc(KQUEUE);
-    super(libc.kqueue(), "kqueue");
+  private constructor(libc: Symbols<typeof KQUEUE>, queue: number) {
+    super(queue);
     this.#libc = libc;
   }
 
-  set(fd: number, events: number): void {
+  /** Null where the process is out of descriptors or memory. */
+  static create(): KqueueSet | null {
+    const libc = openLibc(KQUEUE);
+    const queue = libc.kqueue();
+    if (queue < 0) return null;
+    closeOnExec(queue);
+    return new KqueueSet(libc, queue);
+  }
+
+  set(fd: number, events: number): boolean {
     const before = this.#members.get(fd) ?? 0;
+    let done = true;
     for (const [event, filter] of FILTERS) {
-      if (events & event) this.#apply(fd, filter, EV_ADD);
+      if (events & event) done = this.#apply(fd, filter, EV_ADD) && done;
       else if (before & event) this.#apply(fd, filter, EV_DELETE);
     }
-    this.#members.set(fd, events);
+    if (done) this.#members.set(fd, events);
+    return done;
   }
 
   delete(fd: number): void {
@@ -193,6 +247,7 @@ export class KqueueSet extends QueueSet {
   }
 
   collect(ready: (fd: number, events: number) => void): void {
+    if (this.queue < 0) return;
     const { view, pointer } = this.#ready;
     const count = this.#libc.kevent(this.queue, null, 0, pointer, MAX_READY, this.#now.pointer);
     const found = new Map<number, number>();
@@ -204,17 +259,24 @@ export class KqueueSet extends QueueSet {
     for (const [fd, events] of found) ready(fd, events);
   }
 
-  #apply(fd: number, filter: number, flags: number): void {
+  #apply(fd: number, filter: number, flags: number): boolean {
     const { view, pointer } = this.#change;
     view.setBigUint64(0, BigInt(fd), true);
     view.setInt16(8, filter, true);
     view.setUint16(10, flags, true);
-    this.#libc.kevent(this.queue, pointer, 1, null, 0, null);
+    return this.#libc.kevent(this.queue, pointer, 1, null, 0, null) === 0;
   }
 }
 
-/** A queue of the platform's, or null where `curl_waitfd`s alone serve. */
+/**
+ * A queue of the platform's. Null where `curl_waitfd`s alone serve: where the system has no queue, or would not make one,
+ * as where descriptors or memory are out.
+ */
 export function createQueueSet(): ReadySet | null {
   const { os } = runtime();
-  return os === "linux" ? new EpollSet() : os === "darwin" ? new KqueueSet() : null;
+  try {
+    return os === "linux" ? EpollSet.create() : os === "darwin" ? KqueueSet.create() : null;
+  } catch {
+    return null;
+  }
 }

@@ -12,7 +12,7 @@ test("a poll never resolves before curl_multi_poll has returned", async () => {
   const { pointer } = allocateNative(8);
   const poll = (milliseconds: number) =>
     new Promise<void>((resolve, reject) =>
-      poller.poll(multi, pointer, 0, milliseconds, (error) => error === undefined ? resolve() : reject(error))
+      poller.poll(multi, pointer, 0, milliseconds, (code, error) => code === 0 ? resolve() : reject(error ?? code))
     );
   let early = 0;
   for (let round = 0; round < 3_000; round++) {
