@@ -11,6 +11,7 @@ export type ErrorCode =
   | "ERR_FFI_PERMISSION"
   | "ERR_CONNECT_REFUSED"
   | "ERR_CONNECT_TIMEOUT"
+  | "ERR_TOO_MANY_OPEN_FILES"
   | "ERR_DNS"
   | "ERR_PROXY"
   | "ERR_PROXY_AUTH"

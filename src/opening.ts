@@ -80,7 +80,8 @@ export class Opening implements Source {
   #connector: Connector | null = null;
   #transport: Transport | null = null;
   #info: ConnectionInfo | null = null;
-  /** When the handshake began. */
+  /** When this attempt began, and when its handshake did. */
+  #startedAt = 0;
   #connectedAt = 0;
   #response: ResponseReader | null = null;
   /** Null where nobody listens. */
@@ -124,6 +125,7 @@ export class Opening implements Source {
     const url = this.#url;
     paced(() =>
       this.#guard(() => {
+        this.#startedAt = performance.now();
         this.#limit(connectTimeout, () => {
           const proxy = this.#connector?.proxyName ?? null, by = proxy === null ? "" : ` through the proxy ${proxy}`;
           const message = `connecting to ${url.host}${by} took longer than connectTimeout, ${connectTimeout} ms`;
@@ -198,7 +200,10 @@ export class Opening implements Source {
     const { log } = this.#handler;
     log?.write("connect", `to ${shownUrl(this.#url)}`);
     if (this.#closed) return;
-    const connectTo = { url, tls: this.#tls, proxy, network, curlOptions, browser: this.#browser, log };
+    const { connectTimeout } = this.#options;
+    const left = connectTimeout - (performance.now() - this.#startedAt);
+    const timeout = connectTimeout === 0 ? 0 : Math.max(1, left);
+    const connectTo = { url, tls: this.#tls, proxy, network, curlOptions, browser: this.#browser, timeout, log };
     const connector = new Connector(this.#curl, this.#reactor, connectTo, {
       onConnected: (transport, info) => {
         this.#info = info;

@@ -117,7 +117,10 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    * effect are refused, by this constructor; those that the loaded libcurl lacks with `ERR_LIBCURL`.
    */
   curlOptions?: Readonly<Record<string, CurlOptionValue>>;
-  /** How long DNS, TCP and TLS may take together; default 30,000, 0 for no limit. */
+  /**
+   * How long DNS, TCP and TLS may take together; default 30,000, 0 for no limit. Of several addresses the first has half of
+   * it, the next one half of what is left; with 0 each has what the system gives it, some two minutes on Linux.
+   */
   connectTimeout?: number;
   /** How long the server may take to answer the handshake's request; default 30,000, 0 for no limit. */
   handshakeTimeout?: number;

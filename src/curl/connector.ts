@@ -12,6 +12,7 @@ import { allocate, isNull, type Pointer, runtime } from "./ffi.ts";
 import { getNumber } from "./get_info.ts";
 import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
+import { OUT_OF_FILES, outOfFiles } from "./os_errors.ts";
 import type { Reactor, Source } from "./reactor.ts";
 import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
 import { TransferLog } from "./transfer_log.ts";
@@ -33,6 +34,14 @@ export interface ConnectHandler {
  * a time and for as long as there are more: this many take some 50 ms. Pages of proxies have a few KiB.
  */
 const MAX_PROXY_ANSWER = 64 * 1024;
+
+/** The longest time libcurl takes, ms. */
+const FOREVER = 0x7fff_ffff;
+/**
+ * By what part, and by how many ms at most, libcurl's own limit is behind the caller's, so that it is the caller who says that
+ * time is up. No more: libcurl gives the first of several addresses half of its limit, the next one half of what is left.
+ */
+const MARGIN = 0.1, MOST_MARGIN = 1_000;
 
 /** The connector whose call into libcurl is on the stack: libcurl's callbacks come inside our own calls alone. */
 let current: Connector | null = null;
@@ -129,7 +138,8 @@ export class Connector implements Source {
     if (isNull(this.#easy) || isNull(this.#multi)) {
       if (!isNull(this.#easy)) curl.curl_easy_cleanup(this.#easy);
       if (!isNull(this.#multi)) curl.curl_multi_cleanup(this.#multi);
-      throw new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory or descriptors");
+      if (outOfFiles()) throw new CurlWebSocketError("ERR_TOO_MANY_OPEN_FILES", `connecting failed: ${OUT_OF_FILES}`);
+      throw new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory");
     }
     this.#set = new OptionSetter(curl, this.#easy);
     try {
@@ -163,8 +173,11 @@ export class Connector implements Source {
     set.long("HTTP_VERSION", C.CURL_HTTP_VERSION_1_1);
     if (this.#target.browser !== null) impersonate(curl, easy, this.#target.browser);
     set.long("HTTPPROXYTUNNEL", 1);
-    // Our own timer bounds the connecting; libcurl's default of 300 s must not cut a longer one short.
-    set.long("CONNECTTIMEOUT_MS", 0x7fff_ffff);
+    // libcurl's default of 300 s must not cut a longer wait short. Without a limit, the system's own for each address is left,
+    // some two minutes, behind which libcurl tries the next.
+    const { timeout } = this.#target;
+    const limit = timeout === 0 ? FOREVER : Math.ceil(timeout + Math.min(timeout * MARGIN, MOST_MARGIN));
+    set.long("CONNECTTIMEOUT_MS", Math.min(limit, FOREVER));
     // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate 7.84
     // has another option, of TLS session tickets, by the same number.
     if (curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);
@@ -295,13 +308,14 @@ export class Connector implements Source {
     if (this.#hasDoh && this.#hasLog && getNumber(this.#curl, this.#easy, C.CURLINFO_NAMELOOKUP_TIME_T)) {
       this.#set.long("VERBOSE", 1);
     }
-    const code = this.#guard(() => this.#curl.curl_multi_socket_action(this.#multi, fd, events, this.#running));
-    // Given up inside one of its callbacks.
-    if (this.#done) return;
-    const failure = this.#failure("curl_multi_socket_action", code);
-    if (failure !== null) return this.#fail(errorOf("connecting", failure));
-    const message = this.#curl.curl_multi_info_read(this.#multi, this.#running);
-    if (isNull(message)) return;
+    const { curl_multi_socket_action, curl_multi_socket_all } = this.#curl;
+    let message = this.#call("curl_multi_socket_action", () => {
+      return curl_multi_socket_action(this.#multi, fd, events, this.#running);
+    });
+    if (message === null && this.#stalled) {
+      message = this.#call("curl_multi_socket_all", () => curl_multi_socket_all(this.#multi, this.#running));
+    }
+    if (message === null) return;
     // struct CURLMsg {CURLMSG msg; CURL *easy_handle; union {void *whatever; CURLcode result} data}
     const bytes = runtime().view(message, 24);
     const result = new DataView(bytes.buffer, bytes.byteOffset).getInt32(16, true);
@@ -323,6 +337,25 @@ export class Connector implements Source {
     this.#settle();
     this.#set.closeFiles();
     this.#handler.onConnected(transport, info);
+  }
+
+  /** Lets libcurl work; returns its message if the attempt has ended, or null. */
+  #call(what: string, call: () => number): Pointer {
+    const failure = this.#failure(what, this.#guard(call));
+    // Given up inside one of its callbacks.
+    if (this.#done) return null;
+    if (failure !== null) throw failure;
+    const message = this.#curl.curl_multi_info_read(this.#multi, this.#running);
+    return isNull(message) ? null : message;
+  }
+
+  /**
+   * Whether libcurl waits for nothing: from 7.87 to 8.3, when an address fails or takes too long, it makes the next attempt
+   * and forgets to say that it has to be begun (fixed by "connect: expire the timeout when trying next" in 8.4).
+   */
+  get #stalled(): boolean {
+    const { versionNumber } = this.#curl;
+    return versionNumber >= 0x075700 && versionNumber < 0x080400 && this.#fds.size === 0 && !this.#done;
   }
 
   #certificateHelp(): { help: string; missing: boolean } {
@@ -376,6 +409,7 @@ export class Connector implements Source {
       curlMessage,
       connectCode: number(C.CURLINFO_HTTP_CONNECTCODE),
       proxyError: number(C.CURLINFO_PROXY_ERROR),
+      osErrno: number(C.CURLINFO_OS_ERRNO),
       endless: this.#progress > MAX_PROXY_ANSWER,
       response: this.#log.response,
       certificateRequested: this.#log.certificateRequested,

@@ -3,6 +3,7 @@ import { CurlWebSocketError, type ErrorCode } from "../errors.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { shownText, shownUrl } from "../redact.ts";
 import * as C from "./constants.ts";
+import { type ConnectReason, connectReason, OUT_OF_FILES, outOfFiles } from "./os_errors.ts";
 import { type ConnectTarget, portOf } from "./setup.ts";
 import { explainTls } from "./explain_tls.ts";
 import type { ProxyResponse } from "./transfer_log.ts";
@@ -17,6 +18,8 @@ export interface Attempt {
   readonly connectCode: number;
   /** A CURLPX_* of SOCKS, or 0. */
   readonly proxyError: number;
+  /** The system's error number, or 0. */
+  readonly osErrno: number;
   readonly response: ProxyResponse | null;
   /** Whether the proxy's answer had no end, so that it was broken off. */
   readonly endless: boolean;
@@ -37,11 +40,27 @@ export function explainFailure(attempt: Attempt): CurlWebSocketError {
   });
 }
 
+/** The codes of what fails without descriptors: nothing else in them says so. */
+const WITHOUT_FILES: readonly number[] = [
+  C.CURLE_FAILED_INIT,
+  C.CURLE_COULDNT_RESOLVE_PROXY,
+  C.CURLE_COULDNT_RESOLVE_HOST,
+  C.CURLE_COULDNT_CONNECT,
+  C.CURLE_OUT_OF_MEMORY,
+  C.CURLE_SSL_CONNECT_ERROR,
+  C.CURLE_SSL_CERTPROBLEM,
+  C.CURLE_SSL_CACERT_BADFILE,
+];
+
 function explain(attempt: Attempt): [ErrorCode, string] {
   const { target, proxy, curlCode, curlMessage, connectCode, certificateRequested } = attempt;
   const { url, network } = target;
+  const reason = connectReason(attempt.osErrno);
+  if (reason === "noFiles" || (reason === null && WITHOUT_FILES.includes(curlCode) && outOfFiles())) {
+    return ["ERR_TOO_MANY_OPEN_FILES", `connecting to ${url.host} failed: ${OUT_OF_FILES}`];
+  }
   if (proxy !== null) {
-    const found = explainProxy(attempt, proxy);
+    const found = explainProxy(attempt, proxy, reason);
     if (found !== null) return found;
   }
   // With an https proxy the first TLS is its own.
@@ -64,16 +83,46 @@ function explain(attempt: Attempt): [ErrorCode, string] {
       }
       return ["ERR_DNS", `the host ${url.hostname} is unknown; check its spelling and this machine's DNS`];
     case C.CURLE_COULDNT_CONNECT:
-      if (network.unixSocket !== undefined) {
-        return ["ERR_CONNECT_REFUSED", `nothing accepts connections at the Unix socket ${network.unixSocket}`];
-      }
-      return ["ERR_CONNECT_REFUSED", `nothing accepts connections at ${url.hostname} port ${portOf(url)}`];
+      if (network.unixSocket !== undefined) return unreached(`the Unix socket ${network.unixSocket}`, reason);
+      return unreached(`${url.hostname} port ${portOf(url)}`, reason);
     case C.CURLE_OPERATION_TIMEDOUT:
       return ["ERR_CONNECT_TIMEOUT", `connecting to ${url.host} took too long`];
     case C.CURLE_INTERFACE_FAILED:
       return ["ERR_CONNECT_REFUSED", localHelp(network)];
     default:
       return ["ERR_CONNECT_REFUSED", `connecting to ${url.host} failed`];
+  }
+}
+
+/** Behind curl's code 7, by the system's reason. */
+function unreached(where: string, reason: ConnectReason | null): [ErrorCode, string] {
+  switch (reason) {
+    case "timedOut":
+      return ["ERR_CONNECT_TIMEOUT", `${where} does not answer, and the system gave up; is a firewall between?`];
+    case "noHost":
+      return ["ERR_CONNECT_REFUSED", `there is no way to ${where}: the host is down, or no route leads to it`];
+    case "noNetwork":
+      return ["ERR_CONNECT_REFUSED", `this machine has no way to the network of ${where}; is it connected?`];
+    case "noVersion":
+      return ["ERR_CONNECT_REFUSED", `this machine has no such address family as that of ${where}; see ipVersion`];
+    case "forbidden":
+      return [
+        "ERR_CONNECT_REFUSED",
+        `this program may not connect to ${where}: a firewall or the system's rights forbid it`,
+      ];
+    case "noLocal":
+      return [
+        "ERR_CONNECT_REFUSED",
+        `this machine has no address or port left to connect to ${where} from; too many connections?`,
+      ];
+    case "noMemory":
+      return ["ERR_CONNECT_REFUSED", `the system has no memory left for a connection to ${where}`];
+    case "noPath":
+      return ["ERR_CONNECT_REFUSED", `nothing is at ${where}`];
+    case "reset":
+      return ["ERR_CONNECT_REFUSED", `${where} reset the connection before it stood`];
+    default:
+      return ["ERR_CONNECT_REFUSED", `nothing accepts connections at ${where}`];
   }
 }
 
@@ -105,7 +154,11 @@ const SOCKS_REPLIES: Readonly<Record<number, string>> = {
 };
 const PX_CLOSED = 3, PX_IDENTD = 7, PX_IDENTD_DIFFER = 8, PX_NO_AUTH = 12, PX_RESOLVE_HOST = 27, PX_USER_REJECTED = 33;
 
-function explainProxy(attempt: Attempt, proxy: CompleteProxy): [ErrorCode, string] | null {
+function explainProxy(
+  attempt: Attempt,
+  proxy: CompleteProxy,
+  reason: ConnectReason | null,
+): [ErrorCode, string] | null {
   const { target, curlCode, curlMessage, connectCode, proxyError, response } = attempt;
   const name = proxyName(proxy), host = target.url.host;
   const from = proxy.source === "the proxy option" ? "" : ` (from ${proxy.source}; proxy: false goes without)`;
@@ -159,7 +212,12 @@ function explainProxy(attempt: Attempt, proxy: CompleteProxy): [ErrorCode, strin
   if (connectCode > 0) return null;
   switch (curlCode) {
     case C.CURLE_COULDNT_CONNECT:
-      return ["ERR_PROXY_CONNECT", `the proxy ${name} cannot be reached${from}; is it running, and its port right?`];
+      return [
+        "ERR_PROXY_CONNECT",
+        `the proxy ${name} cannot be reached${from}; ${
+          reason === null || reason === "refused" ? "is it running, and its port right?" : unreached("it", reason)[1]
+        }`,
+      ];
     case C.CURLE_UNSUPPORTED_PROTOCOL:
     case C.CURLE_WEIRD_SERVER_REPLY:
     case C.CURLE_GOT_NOTHING:

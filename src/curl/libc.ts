@@ -86,13 +86,18 @@ export function readFile(path: string): Uint8Array | null {
   }
 }
 
-/** Whether a file, or on Unix a folder, can be opened. */
-export function canOpen(path: string): boolean {
+/** Whether a file, or on Unix a folder, can be opened, and this many times at once. */
+export function canOpen(path: string, times = 1): boolean {
   const { fopen, fclose } = files ??= openLibc(FILES);
-  const file = fopen(toCString(path), readMode());
-  if (isNull(file)) return false;
-  fclose(file);
-  return true;
+  const name = toCString(path), mode = readMode();
+  const opened: Pointer[] = [];
+  while (opened.length < times) {
+    const file = fopen(name, mode);
+    if (isNull(file)) break;
+    opened.push(file);
+  }
+  for (const file of opened) fclose(file);
+  return opened.length === times;
 }
 
 const MEMORY_FILES = {

@@ -22,6 +22,8 @@ export interface ConnectTarget {
   readonly curlOptions: readonly RawCurlOption[];
   /** Whose ClientHello it is to be; null for libcurl's own. */
   readonly browser: Browser | null;
+  /** How long the caller will wait, ms; 0 for no limit. Of several addresses libcurl gives the first half of it. */
+  readonly timeout: number;
   /** Where libcurl's own words go to. */
   readonly log?: DebugLog | null;
 }

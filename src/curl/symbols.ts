@@ -35,6 +35,8 @@ export const CURL_SYMBOLS = {
   curl_multi_remove_handle: { parameters: ["pointer", "pointer"], result: "i32" },
   // CURLMcode curl_multi_socket_action(CURLM *, curl_socket_t, int ev_bitmask, int *running_handles)
   curl_multi_socket_action: { parameters: ["pointer", "i32", "i32", "buffer"], result: "i32" },
+  // CURLMcode curl_multi_socket_all(CURLM *, int *running_handles)
+  curl_multi_socket_all: { parameters: ["pointer", "buffer"], result: "i32" },
   // CURLMsg *curl_multi_info_read(CURLM *, int *msgs_in_queue)
   curl_multi_info_read: { parameters: ["pointer", "buffer"], result: "pointer" },
   // CURLMcode curl_multi_wakeup(CURLM *)

@@ -1,8 +1,11 @@
-import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
+import process from "node:process";
 import { CurlWebSocket } from "../../mod.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
 import { closedPort, RawServer } from "../support/raw_server.ts";
+import { HangingAddress } from "../support/hanging_address.ts";
+import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
@@ -137,3 +140,62 @@ test("many sockets at once", async () => {
     assertEquals(socket.readyState, CurlWebSocket.CLOSED);
   }));
 }, { timeout: 30_000 });
+
+test("an address that hangs leaves time for the next ones", async () => {
+  await using server = await RawServer.start();
+  using hanging = HangingAddress.open(server.port);
+  for (const before of [["127.0.0.2"], ["127.0.0.2", "127.0.0.2"]]) {
+    const socket = new CurlWebSocket(`ws://two.example:${server.port}/`, {
+      resolve: { "two.example": [...before, "127.0.0.1"] },
+      connectTimeout: 3_000,
+      proxy: false,
+    });
+    const open = opened(socket);
+    await (await server.connection()).accept();
+    await open;
+    assertEquals(socket.connection?.remoteAddress, "127.0.0.1");
+    socket.terminate();
+  }
+  // There is none to go on to: the time is up when it is, by the caller's own timer.
+  const { error } = await failed(
+    new CurlWebSocket(`ws://127.0.0.2:${hanging.port}/`, { connectTimeout: 300, proxy: false }),
+  );
+  assertEquals(error.code, "ERR_CONNECT_TIMEOUT");
+  assertStringIncludes(error.message, "took longer than connectTimeout, 300 ms");
+}, { skip: HangingAddress.reason });
+
+test("a process without descriptors is told so, and connects when there are some again", async () => {
+  await using server = await WsServer.start();
+  const told = await runScript(
+    server.url("/echo"),
+    `
+    const { openSync, closeSync } = await import("node:fs");
+    const { setTimeout: sleep } = await import("node:timers/promises");
+    const attempt = () =>
+      new Promise((resolve) => {
+        try {
+          const socket = new CurlWebSocket(url, { proxy: false });
+          socket.onopen = () => (resolve("open"), socket.terminate());
+          socket.onerror = ({ error }) => resolve(error.code + " " + error.message.includes("ulimit -n"));
+        } catch (error) {
+          resolve(error.code + " " + error.message.includes("ulimit -n"));
+        }
+      });
+    const before = await attempt();
+    // What that one leaves behind is closed.
+    await sleep(100);
+    const files = [];
+    try {
+      for (;;) files.push(openSync("/dev/null", "r"));
+    } catch {
+      // All are taken.
+    }
+    const without = await attempt();
+    for (const file of files) closeSync(file);
+    console.log(before, without, await attempt());
+    process.exit();
+    `,
+    { openFiles: 200 },
+  );
+  assertEquals(told, "open ERR_TOO_MANY_OPEN_FILES true open");
+}, { skip: process.platform === "win32" ? "there is no such limit" : undefined, timeout: 30_000 });

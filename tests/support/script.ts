@@ -9,6 +9,8 @@ export interface ScriptOptions {
   denoFlags?: string[];
   /** Variables to add to the environment. */
   env?: Record<string, string>;
+  /** How many descriptors the process may have; not on Windows. */
+  openFiles?: number;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface ScriptOptions {
 export async function runScript(
   url: string,
   script: string,
-  { denoFlags = [], env = {} }: ScriptOptions = {},
+  { denoFlags = [], env = {}, openFiles }: ScriptOptions = {},
 ): Promise<string> {
   const module = new URL("../../mod.ts", import.meta.url).href;
   const source = `import * as module from ${JSON.stringify(module)};
@@ -27,7 +29,10 @@ export async function runScript(
   const collectGarbage = () => globalThis.Bun ? Bun.gc(true) : gc();
   ${script}`;
   const args = "Deno" in globalThis ? ["eval", "--v8-flags=--expose-gc", ...denoFlags, source] : ["-e", source];
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
+  const command: [string, string[]] = openFiles === undefined
+    ? [process.execPath, args]
+    : ["/bin/sh", ["-c", `ulimit -n ${openFiles}; exec "$0" "$@"`, process.execPath, ...args]];
+  const { stdout } = await promisify(execFile)(...command, {
     timeout: 20_000,
     env: { ...process.env, ...env },
   });
