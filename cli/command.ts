@@ -1,4 +1,5 @@
 /** What a subcommand of `curlws` is. */
+import { printableLines } from "../src/redact.ts";
 import type { Option } from "./option.ts";
 import type { Values } from "./values.ts";
 
@@ -15,7 +16,7 @@ export interface Command {
   run(values: Values, operand: string | undefined): Promise<void>;
 }
 
-/** Tells people how it goes, on standard error: standard output is for results. */
+/** Tells people how it goes, on standard error: standard output is for results. A server's words may be in it. */
 export function say(text: string): void {
-  console.error(text);
+  console.error(printableLines(text));
 }

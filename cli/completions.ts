@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
+import { printLine } from "./output.ts";
 
 type CommandTable = Readonly<Record<string, Command>>;
 
@@ -32,7 +33,7 @@ folder of zsh's $fpath, or ~/.config/fish/completions/curlws.fish.`,
           `completions takes ${SHELLS.join(", ")}${shell === undefined ? "" : `, and not ${JSON.stringify(shell)}`}`,
         );
       }
-      console.log(MAKERS[maker](commands()));
+      printLine(MAKERS[maker](commands()));
       return Promise.resolve();
     },
   };

@@ -1,6 +1,7 @@
 /** Fetching a file whole, or failing with words that say where. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
+import { shownText, shownUrl, shownWords } from "../src/redact.ts";
 import { CommandError, words } from "./errors.ts";
 
 /** No library comes near. */
@@ -8,12 +9,9 @@ const MAX_SIZE = 256 * 1024 * 1024;
 /** How long a server may send nothing. */
 const STALL_MS = 30_000;
 
-/** A URL as people may read it: without the password that may stand in it. */
-export function shown(url: string | URL): string {
-  const copy = new URL(url);
-  if (copy.password !== "") copy.password = "***";
-  copy.hash = "";
-  return copy.href;
+/** The bytes of a part of a URL, which is ASCII, as the URL Standard decodes it: a % that begins no escape is itself. */
+function decoded(part: string): string {
+  return part.replace(/%([\da-f]{2})/gi, (_all, digits: string) => String.fromCharCode(parseInt(digits, 16)));
 }
 
 /** Fetches a URL. Credentials in it become a header, as `fetch` takes none. */
@@ -21,15 +19,15 @@ export async function download(
   from: string | URL,
   headers: Record<string, string> = {},
 ): Promise<Response & { data: Uint8Array }> {
+  const failure = (why: string, cause?: unknown) =>
+    new CommandError(`${shownUrl(from)} cannot be fetched: ${why}`, { cause });
+  if (!URL.canParse(from)) throw failure("it is no URL");
   const url = new URL(from);
   const { username, password } = url;
   if (username !== "" || password !== "") {
-    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-    headers = { ...headers, authorization: `Basic ${Buffer.from(credentials).toString("base64")}` };
+    headers = { ...headers, authorization: `Basic ${btoa(`${decoded(username)}:${decoded(password)}`)}` };
     url.username = url.password = "";
   }
-  const failure = (why: string, cause?: unknown) =>
-    new CommandError(`${shown(from)} cannot be fetched: ${why}`, { cause });
   if (url.protocol !== "https:" && url.protocol !== "http:") throw failure("it is no http or https URL");
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -42,7 +40,7 @@ export async function download(
     const response = await fetch(url, { headers, signal: controller.signal });
     if (!response.ok) {
       await response.body?.cancel();
-      throw failure(`the server answers ${response.status} ${response.statusText}`.trim());
+      throw failure(`the server answers ${response.status} ${shownText(response.statusText)}`.trim());
     }
     const chunks: Uint8Array[] = [];
     let size = 0;
@@ -59,7 +57,7 @@ export async function download(
     }
     return Object.assign(response, { data: new Uint8Array(Buffer.concat(chunks)) });
   } catch (error) {
-    throw error instanceof CommandError ? error : failure(words(error), error);
+    throw error instanceof CommandError ? error : failure(shownWords(words(error)), error);
   } finally {
     clearTimeout(timer);
   }

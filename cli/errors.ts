@@ -1,6 +1,13 @@
 /** What a command cannot do, in words for people: no stack is shown. */
 export class CommandError extends Error {}
 
+/** Standard output that takes no more: the disk is full, or it is closed. */
+export class OutputError extends CommandError {
+  constructor(cause: unknown) {
+    super(`standard output cannot be written: ${words(cause)}`, { cause });
+  }
+}
+
 /** A command that was called wrongly: its usage is shown too. */
 export class UsageError extends CommandError {}
 

@@ -1,5 +1,6 @@
 /** What the command ends with. Where curl has a code for it, it is curl's. */
 import { CurlWebSocketError, type ErrorCode } from "../mod.ts";
+import { OutputError } from "./errors.ts";
 
 /** Closed with 1000 or without a code, by whichever side. */
 export const OK = 0;
@@ -7,6 +8,8 @@ export const OK = 0;
 export const FAILED = 1;
 /** Called wrongly. */
 export const USAGE = 2;
+/** Standard output cannot be written. */
+export const OUTPUT_FAILED = 23;
 /** `--max-time` is over, or something took longer than its limit. */
 export const TIMED_OUT = 28;
 /** The server closed with another code than 1000. */
@@ -37,6 +40,7 @@ const TLS_CODES: readonly number[] = [35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80
 
 /** The exit code for an error. */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof OutputError) return OUTPUT_FAILED;
   if (!(error instanceof CurlWebSocketError)) return FAILED;
   const { code, curlCode = -1 } = error;
   if (code === "ERR_TLS" && TLS_CODES.includes(curlCode)) return curlCode;

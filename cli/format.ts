@@ -1,4 +1,5 @@
 /** How a message is printed. */
+import { printable, printableLines } from "../src/redact.ts";
 import type { Paint } from "./colours.ts";
 
 /** A message as it comes. */
@@ -42,16 +43,16 @@ export function formatted(data: Data, at: Date, format: Format): string | Uint8A
     ? hexadecimal(data, paint)
     : json && isJson(data)
     ? indented(data, paint)
-    : visible(data);
+    : safe(data);
   return `${mark}${before}${shown}\n`;
 }
 
-/** Text that can do nothing to a terminal: its control characters are written out. */
-export function visible(text: string): string {
-  // deno-lint-ignore no-control-regex -- they are what is looked for
-  return text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (character) => {
-    return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
-  });
+/**
+ * The text of a message as a terminal shows it. Lines behind the first are indented: none can be taken for another message, or
+ * for what the user typed.
+ */
+function safe(text: string): string {
+  return printableLines(text.replaceAll("\r\n", "\n")).replaceAll("\n", "\n  ");
 }
 
 function hexadecimal(data: ArrayBuffer, paint: Paint): string {
@@ -84,32 +85,70 @@ function base64(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-/** The tokens of valid JSON. They stay as they are: a number keeps all its digits. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g;
+/*
+ * What follows reads JSON that is known to be valid, and keeps every token as it is: a number keeps all its digits. Without
+ * patterns for strings: those take stack or memory for each character, and a message may have 64 MiB and more.
+ */
 
+/** Where the string ends that begins at a quote: behind its closing quote. */
+function stringEnd(text: string, start: number): number {
+  for (let quote = text.indexOf('"', start + 1);; quote = text.indexOf('"', quote + 1)) {
+    let before = quote;
+    while (text[before - 1] === "\\") before--;
+    // An even number of backslashes are themselves.
+    if ((quote - before) % 2 === 0) return quote + 1;
+  }
+}
+
+/** Without the blanks between tokens. */
 function compact(text: string): string {
-  return /[\n\r\t ]/.test(text) ? (text.match(TOKEN) ?? []).join("") : text;
+  if (!/[\n\r\t ]/.test(text)) return text;
+  let out = "";
+  for (let at = 0; at < text.length;) {
+    const quote = text.indexOf('"', at), end = quote < 0 ? text.length : quote;
+    out += text.slice(at, end).replace(/[\n\r\t ]+/g, "");
+    at = quote < 0 ? end : stringEnd(text, quote);
+    out += text.slice(end, at);
+  }
+  return out;
+}
+
+/** Strings, marks, numbers and words, one after another. */
+function* tokens(text: string): Generator<string> {
+  const rest = /[{}[\]:,]|[^\s{}[\]:,"]+/y;
+  for (let at = 0; at < text.length;) {
+    const start = at;
+    if (text[at] === '"') at = stringEnd(text, at);
+    else {
+      rest.lastIndex = at;
+      // A blank is no token.
+      at = rest.test(text) ? rest.lastIndex : at + 1;
+      if (rest.lastIndex === 0) continue;
+    }
+    yield text.slice(start, at);
+  }
 }
 
 /** Two spaces a level; an empty object or list on one line. */
 function indented(text: string, paint: Paint): string {
-  const tokens = text.match(TOKEN) ?? [];
-  let out = "", depth = 0;
+  let out = "", depth = 0, last = "";
   const line = () => `\n${"  ".repeat(depth)}`;
-  tokens.forEach((token, index) => {
-    const next = tokens[index + 1];
-    if (token === "{" || token === "[") {
-      const empty = next === "}" || next === "]";
-      depth += empty ? 0 : 1;
-      out += empty ? token : token + line();
-    } else if (token === "}" || token === "]") {
-      const empty = tokens[index - 1] === "{" || tokens[index - 1] === "[";
-      depth -= empty ? 0 : 1;
-      out += empty ? token : line() + token;
-    } else if (token === ",") out += token + line();
-    else if (token === ":") out += ": ";
-    else if (token.startsWith('"')) out += paint(next === ":" ? "key" : "string", visible(token));
-    else out += paint(/^[-\d]/.test(token) ? "number" : "word", token);
-  });
-  return out;
+  const opens = (token: string) => token === "{" || token === "[";
+  // A string is a key if a colon follows: each is painted when the next token is known.
+  const painted = (token: string, key: boolean): string =>
+    token === "" || token === "," || token === ":" || opens(token) || token === "}" || token === "]"
+      ? token
+      : token.startsWith('"')
+      ? paint(key ? "key" : "string", printable(token))
+      : paint(/^[-\d]/.test(token) ? "number" : "word", token);
+  for (const token of tokens(text)) {
+    out += painted(last, token === ":");
+    const closes = token === "}" || token === "]", empty = closes && opens(last);
+    if (closes) depth--;
+    if (last === ":") out += " ";
+    else if (!empty && (closes || opens(last) || last === ",")) out += line();
+    if (opens(token)) depth++;
+    last = token;
+  }
+  return out + painted(last, false);
 }

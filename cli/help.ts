@@ -13,7 +13,8 @@ const EXITS = `Exit codes, curl's where it has one:
     0 closed normally        1 failed otherwise        2 called wrongly
     4 no such browser        5 proxy not reached       6 host unknown
     7 connection refused     8 no WebSocket server    22 refused by the server
-   28 took too long         35, 58, 60, 90 TLS        47 redirected
+   23 output not written    28 took too long          35, 58, 60, 77, 90 TLS
+   47 redirected
    56 connection lost       97 refused by the proxy  100 closed by the server
   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM`;
 

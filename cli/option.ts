@@ -22,6 +22,8 @@ export interface Option {
   readonly short?: string;
   /** What its value is called in the help; a flag has none. */
   readonly value?: string;
+  /** Why the value may neither stand right behind the letter nor begin with a dash: what it would be taken for instead. */
+  readonly apart?: string;
   /** A line or two, without a full stop. */
   readonly help: string;
   readonly topic?: Topic;

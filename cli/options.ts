@@ -172,6 +172,7 @@ export const OPTIONS: readonly Option[] = [
       name: "subprotocol",
       short: "s",
       value: "NAME",
+      apart: "curl's -s (silent) is not needed, as standard error has errors alone",
       help: "offer a subprotocol; several with more of them, or commas",
       brief: "offer a subprotocol",
     },

@@ -1,7 +1,8 @@
 /** Standard output with backpressure: what a slow reader has not taken is bounded, and the event loop is never blocked. */
-import { write } from "node:fs";
+import { write, writeSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers";
+import { OutputError } from "./errors.ts";
 
 /** Takes all of some bytes, later. */
 export type Sink = (bytes: Uint8Array) => Promise<void>;
@@ -43,6 +44,26 @@ export function standardOutput(): Sink {
       }
     }
   };
+}
+
+/**
+ * Writes a result, such as a help text, before it returns.
+ *
+ * @throws {OutputError} where it cannot be written, unless its reader is gone, who has all it wanted
+ */
+export function printLine(text: string): void {
+  const bytes = ENCODER.encode(`${text}\n`);
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "EPIPE") return;
+      if (code !== "EAGAIN") throw new OutputError(error);
+      // A descriptor that somebody else made non-blocking: 5 ms cost nobody anything.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
 }
 
 /** Writes in order; what comes while a write is under way goes out together. */
@@ -96,8 +117,12 @@ export class Output {
   }
 }
 
+/** The longest text that is joined: an engine's longest string is 512 MiB and more, and a message may have 64 MiB and more. */
+const MAX_JOINED = 64 * 1024 * 1024;
+
 function joined(parts: readonly (string | Uint8Array)[]): Uint8Array {
-  if (parts.every((part) => typeof part === "string")) return ENCODER.encode(parts.join(""));
+  const texts = parts.every((part) => typeof part === "string");
+  if (texts && parts.reduce((sum, { length }) => sum + length, 0) <= MAX_JOINED) return ENCODER.encode(parts.join(""));
   const pieces = parts.map((part) => typeof part === "string" ? ENCODER.encode(part) : part);
   const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

@@ -28,10 +28,20 @@ export function parse(
   program.configureOutput({ writeOut: () => {}, writeErr: () => {} });
   if (operand !== null) program.argument(`[${operand}]`);
   const values = new Values();
-  for (const { name, short, value } of options) {
+  for (const { name, short, value, apart } of options) {
     const flags = short === undefined ? `--${name}` : `-${short}, --${name}`;
     program.addOption(new CommanderOption(value === undefined ? flags : `${flags} ${argument(value)}`));
-    program.on(`option:${name}`, (text: string | null) => values.add(name, text));
+    program.on(`option:${name}`, (text: string | null) => {
+      if (apart !== undefined && text !== null && !args.includes(`--${name}=${text}`)) {
+        const joined = !args.includes(text);
+        if (joined || text.startsWith("-")) {
+          throw new UsageError(
+            `-${short}${joined ? "" : " "}${text}: here -${short} is --${name}, as in -${short} NAME; ${apart}`,
+          );
+        }
+      }
+      values.add(name, text);
+    });
   }
   for (const { name, short, why } of refused) {
     program.addOption(new CommanderOption(short === undefined ? `--${name}` : `-${short}, --${name}`).hideHelp());

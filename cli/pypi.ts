@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { say } from "./command.ts";
-import { download, shown } from "./download.ts";
+import { shownUrl, shownWords } from "../src/redact.ts";
+import { download } from "./download.ts";
 import { CommandError, words } from "./errors.ts";
 import { PYCURL, type Wheel } from "./pins.ts";
 
@@ -49,7 +50,9 @@ function byPip(wheel: Wheel): Uint8Array | null {
     if (result.error !== undefined) throw new CommandError(`pip could not be run: ${words(result.error)}`);
     if (result.status !== 0) {
       const errors = result.stderr.split("\n").filter((line) => line.startsWith("ERROR:")).map((line) => line.slice(7));
-      throw new CommandError(`pip failed with ${result.status}: ${errors.join("; ") || result.stderr.trim()}`);
+      throw new CommandError(
+        `pip failed with ${result.status}: ${shownWords(errors.join("; ") || result.stderr.trim())}`,
+      );
     }
     const [file] = readdirSync(folder);
     if (file === undefined) throw new CommandError("pip downloaded nothing");
@@ -61,29 +64,43 @@ function byPip(wheel: Wheel): Uint8Array | null {
 
 /** From an index of the simple repository API, in JSON (PEP 691) or HTML (PEP 503). */
 async function fromIndex(wheel: Wheel, index: string): Promise<Uint8Array> {
-  if (!URL.canParse(index)) throw new CommandError(`the index is no URL: ${index}`);
+  if (!URL.canParse(index)) throw new CommandError(`the index is no URL: ${shownUrl(index)}`);
   const page = new URL(index);
   page.pathname = `${page.pathname.replace(/\/*$/, "")}/${PYCURL.project}/`;
-  say(`fetching ${wheel.file} from ${shown(page)}`);
+  say(`fetching ${wheel.file} from ${shownUrl(page)}`);
   const accept = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
   const response = await download(page, { accept });
   const link = linkTo(wheel.file, new TextDecoder().decode(response.data), response.headers.get("content-type") ?? "");
-  if (link === undefined) throw new CommandError(`${shown(page)} does not have ${wheel.file}`);
-  const base = new URL(response.url || page);
-  const file = new URL(link, base);
-  file.hash = "";
-  // The index's credentials are for the index's host.
-  if (file.host === page.host) {
-    file.username ||= page.username;
-    file.password ||= page.password;
+  if (link === undefined) throw new CommandError(`${shownUrl(page)} does not have ${wheel.file}`);
+  const base = response.url || page;
+  if (!URL.canParse(link, base)) {
+    throw new CommandError(`${shownUrl(page)} has no URL for ${wheel.file}: ${shownUrl(link)}`);
   }
-  return (await download(file)).data;
+  return (await download(withCredentials(new URL(link, base), page))).data;
+}
+
+/** A file's URL with the index's credentials where they may go: to the index's origin, or to the same host by TLS. */
+export function withCredentials(file: URL, index: URL): URL {
+  const made = new URL(file);
+  made.hash = "";
+  if (file.origin === index.origin || (file.host === index.host && file.protocol === "https:")) {
+    if (file.username === "" && file.password === "") {
+      made.username = index.username;
+      made.password = index.password;
+    }
+  }
+  return made;
 }
 
 function linkTo(file: string, page: string, type: string): string | undefined {
   if (type.includes("json")) {
-    const { files = [] } = JSON.parse(page) as { files?: { filename: string; url: string }[] };
-    return files.find(({ filename }) => filename === file)?.url;
+    try {
+      const { files } = JSON.parse(page) as { files: { filename: string; url: string }[] };
+      return files.find(({ filename }) => filename === file)?.url;
+    } catch {
+      // It is none of the simple repository API, and has no files.
+      return undefined;
+    }
   }
   const links = page.matchAll(/<a\b[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)')[^>]*>([^<]*)<\/a>/gi);
   const link = [...links].find((match) => match[3]!.trim() === file);

@@ -1,7 +1,8 @@
 /** Getting a release of libcurl-impersonate, and the digest that it should have. */
 import process from "node:process";
 import { say } from "./command.ts";
-import { download, shown } from "./download.ts";
+import { shownText, shownUrl } from "../src/redact.ts";
+import { download } from "./download.ts";
 import { CommandError } from "./errors.ts";
 import { IMPERSONATE, IMPERSONATE_DIGESTS, type Platform } from "./pins.ts";
 
@@ -45,7 +46,7 @@ export async function assetDigest(
   const pinned = version === IMPERSONATE.version ? IMPERSONATE_DIGESTS[platform] : undefined;
   if (pinned !== undefined) return pinned;
   const url = `${api}/tags/v${version}`;
-  say(`asking ${shown(url)} for the digest of ${asset}`);
+  say(`asking ${shownUrl(url)} for the digest of ${asset}`);
   const headers: Record<string, string> = { accept: "application/vnd.github+json", "user-agent": "curlws" };
   // Without one, GitHub answers few questions an hour.
   const token = process.env.GITHUB_TOKEN;
@@ -56,12 +57,16 @@ export async function assetDigest(
     assets = JSON.parse(new TextDecoder().decode(data)).assets;
     if (!Array.isArray(assets)) throw new TypeError("it has no assets");
   } catch (error) {
-    throw new CommandError(`${shown(url)} gave no release: ${(error as Error).message}`, { cause: error });
+    throw new CommandError(`${shownUrl(url)} gave no release: ${shownText((error as Error).message)}`, {
+      cause: error,
+    });
   }
   const found = assets.find(({ name }) => name === asset);
   if (found === undefined) {
     const names = assets.map(({ name }) => name).filter((name) => name?.startsWith("libcurl-impersonate-"));
-    throw new CommandError(`the release v${version} has no ${asset}; it has ${names.join(", ") || "no such files"}`);
+    throw new CommandError(
+      `the release v${version} has no ${asset}; it has ${shownText(names.join(", ")) || "no such files"}`,
+    );
   }
   const digest = /^sha256:([0-9a-f]{64})$/.exec(found.digest ?? "")?.[1];
   if (digest === undefined) {
@@ -73,6 +78,6 @@ export async function assetDigest(
 /** Fetches a release's file, unchecked. */
 export async function fetchAsset(version: string, asset: string, { releases }: Places): Promise<Uint8Array> {
   const url = `${releases}/v${version}/${asset}`;
-  say(`fetching ${shown(url)}`);
+  say(`fetching ${shownUrl(url)}`);
   return (await download(url)).data;
 }

@@ -2,11 +2,12 @@
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import type { CurlWebSocket, CurlWebSocketError } from "../mod.ts";
+import { printable, printableLines, shownSubprotocols, shownUrl } from "../src/redact.ts";
 import { type Paint, paintFor } from "./colours.ts";
 import type { Plan } from "./connect.ts";
-import { CommandError } from "./errors.ts";
-import { CLOSED_BY_SERVER, exitCodeOf, FAILED, OK, SIGNALS, TIMED_OUT } from "./exit_codes.ts";
-import { type Format, formatted, visible } from "./format.ts";
+import { CommandError, OutputError, words } from "./errors.ts";
+import { CLOSED_BY_SERVER, exitCodeOf, OK, SIGNALS, TIMED_OUT } from "./exit_codes.ts";
+import { type Format, formatted } from "./format.ts";
 import { History } from "./history.ts";
 import { drained, inputKind, sendInput } from "./input.ts";
 import { Interactive } from "./interactive.ts";
@@ -61,7 +62,7 @@ export class Session {
         // A reader that is gone has all it wanted.
         onBroken: (error) => {
           if (error.code === "EPIPE") this.#end(OK);
-          else this.#fail(new CommandError(`standard output cannot be written: ${error.message}`));
+          else this.#fail(new OutputError(error));
         },
       },
     );
@@ -104,7 +105,14 @@ export class Session {
     if (stats) {
       this.#stats.count(this.#stats.received, typeof data === "string" ? Buffer.byteLength(data) : data.byteLength);
     }
-    this.#output.push(formatted(data, new Date(), this.#format));
+    let text;
+    try {
+      text = formatted(data, new Date(), this.#format);
+    } catch (cause) {
+      const size = typeof data === "string" ? `${data.length} characters` : `${data.byteLength} bytes`;
+      return this.#fail(new CommandError(`a message of ${size} cannot be printed: ${words(cause)}`, { cause }));
+    }
+    this.#output.push(text);
     if (++this.#received >= count) this.#end(OK);
     else if (this.#quiet !== null) this.#quietTimer?.refresh?.();
   }
@@ -125,8 +133,10 @@ export class Session {
   #startTerminal(): void {
     const history = this.#plan.history ? new History() : null;
     const { url, protocol } = this.#socket;
-    const hint = `connected to ${url}${protocol === "" ? "" : `, ${protocol}`}; Ctrl-C closes`;
-    process.stdout.write(`${this.#paint("dim", visible(hint))}\n`);
+    const hint = `connected to ${shownUrl(url)}${
+      protocol === "" ? "" : `, ${shownSubprotocols([protocol])}`
+    }; Ctrl-C closes`;
+    process.stdout.write(`${this.#paint("dim", hint)}\n`);
     this.#terminal = new Interactive(this.#paint, history, {
       onLine: (line) => this.#onLine(line),
       onEnd: () => this.#end(OK),
@@ -172,7 +182,10 @@ export class Session {
 
   #fail(error: unknown): void {
     this.#say(error instanceof CommandError ? error.message : String(error));
-    this.#end(FAILED);
+    const code = exitCodeOf(error);
+    this.#end(code);
+    // It may show only when all that is wanted has come: what was to be printed is not there all the same.
+    if (this.#code === OK) this.#code = code;
   }
 
   #leaveTerminal(): void {
@@ -198,7 +211,7 @@ export class Session {
     this.#leaveTerminal();
     this.#verbose?.closed(event);
     const { code, reason } = event;
-    const words = `${code}${reason === "" ? "" : ` ${visible(reason)}`}`;
+    const words = `${code}${reason === "" ? "" : ` ${printable(reason)}`}`;
     let exit = this.#code;
     if (exit === null && this.#error !== null) {
       this.#say(inOurWords(this.#error.message));
@@ -214,7 +227,7 @@ export class Session {
 
   /** An error or a notice, for people. */
   #say(text: string): void {
-    this.#show(`${this.#paintError("error", `curlws: ${text}`)}\n`);
+    this.#show(`${this.#paintError("error", `curlws: ${printableLines(text)}`)}\n`);
   }
 
   #show(text: string): void {

@@ -43,7 +43,8 @@ export function socketOptions(values: Values): CurlWebSocketInit {
 /** Names options as the command line does, in an error of the library. */
 export function inOurWords(message: string): string {
   // `tls: { ca }` and `proxy: { tls: { ca } }`, as the library says what to give.
-  let text = message.replace(
+  // -E names both kinds of certificate.
+  let text = message.replace(/\btls\.pfx\b/g, "tls.cert").replace("curlOptions: { CRLFILE }", "--crlfile").replace(
     /\b(proxy|tls): \{ (?:(tls): \{ )?([\w:, ]+?) \}(?: \})?/g,
     (all, object: string, inner: string | undefined, list: string) => {
       const path = inner === undefined ? object : `${object}.${inner}`;
@@ -215,7 +216,8 @@ function proxy(values: Values): CurlWebSocketInit["proxy"] {
     if (more !== undefined) throw new UsageError(`--${more.name} needs the proxy it is for: give --proxy too`);
     if (noProxy?.trim() === "*") return false;
     // The environment's proxy stays what it is, and these are the hosts without it.
-    if (noProxy !== undefined) process.env.no_proxy = noProxy;
+    // As in curl, an empty list is one too, and goes before the other variable.
+    if (noProxy !== undefined) process.env.no_proxy = process.env.NO_PROXY = noProxy;
     return undefined;
   }
   const [name] = given, text = values.text(name)!;

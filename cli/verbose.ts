@@ -1,9 +1,9 @@
 /** What `-v` tells on standard error, in curl's manner: `*` for words, `>` for what is sent, `<` for what comes. */
 import process from "node:process";
 import type { CurlWebSocket } from "../mod.ts";
+import { printable } from "../src/redact.ts";
 import type { TraceKind } from "../src/trace.ts";
 import type { Paint } from "./colours.ts";
-import { visible } from "./format.ts";
 import { milliseconds } from "./stats.ts";
 
 const MARKS: Readonly<Record<TraceKind, string>> = { text: "*", request: ">", response: "<" };
@@ -51,7 +51,7 @@ export class Verbose {
   }
 
   #lines(mark: string, lines: readonly string[]): void {
-    const painted = lines.map((line) => this.#paint("dim", `${mark} ${visible(line)}`.trimEnd()));
+    const painted = lines.map((line) => this.#paint("dim", `${mark} ${printable(line)}`.trimEnd()));
     this.write(painted.join("\n") + "\n");
   }
 }

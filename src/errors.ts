@@ -34,7 +34,7 @@ export type ErrorCode =
 export interface CurlWebSocketErrorInit extends ErrorOptions {
   /** The URL of the connection. */
   url?: string;
-  /** The `CURLcode` that libcurl returned. */
+  /** The `CURLcode` that libcurl returned, or has for what failed before it was asked. */
   curlCode?: number;
   /** libcurl's own words. */
   curlMessage?: string;
@@ -60,7 +60,10 @@ export class CurlWebSocketError extends Error {
    * if the error is of no one connection.
    */
   declare readonly url: string | undefined;
-  /** The `CURLcode` that libcurl returned, if it was libcurl that failed. */
+  /**
+   * The `CURLcode` that libcurl returned, if it was libcurl that failed, or that it has for what failed before it was asked,
+   * such as a certificate that cannot be read.
+   */
   declare readonly curlCode: number | undefined;
   /** libcurl's own words, if it was libcurl that failed. */
   declare readonly curlMessage: string | undefined;

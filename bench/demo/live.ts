@@ -1,12 +1,14 @@
 /** Connects to a URL with `CurlWebSocket`, shows the messages as they come and what receiving them costs. */
 import process from "node:process";
 import pc from "picocolors";
+import { printable, shownUrl } from "../../src/redact.ts";
 import { startUsage } from "./usage.ts";
 
 const STATUS_EVERY_MS = 3000;
 const LINES_PER_SECOND = 20;
 
 interface Socket {
+  binaryType: string;
   onopen: (() => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;
   onerror: ((event: { message?: string }) => void) | null;
@@ -17,9 +19,8 @@ interface Socket {
 
 function describe(data: unknown): string {
   const text = typeof data === "string" ? data : `[binary, ${(data as ArrayBuffer).byteLength} bytes]`;
-  // deno-lint-ignore no-control-regex -- keep what a server sends from steering the terminal
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
   const width = (process.stdout.columns || 100) - 1;
+  const line = printable(text.slice(0, width + 1).replace(/\s+/g, " "));
   return line.length > width ? `${line.slice(0, width - 1)}…` : line;
 }
 
@@ -32,6 +33,7 @@ function costs(messages: number, usage: ReturnType<ReturnType<typeof startUsage>
 export async function runLive(url: string, subscriptions: string[]): Promise<number> {
   const { CurlWebSocket } = await import("../../mod.ts");
   const socket = new CurlWebSocket(url.replace(/^http/, "ws")) as unknown as Socket;
+  socket.binaryType = "arraybuffer";
   const total = startUsage();
   let usage = total;
   let messages = 0;
@@ -61,7 +63,7 @@ export async function runLive(url: string, subscriptions: string[]): Promise<num
   return await new Promise<number>((resolve) => {
     socket.onopen = () => {
       opened = true;
-      console.log(pc.green(`connected to ${url}`));
+      console.log(pc.green(`connected to ${shownUrl(url)}`));
       for (const text of subscriptions) socket.send(text);
     };
     socket.onmessage = ({ data }) => {
@@ -77,7 +79,7 @@ export async function runLive(url: string, subscriptions: string[]): Promise<num
     socket.onclose = ({ code, reason }) => {
       clearInterval(timer);
       process.off("SIGINT", stop);
-      console.log(`${opened ? "closed" : "could not connect"}, code ${code}${reason ? ` (${reason})` : ""}`);
+      console.log(`${opened ? "closed" : "could not connect"}, code ${code}${reason ? ` (${printable(reason)})` : ""}`);
       if (opened) {
         console.log(pc.bold(`${messages} messages in ${total().seconds.toFixed(1)} s: `) + costs(messages, total()));
       }

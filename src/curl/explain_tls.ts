@@ -32,6 +32,8 @@ export function explainTls(curlCode: number, curlMessage: string, tls: TlsPeer):
       return `the CA certificates could not be read; check ${
         options.extraCa === undefined ? `${what}.ca` : `${what}.extraCa`
       }`;
+    case C.CURLE_SSL_CRL_BADFILE:
+      return "the list of revoked certificates could not be read; check curlOptions: { CRLFILE }";
     case C.CURLE_SSL_INVALIDCERTSTATUS:
       return `${peer} did not prove by OCSP that its certificate is still valid`;
     case C.CURLE_SSL_ISSUER_ERROR:

@@ -24,7 +24,8 @@ function systemBundle(): string | null {
   return runtime().os === "windows" ? null : BUNDLES.find((path) => canOpen(path)) ?? null;
 }
 
-const failure = (message: string) => new CurlWebSocketError("ERR_TLS", message);
+/** With the code that libcurl has for it: what cannot be read here it is not asked to read. */
+const failure = (message: string, curlCode: number) => new CurlWebSocketError("ERR_TLS", message, { curlCode });
 const encoder = new TextEncoder();
 
 /** `prefix`: libcurl has each option twice. `what`: the name of ours, for messages. */
@@ -82,7 +83,12 @@ function setTrust(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side): v
   if (tls.systemStore === true) {
     if (hasNativeStore()) return set.long(`${prefix}SSL_OPTIONS`, C.CURLSSLOPT_NATIVE_CA);
     const bundle = systemBundle();
-    if (bundle === null) throw failure(`${what}.systemStore: none of the usual files is here: ${BUNDLES.join(", ")}`);
+    if (bundle === null) {
+      throw failure(
+        `${what}.systemStore: none of the usual files is here: ${BUNDLES.join(", ")}`,
+        C.CURLE_SSL_CACERT_BADFILE,
+      );
+    }
     return set.text(`${prefix}CAINFO`, bundle);
   }
   if (tls.verify === false) return;
@@ -111,7 +117,10 @@ function setExtraTrust(set: OptionSetter, { ca }: TlsOptions, extraCa: Pem, { pr
     const folder = getText(set.curl, set.easy, C.CURLINFO_CAPATH);
     if (file !== null) base = pemBytes(file, `${what}.extraCa: the system's certificates`);
     else if (folder === null || !canOpen(folder)) {
-      throw failure(`${what}.extraCa: the system's certificates were not found; looked at ${BUNDLES.join(", ")}`);
+      throw failure(
+        `${what}.extraCa: the system's certificates were not found; looked at ${BUNDLES.join(", ")}`,
+        C.CURLE_SSL_CACERT_BADFILE,
+      );
     }
   }
   const joined = new Uint8Array(base.length + 1 + extra.length);
@@ -125,7 +134,9 @@ function pemBytes(pem: Pem, name: string): Uint8Array {
   if (typeof pem !== "string") return pem;
   if (!isPath(pem)) return encoder.encode(pem);
   const bytes = readFile(pem);
-  if (bytes === null || bytes.length === 0) throw failure(`${name}: the file ${pem} cannot be read, or is empty`);
+  if (bytes === null || bytes.length === 0) {
+    throw failure(`${name}: the file ${pem} cannot be read, or is empty`, C.CURLE_SSL_CACERT_BADFILE);
+  }
   return bytes;
 }
 
@@ -174,6 +185,9 @@ function setPem(set: OptionSetter, pem: Pem, option: string, name: string): void
     const bytes = typeof pem === "string" ? encoder.encode(pem) : pem;
     return setBytes(set, option, bytes, `give ${name} as the path of a file`);
   }
-  if (!canOpen(pem)) throw failure(`${name}: the file ${pem} cannot be read`);
+  if (!canOpen(pem)) {
+    const code = option.endsWith("CAINFO") ? C.CURLE_SSL_CACERT_BADFILE : C.CURLE_SSL_CERTPROBLEM;
+    throw failure(`${name}: the file ${pem} cannot be read`, code);
+  }
   set.text(option, pem);
 }

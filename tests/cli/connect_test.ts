@@ -1,9 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { existsSync } from "node:fs";
 import { test } from "../support/testing.ts";
 import { closePayload, frame, Opcode } from "../support/frames.ts";
 import { closedPort, RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
-import { curlws, Running } from "./support.ts";
+import { CLI, curlws, Running } from "./support.ts";
 
 test("lines of standard input become text messages, and messages lines", async () => {
   await using server = await WsServer.start();
@@ -94,6 +96,63 @@ test("exit codes are curl's where it has one", async () => {
   assertMatch(closed.err, /the server closed the connection: 4001 go \\x1b\[31maway/);
   assertMatch(slow.err, /--handshake-timeout, 200 ms/);
   assert(results.every(({ err }) => err.startsWith("curlws: ") && err.trimEnd().split("\n").length === 1));
+});
+
+test("standard output that cannot be written ends with curl's 23, also behind the last message", async () => {
+  await using server = await WsServer.start();
+  const full = (...args: string[]) =>
+    Running.start(args, { command: ["sh", "-c", 'exec "$@" > /dev/full', "sh", ...CLI] }).result;
+  const results = await Promise.all([
+    full("-n", "1", server.url("/push?count=1")),
+    full("-n", "2", server.url("/push?count=9")),
+    full("--json", server.url("/push?count=9")),
+    full("--version"),
+    full("--help"),
+    full("completions", "bash"),
+  ]);
+  for (const { code, err } of results) {
+    assertEquals(code, 23, err);
+    assertMatch(err, /^curlws: standard output cannot be written: .*[Nn]o space/);
+  }
+}, { skip: existsSync("/dev/full") ? undefined : "there is no /dev/full" });
+
+test("--json prints a message of 60 MB whole", async () => {
+  await using raw = await RawServer.start();
+  const text = `{ "a": "${"x".repeat(60e6)}" }`;
+  const printing = curlws(["--json", raw.url()]);
+  const peer = await raw.connection();
+  await peer.accept();
+  await peer.send(frame(Opcode.text, text));
+  await peer.send(frame(Opcode.close, closePayload(1000)));
+  peer.end();
+  const { code, bytes, err } = await printing;
+  assertEquals([code, err, bytes.length], [0, "", text.length - 2]);
+}, { timeout: 60_000 });
+
+test("a server's words come to standard error printable and without secrets", async () => {
+  await using raw = await RawServer.start();
+  const answers = [
+    "HTTP/1.1 403 \x1b[2Jno\r\nContent-Length: 9\r\n\r\n\x1b]0;hi\x07!",
+    "HTTP/1.1 302 Found\r\nLocation: ws://joe:hunter2@h/\x1b[2J?hunter2\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 101 x\r\nUpgrade: \x9b2Jx\r\n\r\n",
+    "HTTP/1.1 403 no\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n\x1f\x8b\x08\x00\x00",
+  ];
+  const results = [];
+  for (const answer of answers) {
+    const running = curlws([raw.url("/p").replace("//", "//joe:hunter2@")]);
+    const peer = await raw.connection();
+    await peer.request();
+    await peer.send(Buffer.from(answer, "latin1"));
+    peer.end();
+    results.push(await running);
+  }
+  assertEquals(results.map(({ code }) => code), [22, 47, 8, 22]);
+  for (const { err } of results) {
+    // deno-lint-ignore no-control-regex
+    assert(!/[\0-\x09\x0b-\x1f\x7f-\x9f]|joe|hunter2/.test(err), JSON.stringify(err));
+  }
+  assertMatch(results[1]!.err, /redirects to ws:\/\/h\/\\x1b\[2J\?… \(302\)/);
+  assertMatch(results[3]!.err, /its body: binary, 5 bytes/);
 });
 
 test("what is called wrongly ends with 2, and says what to do", async () => {

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { PYCURL, WHEELS } from "../../cli/pins.ts";
 import { thisPlatform } from "../../cli/platform.ts";
+import { withCredentials } from "../../cli/pypi.ts";
 import { libcurlNamed, whyNoLibcurl } from "../support/libcurls.ts";
 import { test } from "../support/testing.ts";
 import { Cache, CLI, Mirror, run, sha256, truncated } from "./support.ts";
@@ -104,6 +105,12 @@ test("what goes wrong on the way to the wheel leaves nothing behind, and is told
     "/gone/pycurl/": json("/gone.whl"),
     "/empty/pycurl/": "<html></html>",
     "/forbidden/pycurl/": 403,
+    "/nothing/pycurl/": "{",
+    "/evil/pycurl/": (_request, response) => {
+      response.writeHead(403, "no\x9b2J");
+      response.end();
+    },
+    "/evil-link/pycurl/": json("http://joe:hun/ter2@h:x/"),
     "/nolib.whl": wheel({}),
   });
   const from = (index: string, ...args: string[]) =>
@@ -116,6 +123,15 @@ test("what goes wrong on the way to the wheel leaves nothing behind, and is told
     [from("cut"), /cut\.whl cannot be fetched: /],
     [from("gone"), /gone\.whl cannot be fetched: the server answers 404/],
     [from("empty"), /does not have pycurl-/],
+    [from("nothing"), /does not have pycurl-/],
+    [from("evil"), /the server answers 403 (Forbidden|no\\x9b2J)\n/],
+    [from("evil-link"), /has no URL for pycurl-.*: http:\/\/h:…/],
+    [
+      cache.cli(["install-libcurl", "--index-url", "http://joe:hun/ter2@h:x/"]),
+      /the index is no URL: http:\/\/h:…\/\n/,
+    ],
+    [from("good", "--from", "http://joe:hun/ter2@h:x/"), /^curlws: http:\/\/h:…\/ cannot be fetched: it is no URL$/m],
+    [from("good", "--from", "ftp://joe:hunter2@h/x"), /^curlws: ftp:\/\/h\/x cannot be read: ENOENT/m],
     [from("forbidden"), /the server answers 403/],
     [from("good", "--from", "/no/such.whl"), /\/no\/such\.whl cannot be read: ENOENT/],
     [
@@ -127,9 +143,25 @@ test("what goes wrong on the way to the wheel leaves nothing behind, and is told
     const { code, err } = await running;
     assertMatch(err, message);
     assertEquals(code, 1);
+    assert(!/joe|hun.?ter2|^ +at /m.test(err), err);
   }
   assertEquals(cache.files, []);
+  // A % that begins no escape is itself, in a name or password.
+  const percent = await cache.cli(["install-libcurl", "--index-url", `http://jo%C3%A9:50%@${mirror.host}/gone`]);
+  assertEquals([percent.code, mirror.asked.slice(-2)], [1, [
+    "jo\xc3\xa9:50%@/gone/pycurl/",
+    "jo\xc3\xa9:50%@/gone.whl",
+  ]]);
 }, { timeout: 60_000, skip: file === "" ? "there is no wheel for this platform" : undefined });
+
+test("an index's credentials go to its origin, or to its host by TLS, and nowhere else", () => {
+  const index = new URL("https://joe:secret@h/simple/pycurl/");
+  const made = (file: string, from = index) => withCredentials(new URL(file), from).href;
+  assertEquals(made("https://h/w.whl#sha256=ab"), "https://joe:secret@h/w.whl");
+  for (const file of ["http://h/w.whl", "https://h:444/w.whl", "https://files.h/w.whl"]) assertEquals(made(file), file);
+  assertEquals(made("https://me:own@h/w.whl"), "https://me:own@h/w.whl");
+  assertEquals(made("https://h/w.whl", new URL("http://joe:secret@h/")), "https://joe:secret@h/w.whl");
+});
 
 test("an archive that is none, and a library that does not open: what was installed before stays", async () => {
   using cache = new Cache();

@@ -15,7 +15,7 @@ import { ProxyServer } from "../support/proxy_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 import { tlsCertificates } from "../support/tls_certificates.ts";
-import { curlws } from "./support.ts";
+import { curlws, Running } from "./support.ts";
 
 /** The options of CurlWebSocket that arguments make, less those that are always there. */
 function made(...args: string[]): Record<string, unknown> {
@@ -145,11 +145,45 @@ test("on a terminal JSON is indented, bytes are hexadecimal, and nothing can mov
     '< {\n  "a": [\n    1e999,\n    {}\n  ],\n  "b": "\\u001b x"\n}\n',
   );
   assertEquals(formatted('{"a":null}', at, { ...format, paint }), '< {\n  [key:"a"]: [word:null]\n}\n');
+  const plain = { ...format, paint: (_style: string, text: string) => text };
   assertEquals(formatted("a\x1b[2Jb\x9b\tc", at, { ...format, paint }), "< a\\x1b[2Jb\\x9b\tc\n");
+  // Nothing of a message stands where the next one, or the user's own line, would begin.
+  assertEquals(formatted("a\n> b\r\n< c\rd", at, plain), "< a\n  > b\n  < c\\rd\n");
+  assertEquals(formatted("\u202eab\u200b\u2028c 👩‍👧", at, plain), "< \\u202eab\\u200b\\u2028c 👩‍👧\n");
+  assertEquals(formatted('["\u202e"]', at, plain), '< [\n  "\\u202e"\n]\n');
   assertEquals(
     formatted(new Uint8Array([0, 255]).buffer, at, { ...format, timestamps: true, paint }),
     "< [dim:1970-01-01T00:00:00.000Z] [dim:binary, 2 bytes:] 00 ff\n",
   );
+});
+
+test("JSON of 60 MB is printed whole: of one string, of escapes, of blanks", () => {
+  const format = {
+    binary: false,
+    json: true,
+    timestamps: false,
+    mark: "",
+    paint: (_style: string, text: string) => text,
+  };
+  const size = 60e6;
+  const texts = [
+    [`{ "a": "${"x".repeat(size)}" }`, size + 8],
+    [`{ "a": "${'\\"\\\\'.repeat(size / 4)}" }`, size + 8],
+    [`{ "a": ${" ".repeat(size)}1 }`, 7],
+    [`[ ${"9".repeat(1e6)} ]`, 1e6 + 2],
+  ] as const;
+  for (const [text, length] of texts) {
+    assertEquals(formatted(text, new Date(0), { ...format, terminal: false }).length, length + 1);
+    const shown = formatted(text, new Date(0), { ...format, terminal: true });
+    assert(shown.length > length && typeof shown === "string");
+  }
+}, { timeout: 60_000 });
+
+test("curl's -sS offers no subprotocol S, and says why not", () => {
+  for (const args of [["-sS"], ["-fsS"], ["-s", "-S"], ["-sk"], ["-1sSL"]]) {
+    assertThrows(() => made(...args), UsageError, "here -s is --subprotocol, as in -s NAME; curl's -s (silent)");
+  }
+  assertEquals(made("-s", "chat", "--subprotocol", "S", "--subprotocol=-S"), { protocols: ["chat", "S", "-S"] });
 });
 
 test("the history is where the platform keeps such things", () => {
@@ -195,6 +229,20 @@ test("TLS: a CA, -k, a client certificate, a version; and what is wrong ends wit
       curlws(["-1k", url]),
       curlws(["-1v", "--cacert", caFile, "-E", cert, "--key", key, "--tlsv1.3", "--servername", "localhost", url]),
     ]);
+    // As curl: what cannot be read, by the option that names it.
+    const missing = join(folder, "missing");
+    const unread: [args: string[], code: number, name: string][] = [
+      [["--cacert", missing], 77, "--cacert"],
+      [["--extra-cacert", missing], 77, "--extra-cacert"],
+      [["-k", "-E", missing], 58, "--cert"],
+      [["-k", "-E", cert, "--key", missing], 58, "--key"],
+      [["-k", "--cert-type", "P12", "-E", missing], 58, "--cert"],
+      [["--cacert", caFile, "--crlfile", missing], 82, "--crlfile"],
+    ];
+    const results = await Promise.all(unread.map(([args]) => curlws(["-1", ...args, url])));
+    results.forEach(({ code, err }, index) => {
+      assertEquals([code, err.includes(unread[index]![2])], [unread[index]![1], true], err);
+    });
     assertEquals([unknown.code, insecure.code, mutual.code], [60, 0, 0]);
     // The option is named as the command line has it.
     assertMatch(unknown.err, /--(extra-)?cacert/);
@@ -228,5 +276,11 @@ test("proxies: HTTP with a password, SOCKS5 that looks names up, and a refusal",
   assertMatch(through.err, /^> CONNECT 127\.0\.0\.1:\d+ HTTP\/1\.1$/m);
   assertMatch(through.err, /^\* through the proxy http:\/\/127\.0\.0\.1:\d+$/m);
   assertMatch(refused.err, /--proxy-user/);
+  // As in curl, an empty list goes before the environment's.
+  const env = { http_proxy: `http://me:pw@127.0.0.1:${http.port}`, no_proxy: "", NO_PROXY: "127.0.0.1" };
+  await using past = Running.start(["-1v", url], { env });
+  await using all = Running.start(["-1v", "--noproxy", "", url], { env });
+  const told = await Promise.all([past.result, all.result]);
+  assertEquals(told.map(({ code, err }) => [code, err.includes("* through the proxy")]), [[0, false], [0, true]]);
   assertEquals(socks.requests.map(({ protocol, host }) => [protocol, host]), [["socks5", "localhost"]]);
 });
