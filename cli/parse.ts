@@ -3,6 +3,7 @@
  * begins with a dash, options behind the URL), and names the option that a misspelt one may have meant.
  */
 import { Command, CommanderError, Option as CommanderOption } from "commander";
+import { shownUrl } from "../src/redact.ts";
 import { UsageError } from "./errors.ts";
 import type { Option, Refused } from "./option.ts";
 import { Values } from "./values.ts";
@@ -53,16 +54,16 @@ export function parse(
     program.parse(args, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    throw new UsageError(error.message.replace(/^error: /, "").replace(/\n\(Did (.*)\)$/, "; did $1"), {
-      cause: error,
-    });
+    // The value of a misspelt option may be a password.
+    const message = error.message.replace(/^error: /, "").replace(/^(unknown option '[^=']*=)[^]*?'(?=\n|$)/, "$1…'");
+    throw new UsageError(message.replace(/\n\(Did (.*)\)$/, "; did $1"), { cause: error });
   }
   const excess = program.args[operand === null ? 0 : 1];
   if (excess !== undefined) {
     throw new UsageError(
       operand === null
-        ? `it takes options alone, and not ${JSON.stringify(excess)}`
-        : `it takes one ${operand}, and not ${JSON.stringify(excess)} too`,
+        ? `it takes options alone, and not "${shownUrl(excess)}"`
+        : `it takes one ${operand}, and not "${shownUrl(excess)}" too`,
     );
   }
   return { values, operands: program.args };

@@ -168,11 +168,19 @@ test("what is called wrongly ends with 2, and says what to do", async () => {
     [["--key", "k.pem", "ws://h"], /--key needs the certificate it belongs to, --cert/],
     [["--proxy-user", "a:b", "ws://h"], /--proxy-user needs the proxy/],
     [["-v"], /no URL/],
+    [["-H", "Authorization Bearer hunter2", "ws://h"], /--header takes 'Name: value'.*"Authorization…"/],
+    [["--usr=joe:hunter2", "ws://h"], /unknown option '--usr=…'/],
+    [["ws://h", "ws://joe:hunter2@h/?hunter2"], /it takes one URL, and not "ws:\/\/h\/\?…" too/],
+    [["ftp://joe:hunter2@h"], /scheme must be ws.*"ftp:\/\/h\/?"/],
+    [["ws://joe:hun/ter2@h:x"], /not a URL: "ws:\/\/h:…"/],
+    [["-x", "ftp://joe:hunter2@h", "ws://h"], /scheme/],
+    [["--doh-url", "http://joe:hunter2@h", "ws://h"], /--doh-url must be an https: URL/],
   ];
   const results = await Promise.all(cases.map(([args]) => curlws(args)));
   results.forEach(({ code, err, out }, index) => {
     assertEquals([code, out], [2, ""], err);
     assertMatch(err, cases[index]![1]);
+    assert(!/joe|hun.?ter2/.test(err), err);
     assertMatch(err, /curlws --help tells its options\n$/);
   });
 });
