@@ -10,11 +10,18 @@ export interface PerMessageDeflateOptions {
   level?: number;
   /** How much memory a compressing stream takes, 1 (least) to 9; default 8, which makes 256 KiB with the largest window. */
   memLevel?: number;
-  /** Asks the server to compress each message by itself, which spares both sides memory; default false. */
+  /**
+   * Asks the server to compress each message by itself, which spares both sides memory; default false. A server may not
+   * heed it: then it is as without the option, an inflating stream of 40 KiB stays with the connection, and `extensions`
+   * lacks `server_no_context_takeover`.
+   */
   serverNoContextTakeover?: boolean;
   /** Compresses each message by itself; default false. */
   clientNoContextTakeover?: boolean;
-  /** Bounds the server's window to 2^n bytes, n from 8 to 15; by default the server chooses. */
+  /**
+   * Asks the server for a window of at most 2^n bytes, n from 8 to 15; by default the server chooses. A server may not heed
+   * it, and then uses up to 2^15; one that says a larger one is refused. This client's memory is the same either way.
+   */
   serverMaxWindowBits?: number;
   /**
    * The window this client compresses with, 2^n bytes, n from 8 to 15; true (the default) lets the server bound it, false

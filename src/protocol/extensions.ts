@@ -164,14 +164,9 @@ export function acceptDeflate(offer: DeflateOffer | null, answer: string): Defla
   const clientBits = bits("client_max_window_bits", clientLimit);
   const [unknown] = given.keys();
   if (unknown !== undefined) throw refused(`the parameter ${unknown} is unknown`);
-  // RFC 7692 sections 7.1.1.1 and 7.1.2.1: a server that takes the offer says so.
-  if (offer!.serverNoContextTakeover && !serverNoContextTakeover) {
-    throw refused("server_no_context_takeover was asked for, and is absent");
-  }
-  if (serverMost !== null && serverBits === undefined) {
-    throw refused("server_max_window_bits was asked for, and is absent");
-  }
   return {
+    // RFC 7692 sections 7.1.1.1 and 7.1.2.1: a server that takes what it was asked for says so. Many leave it out, because
+    // they do not know the parameter, or because it is their default. Then nothing is promised, and the most is reckoned with.
     serverNoContextTakeover,
     clientNoContextTakeover: clientNoContextTakeover || offer!.clientNoContextTakeover,
     serverMaxWindowBits: serverBits ?? MAX_WINDOW_BITS,

@@ -126,8 +126,8 @@ function accept(offer: DeflateOffer | null, extensions: readonly Extension[] | n
   }
   const bits = (name: string): number => Object.hasOwn(given, name) ? Number(given[name]) : 0;
   const server = bits("server_max_window_bits"), client = bits("client_max_window_bits");
-  if (offer.serverNoContextTakeover && !Object.hasOwn(given, "server_no_context_takeover")) return null;
-  if (offer.serverMaxWindowBits !== null && (server === 0 || server > offer.serverMaxWindowBits)) return null;
+  // Leniently, a server may leave out what it was asked for.
+  if (offer.serverMaxWindowBits !== null && server > offer.serverMaxWindowBits) return null;
   if (client > 0 && offer.clientMaxWindowBits === null) return null;
   const most = typeof offer.clientMaxWindowBits === "number" ? offer.clientMaxWindowBits : 15;
   if (client > most) return null;
