@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { CType, Pointer, PollDone, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
+import { oncePerLibrary } from "../src/curl/once.ts";
 
 type DenoPointer = Deno.PointerValue;
 
@@ -41,10 +42,10 @@ const POLL = {
   },
 } as const;
 
+const pollOf = oncePerLibrary((path) => Deno.dlopen(path, POLL).symbols.curl_multi_poll);
+
 class DenoPoller implements Poller {
   readonly #libraryPath: string;
-  /** Null while nothing needs it: opening a library that is open takes 7 us. */
-  #library: Deno.DynamicLibrary<typeof POLL> | null = null;
   #out: Promise<number> | null = null;
   #refed = true;
 
@@ -53,8 +54,7 @@ class DenoPoller implements Poller {
   }
 
   poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: PollDone): void {
-    const { symbols } = this.#library ??= Deno.dlopen(this.#libraryPath, POLL);
-    const out = this.#out = symbols.curl_multi_poll(native(multi), native(fds), count, milliseconds, null);
+    const out = this.#out = pollOf(this.#libraryPath)(native(multi), native(fds), count, milliseconds, null);
     if (!this.#refed) core().unrefOpPromise?.(out);
     // A promise is told in a microtask. The turn of the event loop that leads out of it costs less than a microsecond.
     const settle = (code: number, error?: unknown) =>
@@ -75,10 +75,7 @@ class DenoPoller implements Poller {
     if (this.#out) core().unrefOpPromise?.(this.#out);
   }
 
-  close(): void {
-    this.#library?.close();
-    this.#library = null;
-  }
+  close(): void {}
 }
 
 /** How long a variable that may not be read is not asked about again, ms: each connection looks at up to seven of them. */

@@ -12,6 +12,7 @@ import { allocate, isNull, type Pointer, runtime } from "./ffi.ts";
 import { getNumber } from "./get_info.ts";
 import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
+import { once } from "./once.ts";
 import { OUT_OF_FILES, outOfFiles } from "./os_errors.ts";
 import type { Reactor, Source } from "./reactor.ts";
 import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
@@ -70,34 +71,30 @@ interface Callbacks {
   readonly progress: Pointer;
 }
 
-let callbacks: Callbacks | undefined;
-
-function libcurlCallbacks(): Callbacks {
-  return callbacks ??= {
-    // int curl_socket_callback(CURL *, curl_socket_t, int what, void *, void *)
-    socket: runtime().callback(
-      ["pointer", "i32", "i32", "pointer", "pointer"],
-      "i32",
-      (_easy: Pointer, fd: number, what: number) => inC((connector) => connector.onSocket(fd, what)),
-    ),
-    // int curl_multi_timer_callback(CURLM *, long timeout_ms, void *)
-    timer: runtime().callback(
-      ["pointer", "i64", "pointer"],
-      "i32",
-      (_multi: Pointer, milliseconds: bigint | number) => inC((connector) => connector.onTimer(Number(milliseconds))),
-    ),
-    // int curl_debug_callback(CURL *, curl_infotype, char *data, size_t, void *)
-    debug: runtime().callback(
-      ["pointer", "i32", "pointer", "usize", "pointer"],
-      "i32",
-      (_easy: Pointer, kind: number, data: Pointer, size: bigint | number) =>
-        inC((connector) => connector.onDebug(kind, data, Number(size))),
-    ),
-    // int curl_xferinfo_callback(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t): once for each byte that a proxy
-    // answers. The four sizes are not asked for; the caller of a C function cleans up what it passed.
-    progress: runtime().callback(["pointer"], "i32", () => current?.onProgress() === false ? 1 : 0),
-  };
-}
+const libcurlCallbacks: () => Callbacks = once(() => ({
+  // int curl_socket_callback(CURL *, curl_socket_t, int what, void *, void *)
+  socket: runtime().callback(
+    ["pointer", "i32", "i32", "pointer", "pointer"],
+    "i32",
+    (_easy: Pointer, fd: number, what: number) => inC((connector) => connector.onSocket(fd, what)),
+  ),
+  // int curl_multi_timer_callback(CURLM *, long timeout_ms, void *)
+  timer: runtime().callback(
+    ["pointer", "i64", "pointer"],
+    "i32",
+    (_multi: Pointer, milliseconds: bigint | number) => inC((connector) => connector.onTimer(Number(milliseconds))),
+  ),
+  // int curl_debug_callback(CURL *, curl_infotype, char *data, size_t, void *)
+  debug: runtime().callback(
+    ["pointer", "i32", "pointer", "usize", "pointer"],
+    "i32",
+    (_easy: Pointer, kind: number, data: Pointer, size: bigint | number) =>
+      inC((connector) => connector.onDebug(kind, data, Number(size))),
+  ),
+  // int curl_xferinfo_callback(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t): once for each byte that a proxy
+  // answers. The four sizes are not asked for; the caller of a C function cleans up what it passed.
+  progress: runtime().callback(["pointer"], "i32", () => current?.onProgress() === false ? 1 : 0),
+}));
 
 /** One attempt. */
 export class Connector implements Source {

@@ -2,6 +2,7 @@
 import { allocateNative, type NativeMemory, openLibc } from "./libc.ts";
 import { isNull, type Pointer, runtime, type Symbols } from "./ffi.ts";
 import type { Curl } from "./library.ts";
+import { once } from "./once.ts";
 
 const DESCRIPTORS = {
   // int close(int)
@@ -20,12 +21,12 @@ const F_GETFD = 1, FD_CLOEXEC = 1;
 /** Of a libcurl from here on, the pair of a multi is close-on-exec; its sockets are from 8.17 on. */
 const SEALED_MULTI = 0x080900;
 
-let opened: Symbols<typeof DESCRIPTORS> | undefined;
+const opened = once(() => openLibc(DESCRIPTORS));
 
 /** Null on Windows, where a child inherits only what it is given. */
 function libc(): Symbols<typeof DESCRIPTORS> | null {
   if (runtime().os === "windows") return null;
-  return opened ??= openLibc(DESCRIPTORS);
+  return opened();
 }
 
 /** Closes a descriptor of ours. */

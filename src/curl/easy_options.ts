@@ -1,9 +1,10 @@
 /** libcurl's options by name, and how they are set: with the kind of each checked, and its name in every error. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
-import { allocate, isNull, type Pointer, runtime, type Symbols, toCString } from "./ffi.ts";
+import { allocate, isNull, type Pointer, runtime, toCString } from "./ffi.ts";
 import { type MemoryFile, memoryFile } from "./libc.ts";
 import type { Curl } from "./library.ts";
+import { oncePerLibrary } from "./once.ts";
 import { OPTION_TABLE } from "./option_table.ts";
 
 /** What an option takes; the names are those of {@linkcode OPTION_TABLE}. */
@@ -66,21 +67,18 @@ const NAMES = {
 } as const;
 
 /** Each library's own list of options, which came with 7.73; null where it has none. */
-const lists = new Map<Curl, Symbols<typeof NAMES> | null>();
+const lists = oncePerLibrary((path) => {
+  try {
+    return runtime().open(path, NAMES);
+  } catch {
+    // It is open already: only this function can be missing.
+    return null;
+  }
+});
 
 /** What a library itself calls an option of a number; null where it does not say. */
 function nameIn(curl: Curl, number: number): string | null {
-  let symbols = lists.get(curl);
-  if (symbols === undefined) {
-    symbols = null;
-    try {
-      symbols = runtime().open(curl.info.path, NAMES);
-    } catch {
-      // It is open already: only this function can be missing.
-    }
-    lists.set(curl, symbols);
-  }
-  const option = symbols?.curl_easy_option_by_id(number) ?? null;
+  const option = lists(curl.info.path)?.curl_easy_option_by_id(number) ?? null;
   return isNull(option) ? null : runtime().cString(runtime().pointerAt(option, 0));
 }
 

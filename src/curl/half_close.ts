@@ -1,6 +1,7 @@
 /** The end of one direction of TCP. */
-import { runtime, type Symbols } from "./ffi.ts";
+import { runtime } from "./ffi.ts";
 import { openLibc } from "./libc.ts";
+import { once } from "./once.ts";
 
 const SOCKETS = {
   // int shutdown(int, int how)
@@ -9,11 +10,11 @@ const SOCKETS = {
 
 const SHUT_WR = 1;
 
-let sockets: Symbols<typeof SOCKETS> | undefined;
+const sockets = once(() => openLibc(SOCKETS));
 
 /** Sends TCP's end behind what was sent; what comes can still be read. On Windows, whose sockets are no descriptors, it does nothing. */
 export function halfClose(fd: number): void {
   if (runtime().os === "windows") return;
   // It fails if the server has reset the connection, and then there is no end to send.
-  (sockets ??= openLibc(SOCKETS)).shutdown(fd, SHUT_WR);
+  sockets().shutdown(fd, SHUT_WR);
 }

@@ -4,6 +4,7 @@ import { type Browser, BROWSERS, browsersNamed } from "../protocol/browsers.ts";
 import * as C from "./constants.ts";
 import { isNull, type Pointer, runtime, type Symbols, toCString } from "./ffi.ts";
 import type { Curl } from "./library.ts";
+import { oncePerLibrary } from "./once.ts";
 
 const SYMBOLS = {
   // CURLcode curl_easy_impersonate(CURL *, const char *target, int default_headers)
@@ -18,25 +19,19 @@ const SSL_CERT_COMPRESSION = 11003;
 const OLD_SSL_ENABLE_ALPS = 320;
 
 /** What a thread knows of each library: its function, null where it has none, and what it answered for each target. */
-const libraries = new Map<Curl, { symbols: Symbols<typeof SYMBOLS> | null; knows: Map<string, boolean> }>();
-
-function libraryOf(curl: Curl): { symbols: Symbols<typeof SYMBOLS> | null; knows: Map<string, boolean> } {
-  let library = libraries.get(curl);
-  if (library === undefined) {
-    let symbols: Symbols<typeof SYMBOLS> | null = null;
-    try {
-      symbols = runtime().open(curl.info.path, SYMBOLS);
-    } catch {
-      // A plain libcurl: it is open already, and only this function can be missing.
-    }
-    libraries.set(curl, library = { symbols, knows: new Map() });
+const libraries = oncePerLibrary((path) => {
+  let symbols: Symbols<typeof SYMBOLS> | null = null;
+  try {
+    symbols = runtime().open(path, SYMBOLS);
+  } catch {
+    // A plain libcurl: it is open already, and only this function can be missing.
   }
-  return library;
-}
+  return { symbols, knows: new Map<string, boolean>() };
+});
 
 /** Whether a library knows a target: asked of a handle that is thrown away, once. */
 function knows(curl: Curl, target: string): boolean {
-  const { symbols, knows } = libraryOf(curl);
+  const { symbols, knows } = libraries(curl.info.path);
   let known = knows.get(target);
   if (known === undefined && symbols !== null) {
     const easy = curl.curl_easy_init();
@@ -55,7 +50,7 @@ function knows(curl: Curl, target: string): boolean {
  */
 export function resolveBrowser(curl: Curl, name: string): Browser {
   const { path, version } = curl.info;
-  if (libraryOf(curl).symbols === null) {
+  if (libraries(curl.info.path).symbols === null) {
     throw new CurlWebSocketError(
       "ERR_IMPERSONATE",
       `impersonate: "${name}" needs libcurl-impersonate, and ${path} is a plain libcurl ${version}; fetch ` +
@@ -85,7 +80,7 @@ export function impersonate(curl: Curl, easy: Pointer, { target, family, wssLike
     const message = `libcurl ${curl.info.version} refuses ${what} of ${target}: ${curlMessage} (${code})`;
     throw new CurlWebSocketError("ERR_IMPERSONATE", message, { curlCode: code, curlMessage });
   };
-  const { symbols } = libraryOf(curl);
+  const { symbols } = libraries(curl.info.path);
   // Without its headers: they are those of a page.
   check("impersonation", symbols!.curl_easy_impersonate(easy, toCString(target), 0));
   if (curl.versionNumber < 0x080000) {

@@ -1,6 +1,7 @@
 /** The few C library functions that are needed. */
 import { CurlWebSocketError } from "../errors.ts";
 import { allocate, isNull, type Pointer, runtime, type Symbols, type SymbolTable, toCString } from "./ffi.ts";
+import { once } from "./once.ts";
 
 const MEMORY = {
   // void *calloc(size_t, size_t)
@@ -50,7 +51,7 @@ const FILES = {
   fclose: { parameters: ["pointer"], result: "i32" },
 } as const;
 
-let files: Symbols<typeof FILES> | undefined;
+const files = once(() => openLibc(FILES));
 
 /** How `fopen` opens: "e" is close-on-exec, which Windows does not know and does not need. */
 function readMode(): Uint8Array<ArrayBuffer> {
@@ -65,7 +66,7 @@ const MAX_FILE_SIZE = 32 * 1024 * 1024;
  * are to be joined to others: libcurl takes one file.
  */
 export function readFile(path: string): Uint8Array | null {
-  const { fopen, fread, fclose } = files ??= openLibc(FILES);
+  const { fopen, fread, fclose } = files();
   const file = fopen(toCString(path), readMode());
   if (isNull(file)) return null;
   try {
@@ -88,7 +89,7 @@ export function readFile(path: string): Uint8Array | null {
 
 /** Whether a file, or on Unix a folder, can be opened, and this many times at once. */
 export function canOpen(path: string, times = 1): boolean {
-  const { fopen, fclose } = files ??= openLibc(FILES);
+  const { fopen, fclose } = files();
   const name = toCString(path), mode = readMode();
   const opened: Pointer[] = [];
   while (opened.length < times) {
@@ -109,7 +110,14 @@ const MEMORY_FILES = {
   close: { parameters: ["i32"], result: "i32" },
 } as const;
 
-let memoryFiles: Symbols<typeof MEMORY_FILES> | null | undefined;
+/** Null where the C library has it not: glibc before 2.27. */
+const memoryFiles = once(() => {
+  try {
+    return openLibc(MEMORY_FILES);
+  } catch {
+    return null;
+  }
+});
 
 /** A file that is nowhere but in memory. */
 export interface MemoryFile {
@@ -121,16 +129,9 @@ export interface MemoryFile {
 /** Bytes as a file, for what takes no bytes; null where the system has no such files: all but Linux. */
 export function memoryFile(bytes: Uint8Array): MemoryFile | null {
   if (runtime().os !== "linux") return null;
-  if (memoryFiles === undefined) {
-    try {
-      memoryFiles = openLibc(MEMORY_FILES);
-    } catch {
-      // glibc before 2.27.
-      memoryFiles = null;
-    }
-  }
-  if (memoryFiles === null) return null;
-  const { memfd_create, write, close } = memoryFiles;
+  const functions = memoryFiles();
+  if (functions === null) return null;
+  const { memfd_create, write, close } = functions;
   const MFD_CLOEXEC = 1;
   const fd = memfd_create(toCString("curlws"), MFD_CLOEXEC);
   if (fd < 0) return null;
@@ -152,12 +153,14 @@ export function memoryFile(bytes: Uint8Array): MemoryFile | null {
   return { path, close: () => void close(fd) };
 }
 
-let memory: Symbols<typeof MEMORY> | undefined;
+const memory = once(() => openLibc(MEMORY));
 
 const LOADER = {
   // void *dlopen(const char *, int flags)
   dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
 } as const;
+
+const loader = once(() => openLibc(LOADER));
 
 /**
  * Holds a library in memory until the process ends. A runtime unloads what it opened when its thread's JavaScript ends,
@@ -167,7 +170,7 @@ const LOADER = {
 export function pinLibrary(path: string): void {
   if (runtime().os === "windows") return;
   const RTLD_NOW = 2;
-  openLibc(LOADER).dlopen(toCString(path), RTLD_NOW);
+  loader().dlopen(toCString(path), RTLD_NOW);
 }
 
 /** C memory, until it is freed. */
@@ -184,7 +187,7 @@ export interface NativeMemory {
  * @throws {CurlWebSocketError} `ERR_LIBCURL` where there is no more memory
  */
 export function allocateNative(bytes: number): NativeMemory {
-  const { calloc, free } = memory ??= openLibc(MEMORY);
+  const { calloc, free } = memory();
   const pointer = calloc(bytes, 1);
   if (isNull(pointer)) throw new CurlWebSocketError("ERR_LIBCURL", `calloc of ${bytes} bytes failed: out of memory`);
   const view = runtime().view(pointer, bytes);

@@ -4,6 +4,7 @@ import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
 import { type CachedKind, cachedLibrary } from "./cached.ts";
 import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "./ffi.ts";
 import { pinLibrary } from "./libc.ts";
+import { openAll } from "./once.ts";
 import { loadZlib } from "../zlib.ts";
 import { CURL_SYMBOLS, VARIADIC_PADDING, variadicSymbols } from "./symbols.ts";
 
@@ -161,9 +162,14 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
   );
 }
 
-/** Describes the libcurl that `CurlWebSocket` uses, loading it if need be; throws what {@linkcode loadCurl} throws. */
+/**
+ * Describes the libcurl that `CurlWebSocket` uses, loading it and all that connections need of C; throws what the
+ * constructor of a socket would throw. docs/testing.md says what that is good for before the first test of a file.
+ */
 export function libcurl(path?: string): LibcurlInfo {
-  return loadCurl(path).info;
+  const { info } = loadCurl(path);
+  openAll(info.path);
+  return info;
 }
 
 function noPermission(): CurlWebSocketError {

@@ -3,6 +3,7 @@ import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "./const
 import { type Pointer, runtime, type Symbols } from "./ffi.ts";
 import { closeDescriptor, closeOnExec } from "./descriptors.ts";
 import { allocateNative, type NativeMemory, openLibc } from "./libc.ts";
+import { once } from "./once.ts";
 
 /** Sockets with the readiness each waits for; `events` is `READABLE | WRITABLE`, never 0. */
 export interface ReadySet {
@@ -138,6 +139,8 @@ const EPOLL = {
   epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
 } as const;
 
+const epoll = once(() => openLibc(EPOLL));
+
 const EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16;
 const MAX_READY = 1024;
@@ -158,7 +161,7 @@ export class EpollSet extends QueueSet {
 
   /** Null where the process is out of descriptors or memory. */
   static create(): EpollSet | null {
-    const libc = openLibc(EPOLL);
+    const libc = epoll();
     const queue = libc.epoll_create1(EPOLL_CLOEXEC);
     return queue < 0 ? null : new EpollSet(libc, queue);
   }
@@ -201,6 +204,8 @@ const KQUEUE = {
   kevent: { parameters: ["i32", "pointer", "i32", "pointer", "i32", "pointer"], result: "i32" },
 } as const;
 
+const kqueue = once(() => openLibc(KQUEUE));
+
 /** `struct kevent {uintptr_t ident; int16_t filter; uint16_t flags; uint32_t fflags; intptr_t data; void *udata}` */
 const KEVENT_SIZE = 32;
 const EV_ADD = 1, EV_DELETE = 2;
@@ -223,7 +228,7 @@ export class KqueueSet extends QueueSet {
 
   /** Null where the process is out of descriptors or memory. */
   static create(): KqueueSet | null {
-    const libc = openLibc(KQUEUE);
+    const libc = kqueue();
     const queue = libc.kqueue();
     if (queue < 0) return null;
     closeOnExec(queue);
