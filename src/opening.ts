@@ -7,6 +7,7 @@ import { READABLE, WRITABLE } from "./curl/constants.ts";
 import { allocate, runtime } from "./curl/ffi.ts";
 import { resolveBrowser } from "./curl/impersonate.ts";
 import type { Curl } from "./curl/library.ts";
+import { withoutIdentity } from "./options/curl_options.ts";
 import type { Reactor, Source } from "./curl/reactor.ts";
 import { END, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
 import type { DebugLog } from "./debug.ts";
@@ -51,8 +52,8 @@ let readBuffer: Uint8Array<ArrayBuffer> | undefined;
  */
 const BODY_TIME = 750;
 
-/** The caller's fields that are for the first origin alone. */
-const OWN_ORIGIN = ["authorization", "cookie", "host", "proxy-authorization"];
+/** The caller's fields that are for the first origin alone: Host, and what authenticates by its name. */
+const OWN_ORIGIN = /^host$|auth|cookie|credential|passw|secret|session|signature|token|api-?key|[-_]key$/i;
 
 export class Opening implements Source {
   readonly #curl: Curl;
@@ -69,6 +70,7 @@ export class Opening implements Source {
   #cookies: CompleteCookies;
   #auth: CompleteOptions["auth"];
   #tls: CompleteOptions["tls"];
+  #curlOptions: CompleteOptions["curlOptions"];
   /** The Digest challenge to answer. */
   #challenge: Challenge | null = null;
   #redirects = 0;
@@ -115,6 +117,7 @@ export class Opening implements Source {
     this.#cookies = options.cookies;
     this.#auth = options.auth;
     this.#tls = options.tls;
+    this.#curlOptions = options.curlOptions;
     this.#browser = options.impersonate === null ? null : resolveBrowser(curl, options.impersonate);
     this.#origin = options.origin ?? (this.#browser === null ? null : pageOrigin(url));
   }
@@ -196,7 +199,8 @@ export class Opening implements Source {
     }
     this.#seen.add(identity);
     const url = httpUrl(this.#url);
-    const { proxy, network, curlOptions } = this.#options;
+    const { proxy, network } = this.#options;
+    const curlOptions = this.#curlOptions;
     const { log } = this.#handler;
     log?.write("connect", `to ${shownUrl(this.#url)}`);
     if (this.#closed) return;
@@ -419,11 +423,12 @@ export class Opening implements Source {
 
   /** What is for one origin is not for another. A jar knows by itself. */
   #forgetCredentials(): void {
-    this.#headers = this.#headers.filter(([name]) => !OWN_ORIGIN.includes(name.toLowerCase()));
+    this.#headers = this.#headers.filter(([name]) => !OWN_ORIGIN.test(name));
     this.#auth = null;
     if (typeof this.#cookies === "string") this.#cookies = null;
     const { cert: _cert, key: _key, pfx: _pfx, passphrase: _passphrase, serverName: _name, ...tls } = this.#tls;
     this.#tls = tls;
+    this.#curlOptions = withoutIdentity(this.#curlOptions);
   }
 
   #notFollowed(why: string): CurlWebSocketError {

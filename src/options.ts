@@ -2,7 +2,8 @@
 import type { CookiesOption } from "./cookies.ts";
 import { offersClientWindow } from "./protocol/browsers.ts";
 import type { HeaderList } from "./protocol/handshake.ts";
-import { checkNames, numberOf } from "./options/check.ts";
+import { checkHeaders } from "./protocol/request.ts";
+import { checkNames, numberOf, textOf } from "./options/check.ts";
 import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./options/deflate.ts";
 import { type CurlOptionValue, type RawCurlOption, rawCurlOptions } from "./options/curl_options.ts";
 import { headerList, type HeadersOption } from "./options/headers.ts";
@@ -80,9 +81,9 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   /**
    * How many redirects are followed, 0 (the default, as the WHATWG standard says) to 100: 301, 302, 303, 307 and 308 to
    * `ws:`, `wss:`, `http:` or `https:`, but not from `wss:` to `ws:`, nor back to a request that was made before. For
-   * another origin `auth`, `cookies` (but a jar's), the URL's username and password, the client certificate,
-   * `tls.serverName` and the headers Authorization, Cookie, Host and Proxy-Authorization are left out, and stay so. Each
-   * connection has its `connectTimeout` and `handshakeTimeout`. One that is not followed is `ERR_HANDSHAKE_REDIRECT`.
+   * another origin `auth`, `cookies` (but a jar's), the URL's username and password, the client certificate
+   * (also one of `curlOptions`), `tls.serverName`, the header Host and headers that authenticate by their names
+   * (Authorization, Cookie, X-Api-Key and the like) are left out, and stay so. Subprotocols go along. Each connection has its `connectTimeout` and `handshakeTimeout`. One that is not followed is `ERR_HANDSHAKE_REDIRECT`.
    */
   maxRedirects?: number;
   /**
@@ -234,9 +235,7 @@ const MAX_TIMEOUT = 0x7fff_ffff;
  */
 export function completeOptions(options: CurlWebSocketOptions): CompleteOptions {
   checkNames("option", options, NAMES);
-  if (options.library !== undefined && typeof options.library !== "string") {
-    throw new TypeError(`library must be a name or path, not ${typeof options.library}`);
-  }
+  const library = textOf("library", options.library, "a name or path");
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw new TypeError("signal must be an AbortSignal");
   }
@@ -245,7 +244,8 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
   }
   const number = (name: keyof CurlWebSocketOptions, fallback: number, max: number): number =>
     numberOf(name, options[name] ?? fallback, 0, max);
-  const headers = headerList(options.headers);
+  const headers = headerList("headers", options.headers);
+  checkHeaders(headers);
   const http = httpOptions(options, headers);
   return {
     ...http,
@@ -266,7 +266,7 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
       options.perMessageDeflate ?? true,
       http.impersonate === null || offersClientWindow(http.impersonate),
     ),
-    library: options.library,
+    library,
     signal: options.signal,
   };
 }

@@ -54,6 +54,10 @@ const UNUSED: ReadonlyMap<string, string> = new Map(
       "NETRC",
       "NETRC_FILE",
       "AWS_SIGV4",
+      "HTTPSIG_ALGORITHM",
+      "HTTPSIG_KEY",
+      "HTTPSIG_KEYID",
+      "HTTPSIG_HEADERS",
       "LOGIN_OPTIONS",
     ]
       .map((name) => [name, "headers or auth"]),
@@ -91,6 +95,28 @@ const UNUSED: ReadonlyMap<string, string> = new Map(
     ) => [name, ""]),
   ),
 );
+
+/** These say who asks, and to the server: what is for one origin is not for another. A proxy's own are the proxy's. */
+const IDENTITY: ReadonlySet<string> = new Set([
+  ...["SSLCERT", "SSLCERTTYPE", "SSLCERT_BLOB", "SSLKEY", "SSLKEYTYPE", "SSLKEY_BLOB", "KEYPASSWD"],
+  ...["SSLENGINE", "SSLENGINE_DEFAULT", "TLSAUTH_USERNAME", "TLSAUTH_PASSWORD", "TLSAUTH_TYPE"],
+  ...["SASL_AUTHZID", "SERVICE_NAME", "GSSAPI_DELEGATION", "SSH_PUBLIC_KEYFILE", "SSH_PRIVATE_KEYFILE"],
+  // The address of whom the connection is made for.
+  ...["HAPROXYPROTOCOL", "HAPROXY_CLIENT_IP"],
+]);
+/** Of SSL_OPTIONS: Windows chooses a client certificate by itself. */
+const CURLSSLOPT_AUTO_CLIENT_CERT = 32;
+
+/** The options without those that authenticate, for another origin; also without those that nobody here can judge. */
+export function withoutIdentity(options: readonly RawCurlOption[]): RawCurlOption[] {
+  return options.flatMap((given) => {
+    const { name } = given.option;
+    // A number that is in no table: of a libcurl newer than it.
+    if (IDENTITY.has(name) || /^\d+$/.test(name)) return [];
+    if (name !== "SSL_OPTIONS") return [given];
+    return [{ ...given, value: Number(given.value) & ~CURLSSLOPT_AUTO_CLIENT_CERT }];
+  });
+}
 
 const TAKES: Readonly<Record<CurlOptionKind, string>> = {
   long: "an integer or a boolean",

@@ -1,21 +1,18 @@
 /** The option `headers`. */
 import type { HeaderList } from "../protocol/handshake.ts";
-import { checkHeaders } from "../protocol/request.ts";
 
 /** Header fields of a request, as a caller gives them. */
 export type HeadersOption = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
 
-/** Checks them, and makes pairs of them. */
-export function headerList(headers: HeadersOption | undefined): HeaderList {
+/** Makes pairs of the fields of `option`; whether they may go out is for the caller to check. */
+export function headerList(option: string, headers: HeadersOption | undefined): HeaderList {
   if (headers === undefined) return [];
-  if (typeof headers !== "object" || headers === null) throw new TypeError("headers must be a record or pairs");
+  if (typeof headers !== "object" || headers === null) throw new TypeError(`${option} must be a record or pairs`);
   const pairs = Symbol.iterator in headers ? [...headers] : Object.entries(headers);
-  const list = pairs.map(([name, value]): [string, string] => {
+  return pairs.map(([name, value]): [string, string] => {
     if (typeof name !== "string" || typeof value !== "string") {
-      throw new TypeError(`headers: the value of ${String(name)} must be a string, not ${typeof value}`);
+      throw new TypeError(`${option}: the value of ${String(name)} must be a string, not ${typeof value}`);
     }
     return [name, value];
   });
-  checkHeaders(list);
-  return list;
 }

@@ -1,5 +1,6 @@
 /** The option `proxy`, and the proxy that the environment names. */
 import type { HeaderList } from "../protocol/handshake.ts";
+import { checkFields } from "../protocol/request.ts";
 import { checkNames, textOf, wordOf } from "./check.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
 import { bypassesProxy } from "./no_proxy.ts";
@@ -98,7 +99,8 @@ export function proxyOptions(given: ProxyOption | undefined): CompleteProxy | fa
   };
   const username = secret("username"), password = secret("password");
   const auth = wordOf("proxy.auth", options.auth, AUTHS);
-  const headers = headerList(options.headers);
+  const headers = headerList("proxy.headers", options.headers);
+  checkFields("proxy.headers", headers);
   const http = parsed.scheme.startsWith("http");
   if (password !== undefined && username === undefined) throw new TypeError("proxy.password needs proxy.username");
   if (!http && [username, password].some((text) => new TextEncoder().encode(text ?? "").length > 255)) {
@@ -215,8 +217,8 @@ function parseProxy(name: string, given: string, { httpPort, strict, source }: R
     host: url.hostname,
     port,
     path: socket ? url.pathname : "",
-    username: url.username === "" && url.password === "" ? undefined : decoded(name, url.username),
-    password: url.username === "" && url.password === "" ? undefined : decoded(name, url.password),
+    username: url.username === "" && url.password === "" ? undefined : decoded(name, url.username, strict),
+    password: url.username === "" && url.password === "" ? undefined : decoded(name, url.password, strict),
     auth: undefined,
     headers: [],
     tls: {},
@@ -225,9 +227,10 @@ function parseProxy(name: string, given: string, { httpPort, strict, source }: R
   };
 }
 
-function decoded(name: string, text: string): string {
+/** Without `strict` a percent sign that begins no octet stands for itself, as in curl. */
+function decoded(name: string, text: string, strict: boolean): string {
   try {
-    const plain = decodeURIComponent(text);
+    const plain = decodeURIComponent(strict ? text : text.replace(/%(?![0-9a-f]{2})/gi, "%25"));
     if (!CONTROL.test(plain)) return plain;
   } catch {
     // Falls through to the error, which must not have the text in it.

@@ -79,8 +79,10 @@ export const TLS_VERSIONS: readonly TlsVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2
 const PIN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
 
 /** Checks them. `what` is the option's name; a proxy's has no `serverName`. */
-export function tlsOptions(what: "tls" | "proxy.tls", tls: TlsOptions): TlsOptions {
-  checkNames(`${what} option`, tls, what === "tls" ? [...NAMES, "serverName"] : NAMES);
+export function tlsOptions(what: "tls" | "proxy.tls", given: TlsOptions): TlsOptions {
+  checkNames(`${what} option`, given, what === "tls" ? [...NAMES, "serverName"] : NAMES);
+  // What is checked is what is used: a getter is asked once.
+  const tls = { ...given };
   for (const name of ["ca", "extraCa", "cert", "key"] as const) pemOf(`${what}.${name}`, tls[name]);
   pemOf(`${what}.pfx`, tls.pfx, "PKCS#12 bytes or a path");
   for (const name of ["ciphers", "cipherSuites"] as const) textOf(`${what}.${name}`, tls[name], "a list of ciphers");
@@ -112,7 +114,7 @@ export function tlsOptions(what: "tls" | "proxy.tls", tls: TlsOptions): TlsOptio
     throw new RangeError(`${what}.minVersion, ${min}, is newer than ${what}.maxVersion, ${max}`);
   }
   checkPins(`${what}.pinnedPublicKey`, tls.pinnedPublicKey);
-  return { ...tls };
+  return tls;
 }
 
 /** Whether a certificate or key is given by the path of its file. */

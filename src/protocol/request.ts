@@ -19,18 +19,30 @@ export function isFieldValue(text: string): boolean {
 }
 
 /**
- * Checks the caller's header fields.
+ * Checks that fields may go out in some request; `option` is where they come from.
  *
- * @throws {TypeError} for a name or value that may not go out
+ * @throws {TypeError} for a name or value that may not
  */
-export function checkHeaders(headers: HeaderList): void {
+export function checkFields(option: string, headers: HeaderList): void {
   for (const [name, value] of headers) {
-    if (!isToken(name)) throw new TypeError(`headers: ${JSON.stringify(name)} is not a header name`);
+    if (!isToken(name)) throw new TypeError(`${option}: ${JSON.stringify(name)} is not a header name`);
     if (!isFieldValue(value)) {
+      const shown = JSON.stringify(value);
       throw new TypeError(
-        `headers: the value of ${name} may hold no control character, nor one above U+00FF: ${shownValue(name, value)}`,
+        `${option}: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
       );
     }
+  }
+}
+
+/**
+ * Checks the caller's fields of the handshake, beside {@linkcode checkFields}.
+ *
+ * @throws {TypeError} for a field that is not the caller's to give, or would make no handshake
+ */
+export function checkHeaders(headers: HeaderList): void {
+  checkFields("headers", headers);
+  for (const [name, value] of headers) {
     const lower = name.toLowerCase();
     if (OURS_ALONE.includes(lower)) {
       const instead = lower === "sec-websocket-protocol"

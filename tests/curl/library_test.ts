@@ -19,6 +19,12 @@ test("a library that is not there: the error names it and says what to install",
   assertMatch(error.message, /library option.*install.*CURLWS_LIBCURL[^]*\/no\/such\/libcurl\.so/);
 });
 
+test("a library without a name is a TypeError", () => {
+  for (const library of ["", "a\0b", 7 as unknown as string]) {
+    assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { library }), TypeError, "library ");
+  }
+});
+
 test("a library that is no libcurl is refused", () => {
   const error = assertThrows(() => libcurl(process.execPath));
   assertInstanceOf(error, CurlWebSocketError);

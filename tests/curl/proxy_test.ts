@@ -285,6 +285,36 @@ test("a proxy that stays silent is told of with connectTimeout", async () => {
   assert(error.message.includes(`https://127.0.0.1:${silent.port}`), error.message);
 });
 
+test("a percent sign that begins no octet stands for itself in the environment, as in curl, but not in the option", async () => {
+  await using server = await WsServer.start();
+  await using proxy = await ProxyServer.start({ username: "100%", password: "%zz A%" });
+  const url = `http://100%:%zz%20%41%@127.0.0.1:${proxy.port}`;
+  await withEnvironment({ http_proxy: url }, async () => {
+    await using _socket = await echoes(server.url("/echo"), {});
+    assertEquals(proxy.requests.map(({ username }) => username), ["100%"]);
+  });
+  assertThrows(() => new CurlWebSocket(server.url("/echo"), { proxy: url }), TypeError, "percent-encoded");
+  for (const wrong of ["%00", "%0d", "%ff"]) {
+    await withEnvironment({ http_proxy: `http://u:${wrong}@127.0.0.1:${proxy.port}` }, async () => {
+      assertEquals((await failed(new CurlWebSocket(server.url("/echo")))).error.code, "ERR_PROXY");
+    });
+  }
+});
+
+test("any legal field goes to the proxy, also those that a WebSocket's request has for itself", async () => {
+  await using server = await WsServer.start();
+  await using proxy = await ProxyServer.start();
+  const url = `http://127.0.0.1:${proxy.port}`;
+  const headers = { Connection: "keep-alive", Upgrade: "h2c", "Sec-WebSocket-Protocol": "x" };
+  await using _socket = await echoes(server.url("/echo"), { proxy: { url, headers } });
+  const { head } = proxy.requests[0]!;
+  for (const [name, value] of Object.entries(headers)) assert(head.includes(`\r\n${name}: ${value}\r\n`), head);
+  for (const wrong of [{ "a b": "1" }, { a: "1\r\nb: 2" }] as Record<string, string>[]) {
+    const proxy = { url, headers: wrong };
+    assertThrows(() => new CurlWebSocket(server.url("/echo"), { proxy }), TypeError, "proxy.headers: ");
+  }
+});
+
 test("proxy headers go to the proxy alone", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start();

@@ -1,11 +1,18 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { CookieJar } from "tough-cookie";
-import { CurlWebSocket, type CurlWebSocketOptions } from "../../mod.ts";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type CurlOptionValue, CurlWebSocket, type CurlWebSocketOptions } from "../../mod.ts";
+import { OPTION_TABLE } from "../../src/curl/option_table.ts";
+import { rawCurlOptions, withoutIdentity } from "../../src/options/curl_options.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { RawServer } from "../support/raw_server.ts";
+import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
+import { tlsCertificates } from "../support/tls_certificates.ts";
 
 const redirect = (location: string, status = 302, ...headers: string[]) =>
   [`HTTP/1.1 ${status} Over There`, `Location: ${location}`, ...headers, "Content-Length: 0", "", ""].join("\r\n");
@@ -117,6 +124,110 @@ test("headers of the same kind are left out as well", async () => {
   await open;
   socket.terminate();
   assert(!request.includes("secret"));
+});
+
+test("headers that authenticate by their names are left out, others are not", async () => {
+  await using server = await RawServer.start();
+  await using other = await RawServer.start();
+  const own = [
+    "X-Api-Key",
+    "apikey",
+    "Ocp-Apim-Subscription-Key",
+    "X-Auth-Token",
+    "X-CSRF-Token",
+    "X-Session",
+    "X-Signature",
+  ];
+  const common = ["User-Agent", "X-Keyboard", "Accept-Language", "X-Monkey"];
+  const headers = Object.fromEntries([...own, ...common].map((name) => [name, "1"]));
+  const socket = connect(server, "/a", { maxRedirects: 1, headers });
+  const open = opened(socket);
+  const first = await answer(server, redirect(other.url("/b")));
+  for (const name of [...own, ...common]) assertEquals(line(first, name), "1", name);
+  const second = await (await other.connection()).accept();
+  await open;
+  socket.terminate();
+  for (const name of own) assertEquals(line(second, name), undefined, name);
+  for (const name of common) assertEquals(line(second, name), "1", name);
+});
+
+test("a client certificate stays with its origin, by whichever option it was given", async () => {
+  const { ca, server: identity, client } = tlsCertificates();
+  const folder = mkdtempSync(join(tmpdir(), "curlws-redirect-"));
+  try {
+    const path = join(folder, "client.pem");
+    writeFileSync(path, client.cert + client.key);
+    await using asking = await WsServer.start({ tls: { ...identity, ca, requestCert: true } });
+    const given: CurlWebSocketOptions[] = [
+      { tls: { ca, cert: path } },
+      { tls: { ca }, curlOptions: { SSLCERT: path, SSLKEY: path } },
+      { tls: { ca }, curlOptions: { 10025: path, CURLOPT_SSLKEY: path, SSLCERTTYPE: "PEM", SSLKEYTYPE: "PEM" } },
+    ];
+    for (const options of given) {
+      // The server itself takes it.
+      const direct = new CurlWebSocket(asking.url("/echo", "localhost"), { proxy: false, ...options });
+      await opened(direct);
+      direct.terminate();
+      await using server = await RawServer.start();
+      const failure = failed(connect(server, "/", { maxRedirects: 1, ...options }));
+      await answer(server, redirect(asking.url("/echo", "localhost")));
+      const { error } = await failure;
+      assertEquals(error.code, "ERR_TLS");
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("of curlOptions, what says who asks is left out for another origin", () => {
+  const kept = (options: Record<string, CurlOptionValue>) =>
+    withoutIdentity(rawCurlOptions(options)).map(({ option, value }) => [option.name, value]);
+  const identity = {
+    SSLCERT: "a",
+    SSLCERTTYPE: "PEM",
+    SSLCERT_BLOB: Uint8Array.of(1),
+    SSLKEY: "a",
+    SSLKEYTYPE: "PEM",
+    SSLKEY_BLOB: Uint8Array.of(1),
+    KEYPASSWD: "secret",
+    SSLENGINE: "pkcs11",
+    TLSAUTH_USERNAME: "joe",
+    TLSAUTH_PASSWORD: "secret",
+    TLSAUTH_TYPE: "SRP",
+    HAPROXY_CLIENT_IP: "192.0.2.1",
+    // Of a libcurl to come.
+    19_999: "who knows",
+  };
+  assertEquals(kept(identity), []);
+  const others = { TCP_FASTOPEN: 1, CAINFO: "a", PROXY_SSLCERT: "a", PROXY_KEYPASSWD: "secret", PROXYUSERPWD: "a:b" };
+  assertEquals(Object.fromEntries(kept(others)), others);
+  // CURLSSLOPT_AUTO_CLIENT_CERT beside CURLSSLOPT_NATIVE_CA.
+  assertEquals(kept({ SSL_OPTIONS: 32 + 16 }), [["SSL_OPTIONS", 16]]);
+  // Every option that a server could know somebody by is refused, or among these.
+  const suspicious = Object.entries(OPTION_TABLE).flatMap(([kind, words]) =>
+    [...words.matchAll(/(\w+)=/g)].map(([, name]) => ({ kind, name: name! }))
+  ).filter(({ kind, name }) =>
+    /CERT|KEY|PASSW|USER|AUTH|COOKIE|BEARER|SIG/.test(name) && ["long", "string", "list", "blob"].includes(kind) &&
+    !/^(PROXY|SSH_|FTP|MAIL|RTSP|SOCKS5)|PINNEDPUBLICKEY|ISSUERCERT|VERIFY|CERTINFO|SIG_HASH|SIGNATURE_ALGORITHMS/.test(
+      name,
+    ) &&
+    !/CERT_COMPRESSION|CERT_TIMESTAMPS|KEY_USAGE|KEY_SHARES|USERAGENT|COOKIESESSION|SPLIT_COOKIES|UNRESTRICTED|DISALLOW/
+      .test(
+        name,
+      )
+  );
+  assert(suspicious.length > 20);
+  for (const { kind, name } of suspicious) {
+    const value = { long: 1, string: "a", list: ["a"], blob: Uint8Array.of(1) }[kind as "long"];
+    let left: unknown[];
+    try {
+      left = kept({ [name]: value });
+    } catch (error) {
+      assertMatch((error as Error).message, /has no effect|is set by curlws/);
+      continue;
+    }
+    assertEquals(left, [], name);
+  }
 });
 
 test("the URL's password is not sent to another origin, nor told", async () => {
