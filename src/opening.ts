@@ -162,8 +162,9 @@ export class Opening implements Source {
 
   onReady(_fd: number, events: number): boolean {
     this.#guard(() => {
-      if (events & WRITABLE) this.#flush();
-      if (events & READABLE && this.#response !== null) this.#read();
+      // What has come goes first: a send that fails may end reading too, as it does in GnuTLS.
+      if (this.#response !== null) this.#read();
+      if (events & WRITABLE && this.#response !== null && !this.#closed) this.#flush();
     });
     return false;
   }
@@ -326,7 +327,7 @@ export class Opening implements Source {
 
   /** No more of the answer comes: what came of a refusal counts, else `error`. */
   #ended(error: CurlWebSocketError): void {
-    this.#refused(this.#response!.end() ?? this.#unsent ?? error);
+    this.#refused(this.#response!.end() ?? error);
   }
 
   /** Bounds the wait for a refusal's body. */
