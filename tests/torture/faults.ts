@@ -67,6 +67,8 @@ export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>
   },
   curl_multi_add_handle: { fails: gives(CURLM_OUT_OF_MEMORY) },
   curl_multi_socket_action: { memory: gives(CURLM_OUT_OF_MEMORY), internal: gives(CURLM_INTERNAL_ERROR) },
+  curl_multi_socket_all: { memory: gives(CURLM_OUT_OF_MEMORY) },
+  curl_easy_impersonate: { fails: gives(CURLE_BAD_FUNCTION_ARGUMENT) },
   curl_multi_poll: { fails: gives(CURLM_UNRECOVERABLE_POLL) },
   setopt_long: { memory: gives(CURLE_OUT_OF_MEMORY), unknown: gives(CURLE_UNKNOWN_OPTION) },
   setopt_buffer: { memory: gives(CURLE_OUT_OF_MEMORY), unknown: gives(CURLE_UNKNOWN_OPTION) },
@@ -92,6 +94,11 @@ export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>
   epoll_create1: { fails: gives(-1) },
   epoll_ctl: { fails: gives(-1) },
   epoll_wait: { fails: gives(-1) },
+  dup: { fails: gives(-1) },
+  ioctl: { fails: gives(-1) },
+  fcntl: { fails: gives(-1) },
+  poll: { fails: gives(-1) },
+  shutdown: { fails: gives(-1) },
   kqueue: { fails: gives(-1) },
   kevent: { fails: gives(-1) },
 };
@@ -264,8 +271,8 @@ export class Faults {
         const poller = throwing.createPoller(path);
         const around: Poller = Object.create(poller);
         around.poll = (multi, fds, count, milliseconds, done) => {
-          if (this.called("poll") === null) return poller.poll(multi, fds, count, milliseconds, done);
-          real.defer(() => done(new Error("torture: the poll failed")));
+          if (this.called("Poller.poll") === null) return poller.poll(multi, fds, count, milliseconds, done);
+          real.defer(() => done(-1, new Error("torture: the poll failed")));
         };
         for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(poller)) as (keyof Poller)[]) {
           if (name as string === "constructor" || name === "poll") continue;
@@ -389,6 +396,7 @@ export class Faults {
           this.problems.push(`${name} was given a stream that is not there`);
         }
         return;
+      case "dup":
       case "memfd_create":
       case "epoll_create1":
       case "kqueue":
@@ -418,7 +426,7 @@ export function waysToFail(hooks: Readonly<Record<string, readonly string[]>>): 
   return {
     ...Object.fromEntries(Object.entries(FAILURES).map(([name, kinds]) => [name, Object.keys(kinds)])),
     ...Object.fromEntries(Object.keys(THROWS).map((name) => [name, ["throws"]])),
-    poll: ["fails"],
+    "Poller.poll": ["fails"],
     checkpoint: ["cannot"],
     ArrayBuffer: ["throws"],
     ...hooks,

@@ -4,36 +4,16 @@
  */
 import process from "node:process";
 import { type Fault, waysToFail } from "./faults.ts";
+import { ANEW, type Plan, type Report } from "./plan.ts";
 import { SCENARIOS } from "./scenarios.ts";
-import { HOOKS, type Place } from "./subject.ts";
+import { HOOKS } from "./subject.ts";
 import { openDescriptors, type Result, TortureThread } from "./thread.ts";
-
-/** What is to be run. */
-export interface Plan {
-  readonly place: Place;
-  readonly scenarios: readonly string[];
-  /** A sample: of each call the first, the second, the last and one between. */
-  readonly quick: boolean;
-  /** Runs to leave out: those before this number. */
-  readonly from: number;
-  /** Only what fails so: a name, or a name and a kind. */
-  readonly only: string | null;
-  readonly seed: number;
-}
-
-/** A line of what it prints. */
-export type Report =
-  | { kind: "begin"; run: number; what: string }
-  | { kind: "problem"; run: number; what: string; problems: readonly string[] }
-  | { kind: "scenario"; name: string; injected: number; runs: number; milliseconds: number; problems: number }
-  | { kind: "unknown"; names: readonly string[] };
 
 const plan = JSON.parse(process.argv.at(-1)!) as Plan;
 const tell = (report: Report) => process.stdout.write(JSON.stringify(report) + "\n");
 
 const thread = new TortureThread(plan.place);
 const ways = waysToFail(HOOKS);
-let run = 0;
 
 /** A small generator (mulberry32), so that a sample can be had again. */
 let state = plan.seed;
@@ -48,7 +28,14 @@ async function inWorker(name: string, fault: Fault | null): Promise<Result> {
   const before = openDescriptors();
   const worker = new Worker(new URL("./worker.ts", import.meta.url).href, { type: "module" });
   const { promise, resolve } = Promise.withResolvers<Result>();
-  const lost = (why: string): Result => ({ fired: 1, problems: [why], log: "", counts: {}, milliseconds: 0 });
+  const lost = (why: string): Result => ({
+    fired: 1,
+    problems: [why],
+    spoilt: false,
+    log: "",
+    counts: {},
+    milliseconds: 0,
+  });
   worker.onmessage = ({ data }) => resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();
@@ -78,29 +65,43 @@ function* chosen(count: number): Generator<number> {
   }
 }
 
-async function torture(name: string, beside: boolean): Promise<void> {
+async function torture(leg: number, name: string, beside: boolean): Promise<void> {
   const scenario = SCENARIOS[name]!;
   const started = performance.now();
-  let injected = 0, runs = 0, bad = 0;
+  const from = leg === plan.from.leg ? plan.from.run : 0;
+  let run = 0, injected = 0, runs = 0, bad = 0;
+  const tellEnd = () =>
+    tell({
+      kind: "scenario",
+      name: `${name}${beside ? ", beside another" : ""}`,
+      injected,
+      runs,
+      milliseconds: Math.round(performance.now() - started),
+      problems: bad,
+    });
   const once = async (fault: Fault | null): Promise<Result> => {
     run++;
     const what = `${name}${beside ? ", beside another" : ""}: ${
       fault === null ? "no fault" : `${fault.name} ${fault.kind} at ${fault.n}${fault.lasting ? " and after" : ""}`
     }`;
-    tell({ kind: "begin", run, what });
+    tell({ kind: "begin", at: { leg, run }, what });
     const result = await (scenario.cold ? inWorker(name, fault) : thread.run(name, fault));
     runs++;
     if (result.fired > 0) injected++;
     if (result.problems.length > 0) {
       bad++;
-      tell({ kind: "problem", run, what, problems: result.problems });
+      tell({ kind: "problem", what, problems: result.problems });
+      if (!scenario.cold && result.spoilt) {
+        tellEnd();
+        process.exit(ANEW);
+      }
     }
     return result;
   };
   if (!scenario.cold) await thread.standBeside(beside);
   // What is made once a thread is made here; and what the scenario usually shows.
   let counts: Result["counts"] = {};
-  if (!scenario.cold) await thread.run(name, null);
+  if (!scenario.cold) await thread.warmUp(name);
   for (let i = 0; i < 3; i++) counts = (await once(null)).counts;
   for (const [call, kinds] of Object.entries(ways)) {
     for (const kind of kinds) {
@@ -109,25 +110,20 @@ async function torture(name: string, beside: boolean): Promise<void> {
         if (lasting && plan.quick) continue;
         // One more: how often a call is made depends on how the bytes come.
         for (const n of chosen(Object.hasOwn(counts, call) ? counts[call]! : 0)) {
-          if (run + 1 < plan.from) run++;
+          if (run + 1 < from) run++;
           else await once({ name: call, kind, n, lasting });
         }
       }
     }
   }
-  tell({
-    kind: "scenario",
-    name: `${name}${beside ? ", beside another" : ""}`,
-    injected,
-    runs,
-    milliseconds: Math.round(performance.now() - started),
-    problems: bad,
-  });
+  tellEnd();
 }
 
-for (const name of plan.scenarios) {
-  await torture(name, false);
-  if (!plan.quick && !SCENARIOS[name]!.cold) await torture(name, true);
+for (const [i, name] of plan.scenarios.entries()) {
+  for (const beside of plan.quick || SCENARIOS[name]!.cold ? [false] : [false, true]) {
+    const leg = 2 * i + (beside ? 1 : 0);
+    if (leg >= plan.from.leg) await torture(leg, name, beside);
+  }
 }
 tell({ kind: "unknown", names: [...thread.faults.unknown] });
 process.exit(0);

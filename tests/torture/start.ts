@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { findTool, ROOT, type Tool } from "../../scripts/tools.ts";
 import { certificates } from "../support/certificates.ts";
 import { serverCommand } from "../support/servers.ts";
-import type { Plan, Report } from "./runner.ts";
+import type { Plan, Position, Report } from "./plan.ts";
+import { ANEW } from "./plan.ts";
 import type { Place } from "./subject.ts";
 
 /** What is to be tortured, and how. */
@@ -46,29 +47,25 @@ export async function torture({ print, tool, ...plan }: TortureOptions): Promise
   const problems: string[] = [];
   let injected = 0;
   try {
-    for (const name of plan.scenarios) {
-      for (let from = 0; from >= 0;) {
-        const outcome = await runOnce(tool, { ...plan, place, scenarios: [name], from }, (report) => {
-          if (report.kind === "problem") {
-            for (const problem of report.problems) problems.push(`${report.what}: ${problem}`);
-            print(`PROBLEM ${report.what}\n    ${report.problems.join("\n    ")}`);
-          } else if (report.kind === "scenario") {
-            injected += report.injected;
-            const { name, runs, milliseconds } = report;
-            print(
-              `${name}: ${report.injected} failures in ${runs} runs, ${report.problems} with problems, ${milliseconds} ms`,
-            );
-          } else if (report.kind === "unknown" && report.names.length > 0) {
-            problems.push(`say in faults.ts how these fail: ${report.names.join(", ")}`);
-          }
-        });
-        if (outcome === null) from = -1;
-        else {
-          from = outcome.run + 1;
-          problems.push(`${outcome.what}: the process ended: ${outcome.why}`);
-          print(`PROBLEM ${outcome.what}\n    the process ended: ${outcome.why}`);
+    for (let from: Position | null = { leg: 0, run: 0 }; from !== null;) {
+      const outcome: Outcome = await runOnce(tool, { ...plan, place, from }, (report) => {
+        if (report.kind === "problem") {
+          for (const problem of report.problems) problems.push(`${report.what}: ${problem}`);
+          print(`PROBLEM ${report.what}\n    ${report.problems.join("\n    ")}`);
+        } else if (report.kind === "scenario") {
+          injected += report.injected;
+          const { name, runs, milliseconds } = report;
+          print(
+            `${name}: ${report.injected} failures, ${runs} runs, ${report.problems} with problems, ${milliseconds} ms`,
+          );
+        } else if (report.kind === "unknown" && report.names.length > 0) {
+          problems.push(`say in faults.ts how these fail: ${report.names.join(", ")}`);
         }
-      }
+      });
+      from = outcome.code === 0 ? null : { ...outcome.at, run: outcome.at.run + 1 };
+      if (outcome.code === 0 || outcome.code === ANEW) continue;
+      problems.push(`${outcome.what}: the process ended: ${outcome.why}`);
+      print(`PROBLEM ${outcome.what}\n    the process ended: ${outcome.why}`);
     }
   } finally {
     child.stdin!.end();
@@ -77,12 +74,19 @@ export async function torture({ print, tool, ...plan }: TortureOptions): Promise
   return { injected, problems };
 }
 
-/** Gives where the process ended before its time, or null. */
+/** How a process ended, and in which run. */
+interface Outcome {
+  readonly at: Position;
+  readonly what: string;
+  readonly code: number | null;
+  readonly why: string;
+}
+
 async function runOnce(
   tool: Tool,
   plan: Plan,
   onReport: (report: Report) => void,
-): Promise<{ run: number; what: string; why: string } | null> {
+): Promise<Outcome> {
   const path = findTool(tool);
   if (path === undefined) throw new Error(`${tool} is neither in node_modules nor on the PATH`);
   const args = tool === "deno" ? ["run", "-A", "--no-check", RUNNER] : [RUNNER];
@@ -91,7 +95,7 @@ async function runOnce(
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
   });
-  let errors = "", last = { run: 0, what: "the start" };
+  let errors = "", last = { at: plan.from, what: "the start" };
   child.stderr.setEncoding("utf8").on("data", (text: string) => errors = (errors + text).slice(-4_000));
   let timer: ReturnType<typeof setTimeout> | undefined;
   const alive = () => {
@@ -107,5 +111,5 @@ async function runOnce(
   });
   const [code, signal] = await once(child, "close");
   clearTimeout(timer);
-  return code === 0 ? null : { ...last, why: `${signal ?? code} ${errors.trim()}` };
+  return { ...last, code, why: `${signal ?? code} ${errors.trim()}` };
 }

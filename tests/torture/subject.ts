@@ -135,7 +135,9 @@ export class Subject {
       this.socket.send(message);
       return true;
     } catch (error) {
-      this.note(`send() threw ${this.#bench.documented(this.#name, error)}`);
+      // The message is the caller's as before.
+      if (error instanceof RangeError && error.message.startsWith("torture: ")) this.note("send() threw RangeError");
+      else this.note(`send() threw ${this.#bench.documented(this.#name, error)}`);
       return false;
     }
   }
@@ -214,6 +216,8 @@ export class Bench {
   documented(where: string, error: unknown): string {
     if (error instanceof CurlWebSocketError && CODES.has(error.code)) return error.code;
     if (error instanceof Error && error.message === USERS_ERROR) return "the user's own error";
+    // What a stream's promises are rejected with, as the standard says.
+    if (error === this.abort.signal.reason) return "the signal's reason";
     this.faults.problems.push(`${where} told an error that is not documented: ${(error as Error)?.stack ?? error}`);
     return `${error}`;
   }

@@ -15,6 +15,8 @@ export interface Result {
   readonly fired: number;
   /** What must not be; empty where all is well. */
   readonly problems: readonly string[];
+  /** Whether connections of this thread no longer work, so that what follows would tell nothing new. */
+  readonly spoilt: boolean;
   /** What the program saw. */
   readonly log: string;
   readonly counts: Readonly<Record<string, number>>;
@@ -103,6 +105,12 @@ export class TortureThread {
     if (this.#beside === null || !await this.#beside.opened) throw new Error(`no connection: ${bench.log}`);
   }
 
+  /** Makes what is made once a thread. */
+  async warmUp(name: string): Promise<void> {
+    await SCENARIOS[name]!.run(new Bench(this.faults, this.#place));
+    await this.#others(null);
+  }
+
   /** Runs a scenario, once; without a fault it is a run to compare others with. */
   async run(name: string, fault: Fault | null): Promise<Result> {
     const scenario = SCENARIOS[name]!, { faults } = this;
@@ -124,13 +132,19 @@ export class TortureThread {
     if (ended) this.#compare(name, fault, log, fired, problems);
     const after = await this.#settled(before);
     for (const what of NAMES) {
-      if (after[what] > before[what]) problems.push(`${after[what] - before[what]} more ${what} than before; ${log}`);
+      // A `struct pollfd`, one a thread.
+      const made = what === "memory" && scenario.cold ? 1 : 0;
+      if (after[what] > before[what] + made) {
+        problems.push(`${after[what] - before[what]} more ${what} than before; ${log}`);
+      }
     }
-    problems.push(...await this.#others());
+    const next = await this.#others(fault);
+    problems.push(...next);
     const left = [...openDescriptors()].filter((name) => !descriptors.has(name));
     if (left.length > 0 && !await this.#gone(descriptors)) problems.push(`descriptors are left: ${left.join(", ")}`);
     problems.push(...faults.problems.splice(0), ...this.#unexpected(fault));
-    return { fired, problems, log, counts: Object.fromEntries(counts), milliseconds };
+    const spoilt = next.length > 0 || !ended;
+    return { fired, problems, spoilt, log, counts: Object.fromEntries(counts), milliseconds };
   }
 
   #subscribe(bench: Bench): () => void {
@@ -192,7 +206,7 @@ export class TortureThread {
   }
 
   /** Two more connections at once, whose bytes must not meet, and the one beside. */
-  async #others(): Promise<string[]> {
+  async #others(fault: Fault | null): Promise<string[]> {
     const bench = new Bench(this.faults, this.#place);
     const one = bench.socket("/echo", { perMessageDeflate: false });
     const other = bench.socket("/echo", { perMessageDeflate: false });
@@ -210,7 +224,9 @@ export class TortureThread {
     const wanted = "socket 1: open, echo 2, close 1000 clean; socket 2: open, echo 2, close 1000 clean";
     if (!ended || bench.log !== wanted) problems.push(`the next connections: ${ended ? "" : "hang, "}${bench.log}`);
     if (this.#beside !== null && this.#beside.socket.readyState !== 1) {
-      problems.push(`the connection beside ended; ${this.#beside.log}`);
+      // A poll is for all of them.
+      const polled = fault?.name === "Poller.poll" || fault?.name === "curl_multi_poll";
+      if (!polled) problems.push(`the connection beside ended; ${this.#beside.log}`);
       this.#beside = null;
       await this.standBeside(true);
     }

@@ -1,0 +1,31 @@
+/** What start.ts tells a runner, and what it hears of it. */
+import type { Place } from "./subject.ts";
+
+/** A run: the `run`-th of the `leg`-th scenario; each has two legs, the second beside another connection. */
+export interface Position {
+  readonly leg: number;
+  readonly run: number;
+}
+
+/** What is to be run. */
+export interface Plan {
+  readonly place: Place;
+  readonly scenarios: readonly string[];
+  /** A sample: of each call and way the first and another, each once, and none beside another connection. */
+  readonly quick: boolean;
+  /** Where to begin: behind a run that ended the process. */
+  readonly from: Position;
+  /** Only what fails so: a name, or a name and a kind. */
+  readonly only: string | null;
+  readonly seed: number;
+}
+
+/** A line of what it prints. */
+export type Report =
+  | { kind: "begin"; at: Position; what: string }
+  | { kind: "problem"; what: string; problems: readonly string[] }
+  | { kind: "scenario"; name: string; injected: number; runs: number; milliseconds: number; problems: number }
+  | { kind: "unknown"; names: readonly string[] };
+
+/** The process is to be started anew, behind the run that began last: its thread is of no use any more. */
+export const ANEW = 75;
