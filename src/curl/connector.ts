@@ -179,8 +179,8 @@ export class Connector implements Source {
     // has another option, of TLS session tickets, by the same number.
     if (curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);
     const { socket, timer, debug, progress } = libcurlCallbacks();
-    curl.setCallback(this.#multi, C.CURLMOPT_SOCKETFUNCTION, socket);
-    curl.setCallback(this.#multi, C.CURLMOPT_TIMERFUNCTION, timer);
+    this.#setCallback(C.CURLMOPT_SOCKETFUNCTION, socket);
+    this.#setCallback(C.CURLMOPT_TIMERFUNCTION, timer);
     if (this.#proxy?.scheme.startsWith("http")) {
       curl.setPointer(easy, C.CURLOPT_XFERINFOFUNCTION, progress);
       set.long("NOPROGRESS", 0);
@@ -190,6 +190,13 @@ export class Connector implements Source {
       if (!this.#hasDoh) set.long("VERBOSE", 1);
     }
     setOptions(set, this.#target, this.#proxy);
+  }
+
+  /** Without one of its callbacks libcurl would not go on, and nothing would tell why. */
+  #setCallback(option: number, callback: Pointer): void {
+    const code = this.#curl.setCallback(this.#multi, option, callback);
+    if (code === 0) return;
+    throw new CurlWebSocketError("ERR_LIBCURL", `connecting failed: curl_multi_setopt(${option}) returned ${code}`);
   }
 
   /** Whether libcurl's log is read: it alone tells of TLS and of a proxy's answer. A user who asks for it has it instead. */

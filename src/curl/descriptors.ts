@@ -87,3 +87,14 @@ export function createMulti(curl: Curl): Pointer {
   curl.curl_multi_poll(multi, null, 0, 0, null);
   return multi;
 }
+
+/**
+ * Whether a poll of this multi can be woken. If descriptors are out, libcurl makes a multi without the pair for that, and
+ * says so when it is first woken: then a poll may sleep for a day.
+ */
+export function isWakeable(curl: Curl, multi: Pointer): boolean {
+  if (curl.curl_multi_wakeup(multi) !== 0) return false;
+  // Takes the wake-up, so that the next poll sleeps.
+  curl.curl_multi_poll(multi, null, 0, 0, null);
+  return true;
+}

@@ -1,7 +1,7 @@
 /** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
 import { CurlWebSocketError } from "../errors.ts";
 import { READABLE } from "./constants.ts";
-import { createMulti, isOpen } from "./descriptors.ts";
+import { createMulti, isOpen, isWakeable } from "./descriptors.ts";
 import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
@@ -174,12 +174,15 @@ export class Reactor {
     if (this.#lost) throw failure("the thread that waits in curl_multi_poll was lost: connect anew");
     if (!isNull(this.#multi)) return;
     const multi = createMulti(this.#curl);
-    if (isNull(multi)) throw failure("libcurl could not make a handle to wait with: out of memory or file descriptors");
+    const lacking = "libcurl could not make a handle to wait with: out of memory or file descriptors";
+    if (isNull(multi)) throw failure(lacking);
     try {
+      if (!isWakeable(this.#curl, multi)) throw failure(lacking);
       this.#poller ??= runtime().createPoller(this.#curl.info.path);
       this.#poller[this.#refs > 0 ? "ref" : "unref"]();
     } catch (cause) {
       this.#curl.curl_multi_cleanup(multi);
+      if (cause instanceof CurlWebSocketError) throw cause;
       throw failure(`the thread that waits in curl_multi_poll could not be made: ${cause}`, cause);
     }
     this.#multi = multi;

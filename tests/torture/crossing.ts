@@ -97,6 +97,7 @@ export async function cross(
   let seen = -1;
   const watchdog = setInterval(() => {
     if (came + made === seen) {
+      child.stdin!.write("states\n");
       finish();
       wrong.push(`nothing came for ${STALLED / 1000} s; ${[...sockets.values()].map((state) => state()).join("; ")}`);
     }

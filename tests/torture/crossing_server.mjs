@@ -26,9 +26,19 @@ function wrong(name, next, data) {
   });
 }
 
+/** What each connection that is open would say of itself. */
+const states = new Map();
+
 function serve(socket, request, raw) {
   const name = request.url.slice(1);
   let next = 0;
+  states.set(
+    name,
+    () =>
+      `${name} received ${next} messages, ${raw.bytesRead} bytes, paused ${socket.isPaused}, buffered ` +
+      `${socket.bufferedAmount}, wrote ${raw.bytesWritten} bytes, state ${socket.readyState}`,
+  );
+  socket.on("close", () => states.delete(name));
   // Bytes that are no frames are another's.
   socket.on("error", (error) => error.code?.startsWith("WS_ERR") && tell({ wrong: `the server's ${name}: ${error}` }));
   const reset = () => {
@@ -98,6 +108,12 @@ lines.once("line", async (line) => {
   const [ws, wss] = await Promise.all([plain, secure].map(listen));
   tell({ ws, wss });
 });
+// Any further line asks who waits.
+lines.on(
+  "line",
+  (line) =>
+    line === "states" && tell({ wrong: `the server: ${[...states.values()].map((state) => state()).join("; ")}` }),
+);
 lines.on("close", () => {
   tell({ received, resets });
   process.exit(0);

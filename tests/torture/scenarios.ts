@@ -226,7 +226,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         stream.close({ closeCode: 1000 });
         await closed;
       } catch (error) {
-        bench.note(`stream: ${bench.documented("the stream", streamError(error))}`);
+        // WebSocketError tells of a close that was not clean; its cause is ours, where one is to blame.
+        const { name, cause } = error as Error;
+        const lost = name === "WebSocketError" && cause === undefined;
+        bench.note(`stream: ${lost ? name : bench.documented("the stream", cause ?? error)}`);
       }
     },
   },
@@ -262,11 +265,6 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "in a Worker, nine sockets": { cold: true, run: (bench) => many(bench, 9) },
 };
-
-/** The error that a stream's promise was rejected with: WebSocketError wraps ours. */
-function streamError(error: unknown): unknown {
-  return (error as Error)?.cause ?? error;
-}
 
 async function receive(bench: Bench, subject: Subject): Promise<void> {
   let count = 0;
