@@ -18,7 +18,7 @@ export interface Source {
 interface Turn {
   readonly source: Source;
   readonly fd: number;
-  readonly events: number;
+  events: number;
 }
 
 /** Up to so many sockets are passed to `curl_multi_poll` as they are; more go into a kernel queue. */
@@ -306,8 +306,9 @@ export class Reactor {
 
   /** Gives a source another turn after the event loop has had its own. */
   again(source: Source, fd: number, events: number): void {
-    if (this.#hot.some((hot) => hot.source === source)) return;
-    this.#hot.push({ source, fd, events });
+    const hot = this.#hot.find((hot) => hot.source === source && hot.fd === fd);
+    if (hot === undefined) this.#hot.push({ source, fd, events });
+    else hot.events |= events;
     this.#stopTimer();
     this.#wake();
     this.#arm();
@@ -547,8 +548,14 @@ export class Reactor {
       if (found > 0 || this.#wasWoken) this.#emptyPolls = 0;
       else if (this.woke) this.#emptyPolls++;
     }
-    const ready = new Set(turns.map(({ source }) => source));
-    for (const turn of hot) if (!ready.has(turn.source)) turns.push(turn);
+    if (hot.length === 0) return turns;
+    const ready = new Map(turns.map((turn) => [turn.fd, turn]));
+    for (const turn of hot) {
+      const found = ready.get(turn.fd);
+      // Both: a socket that was found writable alone may still have bytes to tell that were read before.
+      if (found?.source === turn.source) found.events |= turn.events;
+      else turns.push(turn);
+    }
     return turns;
   }
 

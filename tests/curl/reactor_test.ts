@@ -1,9 +1,11 @@
 import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { CurlWebSocket, libcurl } from "../../mod.ts";
 import { Reactor, type ReadySetKind } from "../../src/curl/reactor.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { closed, message, next, opened } from "../support/events.ts";
 import { frame, Opcode } from "../support/frames.ts";
+import { Pair } from "../support/pair.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
@@ -166,4 +168,23 @@ test("messages of sockets with and without maxReceiveDelay all come, and answers
     assertEquals(await Promise.all(sockets.map(message)), sockets.map(() => String(round)));
   }
   for (const socket of sockets) socket.terminate();
+});
+
+test("bytes that wait for their turn are told though the socket is found writable", async () => {
+  await using pair = await Pair.open({ perMessageDeflate: false });
+  const { socket, peer } = pair;
+  const COUNT = 60, TOOK = 6;
+  let came = 0;
+  const all = new Promise<void>((resolve) => {
+    socket.onmessage = () => {
+      // Longer than a turn: the rest waits, while the peer reads, and more can be sent.
+      for (const end = performance.now() + TOOK; performance.now() < end;);
+      if (++came === COUNT) resolve();
+    };
+  });
+  // More than the kernel takes at once.
+  socket.send(new Uint8Array(8 << 20));
+  await peer.send(Buffer.concat(Array.from({ length: COUNT }, (_, i) => frame(Opcode.text, `${i}`))));
+  await all;
+  assertEquals(came, COUNT);
 });
