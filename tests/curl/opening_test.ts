@@ -2,8 +2,10 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type CookieJar, CurlWebSocket, type CurlWebSocketOptions, reactorStats } from "../../mod.ts";
-import { closed, failed } from "../support/events.ts";
-import { type RawConnection, RawServer } from "../support/raw_server.ts";
+import { certificates } from "../support/certificates.ts";
+import { closed, failed, opened } from "../support/events.ts";
+import { libcurlNamed, whyNoLibcurl } from "../support/libcurls.ts";
+import { acceptFor, type RawConnection, RawServer } from "../support/raw_server.ts";
 import { test } from "../support/testing.ts";
 
 /** Longer than any of these tests may take: what is told sooner was not told because time was up. */
@@ -121,6 +123,32 @@ for (const tls of [false, true]) {
     }, { tls });
     assertEquals([code, status, body], ["ERR_HANDSHAKE_STATUS", 403, "no"]);
   });
+}
+
+for (const name of [null, "8.23"] as const) {
+  test(
+    `ws: through an https: proxy, ${name ?? "the usual"} libcurl: an answer in two TLS records that come together`,
+    async () => {
+      await using proxy = await RawServer.start({ tls: true });
+      const socket = new CurlWebSocket("ws://server.example/", {
+        handshakeTimeout: 5_000,
+        library: name === null ? undefined : libcurlNamed(name)!,
+        proxy: { url: `https://localhost:${proxy.port}`, tls: { ca: certificates().ca }, noProxy: "" },
+      });
+      const open = opened(socket);
+      const peer = await proxy.connection();
+      await peer.request();
+      await peer.send("HTTP/1.1 200 OK\r\n\r\n");
+      const accept = acceptFor(await peer.request());
+      const first = peer.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n");
+      await peer.send(`Connection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+      await first;
+      await open;
+      socket.terminate();
+      await closed(socket);
+    },
+    { skip: name === null ? undefined : whyNoLibcurl(name) },
+  );
 }
 
 /** What may give an attempt up. */
