@@ -39,6 +39,7 @@ export function chooseProxy({ url, proxy, network }: ConnectTarget): CompletePro
   try {
     return proxyFor(url, proxy, runtime().env);
   } catch (cause) {
+    if (cause instanceof CurlWebSocketError) throw cause;
     throw new CurlWebSocketError("ERR_PROXY", `the proxy that the environment names: ${(cause as Error).message}`, {
       cause,
     });
