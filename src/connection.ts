@@ -6,7 +6,7 @@ import { allocate, runtime } from "./curl/ffi.ts";
 import { type Curl, loadCurl } from "./curl/library.ts";
 import { Reactor, type Source } from "./curl/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "./curl/transport.ts";
-import { CurlWebSocketError, wordsOf } from "./errors.ts";
+import { CurlWebSocketError, errorOf, wordsOf } from "./errors.ts";
 import { Deadline } from "./deadline.ts";
 import { Health } from "./health.ts";
 import * as P from "./protocol/constants.ts";
@@ -300,7 +300,7 @@ export class Connection implements Source {
   /** A message is not queued, for want of memory: the caller's to try again, unless the compression has lost it. */
   #notQueued(error: unknown): false {
     if (!(error instanceof CompressionFailed)) throw error;
-    this.#fail(internalError(error.cause, "a message could not be compressed"), CLOSE_INTERNAL_ERROR, "");
+    this.#fail(errorOf("compressing a message", error.cause), CLOSE_INTERNAL_ERROR, "");
     return false;
   }
 
@@ -377,7 +377,7 @@ export class Connection implements Source {
       return this.#read();
     } catch (error) {
       if (error instanceof P.ProtocolViolation) this.#violated(error);
-      else this.#fail(internalError(error, "what came could not be read"), CLOSE_INTERNAL_ERROR, "");
+      else this.#fail(errorOf("reading what came", error), CLOSE_INTERNAL_ERROR, "");
       return false;
     }
   }
@@ -662,10 +662,4 @@ export class Connection implements Source {
       this.#handler.onClosed(result);
     });
   }
-}
-
-/** An error that is nobody's fault outside this process, with a code. */
-function internalError(cause: unknown, what: string): CurlWebSocketError {
-  if (cause instanceof CurlWebSocketError) return cause;
-  return new CurlWebSocketError("ERR_INTERNAL", `${what}: ${cause}`, { cause });
 }

@@ -112,8 +112,8 @@ export function wordsOf(value: unknown): string {
   }
 }
 
-/** What was thrown, as an error with a code: itself, or `ERR_LIBCURL` around what nobody foresaw. `what` failed. */
+/** What was thrown, as an error with a code: itself, or `ERR_INTERNAL` around what nobody foresaw. `what` failed. */
 export function errorOf(what: string, cause: unknown): CurlWebSocketError {
   if (cause instanceof CurlWebSocketError) return cause;
-  return new CurlWebSocketError("ERR_LIBCURL", `${what} failed: ${wordsOf(cause)}`, { cause });
+  return new CurlWebSocketError("ERR_INTERNAL", `${what} failed: ${wordsOf(cause)}`, { cause });
 }

@@ -27,7 +27,7 @@ export function checkFields(option: string, headers: HeaderList): void {
   for (const [name, value] of headers) {
     if (!isToken(name)) throw new TypeError(`${option}: ${JSON.stringify(name)} is not a header name`);
     if (!isFieldValue(value)) {
-      const shown = JSON.stringify(value);
+      const shown = shownValue(name, value);
       throw new TypeError(
         `${option}: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
       );
