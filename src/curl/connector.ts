@@ -13,7 +13,7 @@ import { getNumber } from "./get_info.ts";
 import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
 import { once } from "./once.ts";
-import { OUT_OF_FILES, outOfFiles } from "./os_errors.ts";
+import { noHandle } from "./os_errors.ts";
 import type { Reactor, Source } from "./reactor.ts";
 import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
 import { TransferLog } from "./transfer_log.ts";
@@ -135,8 +135,7 @@ export class Connector implements Source {
     if (isNull(this.#easy) || isNull(this.#multi)) {
       if (!isNull(this.#easy)) curl.curl_easy_cleanup(this.#easy);
       if (!isNull(this.#multi)) curl.curl_multi_cleanup(this.#multi);
-      if (outOfFiles()) throw new CurlWebSocketError("ERR_TOO_MANY_OPEN_FILES", `connecting failed: ${OUT_OF_FILES}`);
-      throw new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory");
+      throw noHandle();
     }
     this.#set = new OptionSetter(curl, this.#easy);
     try {

@@ -1,4 +1,5 @@
 /** What the system says of a connection that could not be made: `CURLINFO_OS_ERRNO`, behind curl's one code 7 for all of it. */
+import { CurlWebSocketError } from "../errors.ts";
 import { runtime } from "./ffi.ts";
 import { canOpen } from "./libc.ts";
 
@@ -63,3 +64,10 @@ export function outOfFiles(): boolean {
 /** What ran out, and what to do. */
 export const OUT_OF_FILES: string =
   "the process has no file descriptors left (too many open files); close what it no longer uses, or raise its limit (ulimit -n)";
+
+/** libcurl returned no handle. */
+export function noHandle(): CurlWebSocketError {
+  return outOfFiles()
+    ? new CurlWebSocketError("ERR_TOO_MANY_OPEN_FILES", `connecting failed: ${OUT_OF_FILES}`)
+    : new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory");
+}

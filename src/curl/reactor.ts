@@ -4,6 +4,7 @@ import { READABLE } from "./constants.ts";
 import { createMulti, isOpen, isWakeable } from "./descriptors.ts";
 import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "./ffi.ts";
 import type { Curl } from "./library.ts";
+import { noHandle } from "./os_errors.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
 
 /** What the reactor serves: a connection, from its first packet to its last. */
@@ -174,10 +175,9 @@ export class Reactor {
     if (this.#lost) throw failure("the thread that waits in curl_multi_poll was lost: connect anew");
     if (!isNull(this.#multi)) return;
     const multi = createMulti(this.#curl);
-    const lacking = "libcurl could not make a handle to wait with: out of memory or file descriptors";
-    if (isNull(multi)) throw failure(lacking);
+    if (isNull(multi)) throw noHandle();
     try {
-      if (!isWakeable(this.#curl, multi)) throw failure(lacking);
+      if (!isWakeable(this.#curl, multi)) throw noHandle();
       this.#poller ??= runtime().createPoller(this.#curl.info.path);
       this.#poller[this.#refs > 0 ? "ref" : "unref"]();
     } catch (cause) {
