@@ -4,6 +4,7 @@ import { channel } from "node:diagnostics_channel";
 import { isMainThread } from "node:worker_threads";
 import type { FFIFunction, Pointer as Address } from "bun:ffi";
 import type {
+  Callback,
   CFunction,
   CType,
   Pointer,
@@ -206,9 +207,9 @@ export function createBunRuntime(): Runtime {
     sha1: (text: string): Uint8Array => createHash("sha1").update(text).digest(),
     hash: (algorithm, bytes) => createHash(algorithm).update(bytes).digest("hex"),
 
-    callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
+    callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Callback {
       const callback = new ffi.JSCallback(fn as (...args: unknown[]) => number, definition({ parameters, result }));
-      return opaque(callback.ptr);
+      return { pointer: opaque(callback.ptr), close: () => callback.close() };
     },
 
     createPoller: (libraryPath: string): Poller => new BunPoller(libraryPath),

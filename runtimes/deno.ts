@@ -2,7 +2,17 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
-import type { CType, Pointer, PollDone, Poller, Runtime, Symbols, SymbolTable, Timer } from "../src/curl/ffi.ts";
+import type {
+  Callback,
+  CType,
+  Pointer,
+  PollDone,
+  Poller,
+  Runtime,
+  Symbols,
+  SymbolTable,
+  Timer,
+} from "../src/curl/ffi.ts";
 import { oncePerLibrary } from "../src/curl/once.ts";
 
 type DenoPointer = Deno.PointerValue;
@@ -171,9 +181,10 @@ export function createDenoRuntime(): Runtime {
       return createHash(algorithm).update(bytes).digest("hex");
     },
 
-    callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer {
+    callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Callback {
       const definition = { parameters, result } as unknown as Deno.UnsafeCallbackDefinition;
-      return opaque(new Deno.UnsafeCallback(definition, fn as unknown as Deno.UnsafeCallbackFunction).pointer);
+      const callback = new Deno.UnsafeCallback(definition, fn as unknown as Deno.UnsafeCallbackFunction);
+      return { pointer: opaque(callback.pointer), close: () => callback.close() };
     },
 
     createPoller(libraryPath: string): Poller {

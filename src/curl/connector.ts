@@ -8,11 +8,10 @@ import { OptionSetter } from "./easy_options.ts";
 import { ErrorBuffer } from "./error_buffer.ts";
 import { explainFailure } from "./explain.ts";
 import { clientCertificate } from "./explain_tls.ts";
-import { allocate, isNull, type Pointer, runtime } from "./ffi.ts";
+import { allocate, type Callback, type CType, isNull, type Pointer, runtime } from "./ffi.ts";
 import { getNumber } from "./get_info.ts";
 import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
-import { once } from "./once.ts";
 import { noHandle } from "./os_errors.ts";
 import type { Reactor, Source } from "./reactor.ts";
 import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
@@ -63,38 +62,68 @@ function inC(callback: (connector: Connector) => void): number {
 /** By curl_infotype: CURLINFO_TEXT, _HEADER_IN, _HEADER_OUT. The headers are a proxy's. */
 const TRACED = ["text", "response", "request"] as const;
 
-/** Function pointers for libcurl. */
+/** Functions for libcurl. */
 interface Callbacks {
-  readonly socket: Pointer;
-  readonly timer: Pointer;
-  readonly debug: Pointer;
-  readonly progress: Pointer;
+  readonly socket: Callback;
+  readonly timer: Callback;
+  readonly debug: Callback;
+  readonly progress: Callback;
 }
 
-const libcurlCallbacks: () => Callbacks = once(() => ({
-  // int curl_socket_callback(CURL *, curl_socket_t, int what, void *, void *)
-  socket: runtime().callback(
-    ["pointer", "i32", "i32", "pointer", "pointer"],
-    "i32",
-    (_easy: Pointer, fd: number, what: number) => inC((connector) => connector.onSocket(fd, what)),
-  ),
-  // int curl_multi_timer_callback(CURLM *, long timeout_ms, void *)
-  timer: runtime().callback(
-    ["pointer", "i64", "pointer"],
-    "i32",
-    (_multi: Pointer, milliseconds: bigint | number) => inC((connector) => connector.onTimer(Number(milliseconds))),
-  ),
-  // int curl_debug_callback(CURL *, curl_infotype, char *data, size_t, void *)
-  debug: runtime().callback(
-    ["pointer", "i32", "pointer", "usize", "pointer"],
-    "i32",
-    (_easy: Pointer, kind: number, data: Pointer, size: bigint | number) =>
-      inC((connector) => connector.onDebug(kind, data, Number(size))),
-  ),
-  // int curl_xferinfo_callback(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t): once for each byte that a proxy
-  // answers. The four sizes are not asked for; the caller of a C function cleans up what it passed.
-  progress: runtime().callback(["pointer"], "i32", () => current?.onProgress() === false ? 1 : 0),
-}));
+/** This thread's, while there are handles that may call them, and how many have them. */
+let callbacks: Callbacks | null = null;
+let users = 0;
+
+function holdCallbacks(): Callbacks {
+  callbacks ??= makeCallbacks();
+  users++;
+  return callbacks;
+}
+
+function dropCallbacks(): void {
+  if (--users > 0) return;
+  // Another attempt may follow at once.
+  runtime().defer(() => {
+    if (users > 0 || callbacks === null) return;
+    for (const callback of Object.values(callbacks)) callback.close();
+    callbacks = null;
+  });
+}
+
+function makeCallbacks(): Callbacks {
+  const made: Callback[] = [];
+  const make = (parameters: readonly CType[], step: (...args: never[]) => number) => {
+    const callback = runtime().callback(parameters, "i32", step);
+    made.push(callback);
+    return callback;
+  };
+  try {
+    return {
+      // int curl_socket_callback(CURL *, curl_socket_t, int what, void *, void *)
+      socket: make(
+        ["pointer", "i32", "i32", "pointer", "pointer"],
+        (_easy: Pointer, fd: number, what: number) => inC((connector) => connector.onSocket(fd, what)),
+      ),
+      // int curl_multi_timer_callback(CURLM *, long timeout_ms, void *)
+      timer: make(
+        ["pointer", "i64", "pointer"],
+        (_multi: Pointer, milliseconds: bigint | number) => inC((connector) => connector.onTimer(Number(milliseconds))),
+      ),
+      // int curl_debug_callback(CURL *, curl_infotype, char *data, size_t, void *)
+      debug: make(
+        ["pointer", "i32", "pointer", "usize", "pointer"],
+        (_easy: Pointer, kind: number, data: Pointer, size: bigint | number) =>
+          inC((connector) => connector.onDebug(kind, data, Number(size))),
+      ),
+      // int curl_xferinfo_callback(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t): once for each byte that a proxy
+      // answers. The four sizes are not asked for; the caller of a C function cleans up what it passed.
+      progress: make(["pointer"], () => current?.onProgress() === false ? 1 : 0),
+    };
+  } catch (error) {
+    for (const callback of made) callback.close();
+    throw error;
+  }
+}
 
 /** One attempt. */
 export class Connector implements Source {
@@ -119,6 +148,8 @@ export class Connector implements Source {
   #calls = 0;
   /** Whether to free them when the last of these calls returns. */
   #freeing = false;
+  /** Whether the handles have our callbacks. */
+  #holding = false;
   /** How often libcurl has told of its progress: in CONNECT it does so for each byte. */
   #progress = 0;
   /** What a callback of libcurl's threw. */
@@ -177,15 +208,16 @@ export class Connector implements Source {
     // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate 7.84
     // has another option, of TLS session tickets, by the same number.
     if (curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);
-    const { socket, timer, debug, progress } = libcurlCallbacks();
-    this.#setCallback(C.CURLMOPT_SOCKETFUNCTION, socket);
-    this.#setCallback(C.CURLMOPT_TIMERFUNCTION, timer);
+    const { socket, timer, debug, progress } = holdCallbacks();
+    this.#holding = true;
+    this.#setCallback(C.CURLMOPT_SOCKETFUNCTION, socket.pointer);
+    this.#setCallback(C.CURLMOPT_TIMERFUNCTION, timer.pointer);
     if (this.#proxy?.scheme.startsWith("http")) {
-      curl.setPointer(easy, C.CURLOPT_XFERINFOFUNCTION, progress);
+      curl.setPointer(easy, C.CURLOPT_XFERINFOFUNCTION, progress.pointer);
       set.long("NOPROGRESS", 0);
     }
     if (this.#hasLog) {
-      curl.setPointer(easy, C.CURLOPT_DEBUGFUNCTION, debug);
+      curl.setPointer(easy, C.CURLOPT_DEBUGFUNCTION, debug.pointer);
       if (!this.#hasDoh) set.long("VERBOSE", 1);
     }
     setOptions(set, this.#target, this.#proxy);
@@ -400,6 +432,8 @@ export class Connector implements Source {
       return this.#curl.curl_multi_cleanup(this.#multi);
     });
     this.#set.free();
+    if (this.#holding) dropCallbacks();
+    this.#holding = false;
   }
 
   #describe(curlCode: number): CurlWebSocketError {

@@ -29,6 +29,13 @@ export type Symbols<Table extends SymbolTable> = {
   readonly [Name in keyof Table]: (...args: CArgument[]) => Table[Name]["result"] extends "pointer" ? Pointer : number;
 };
 
+/** A C function of ours. On Deno an open one keeps two descriptors of a Worker's thread when that has ended. */
+export interface Callback {
+  readonly pointer: Pointer;
+  /** Frees it: no C code may have its pointer any more. */
+  close(): void;
+}
+
 /** A timer that can let the process end while it runs. */
 export interface Timer {
   clear(): void;
@@ -97,8 +104,8 @@ export interface Runtime {
   sha1(text: string): Uint8Array;
   /** A hash in hexadecimal; Web Crypto has no MD5. */
   hash(algorithm: "md5" | "sha256", bytes: Uint8Array): string;
-  /** A C function pointer that calls `fn` on this thread; it lives as long as the thread. */
-  callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer;
+  /** A C function that calls `fn` on this thread, until it is closed. */
+  callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Callback;
   /** The off-thread poll of one opened libcurl. */
   createPoller(libraryPath: string): Poller;
   /**

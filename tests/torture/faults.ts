@@ -5,7 +5,17 @@
  * A failing call does what the real one does when it fails: it is not made, and gives what C documents for that case.
  * What the real one could not do to a caller is not done here either; {@linkcode CANNOT_FAIL} says why.
  */
-import type { CArgument, CType, Pointer, Poller, Runtime, Symbols, SymbolTable, Timer } from "../../src/curl/ffi.ts";
+import type {
+  Callback,
+  CArgument,
+  CType,
+  Pointer,
+  Poller,
+  Runtime,
+  Symbols,
+  SymbolTable,
+  Timer,
+} from "../../src/curl/ffi.ts";
 import { isNull } from "../../src/curl/ffi.ts";
 
 /** What is to fail: the `n`-th call of `name`, counted from {@linkcode Faults.arm}, in the way `kind`. */
@@ -255,7 +265,7 @@ export class Faults {
           Object.keys(table).map((name) => [name, this.#wrap(name, symbols[name]!)]),
         ) as unknown as Symbols<Table>;
       },
-      callback: (parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Pointer => {
+      callback: (parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Callback => {
         // Nothing may be thrown into C: Bun lets it pass through libcurl's frames.
         const guarded = (...args: never[]) => {
           try {
