@@ -11,13 +11,15 @@ const DESCRIPTORS = {
   dup: { parameters: ["i32"], result: "i32" },
   // int ioctl(int, unsigned long, ...): FIOCLEX has no third argument, so none travels the variadic way
   ioctl: { parameters: ["i32", "usize"], result: "i32" },
+  // the same with a third, on Linux alone, where it travels like any other
+  ioctl_pointer: { name: "ioctl", parameters: ["i32", "usize", "pointer"], result: "i32" },
   // int fcntl(int, int, ...): neither has F_GETFD
   fcntl: { parameters: ["i32", "i32"], result: "i32" },
   // int poll(struct pollfd *, nfds_t, int)
   poll: { parameters: ["pointer", "u32", "i32"], result: "i32" },
 } as const;
 
-const F_GETFD = 1, FD_CLOEXEC = 1;
+const F_GETFD = 1;
 /** Of a libcurl from here on, the pair of a multi is close-on-exec; its sockets are from 8.17 on. */
 const SEALED_MULTI = 0x080900;
 
@@ -49,40 +51,51 @@ export function closeOnExec(fd: number): void {
   libc()?.ioctl(fd, FIOCLEX);
 }
 
-/** For `struct pollfd {int fd; short events; short revents}`, twice. */
-let pollfds: NativeMemory | undefined;
+/** How many numbers from the lowest free one on are looked at: other threads may take some of them meanwhile. */
+const WINDOW = 16;
+/** `struct pollfd {int fd; short events; short revents}`, that many, and an `int`. */
+let memory: { pollfds: NativeMemory; count: NativeMemory } | undefined;
 
 /**
- * Makes a multi, and keeps the pair of descriptors that it is woken by from child processes; NULL where libcurl cannot.
+ * Makes a multi, and keeps the pair of sockets that it is woken by from child processes; NULL where libcurl cannot.
  *
- * libcurl does not tell the pair. It is the lowest numbers that were free, and it is the pair, and not what another thread
- * opened in this instant, if a wake-up makes one of them readable.
+ * libcurl does not tell the pair. It is among the lowest numbers that were free; and it is the pair, and nothing that
+ * another thread opened in this instant, if a wake-up makes the one readable and leaves something unread of the other.
  */
 export function createMulti(curl: Curl): Pointer {
   const functions = curl.versionNumber < SEALED_MULTI ? libc() : null;
   if (functions === null) return curl.curl_multi_init();
   const { dup, close, poll, fcntl } = functions;
-  const { view, pointer } = pollfds ??= allocateNative(16);
-  const STDERR = 2;
-  const first = dup(STDERR), second = dup(STDERR);
-  if (first >= 0) close(first);
-  if (second >= 0) close(second);
+  const { pollfds, count } = memory ??= { pollfds: allocateNative(WINDOW * 8), count: allocateNative(4) };
+  const STDERR = 2, POLLIN = 1;
+  const lowest = dup(STDERR);
+  if (lowest >= 0) close(lowest);
   const multi = curl.curl_multi_init();
-  // There are no two numbers where descriptors are out, or stderr is closed.
-  if (second < 0 || isNull(multi)) return multi;
-  const isPlain = (fd: number) => (fcntl(fd, F_GETFD) & FD_CLOEXEC) === 0;
-  if (!isPlain(first) || !isPlain(second)) return multi;
-  const POLLIN = 1;
-  for (const [i, fd] of [first, second].entries()) {
-    view.setInt32(i * 8, fd, true);
-    view.setInt16(i * 8 + 4, POLLIN, true);
+  // There was no number where stderr is closed, or descriptors are out.
+  if (lowest < 0 || isNull(multi)) return multi;
+  const { view } = pollfds;
+  const fds: number[] = [];
+  for (let fd = lowest; fd < lowest + WINDOW; fd++) {
+    // Closed, or close-on-exec already.
+    if (fcntl(fd, F_GETFD) !== 0) continue;
+    view.setInt32(fds.length * 8, fd, true);
+    view.setInt16(fds.length * 8 + 4, POLLIN, true);
+    fds.push(fd);
   }
-  if (poll(pointer, 2, 0) !== 0) return multi;
+  const isReadable = (_fd: number, i: number) => view.getInt16(i * 8 + 6, true) === POLLIN;
+  const hasUnread = (fd: number) => {
+    const SIOCOUTQ = 0x5411;
+    return functions.ioctl_pointer(fd, SIOCOUTQ, count.pointer) === 0 && count.view.getInt32(0, true) > 0;
+  };
+  const linux = runtime().os === "linux";
+  poll(pollfds.pointer, fds.length, 0);
+  const others = new Set(fds.filter((fd, i) => isReadable(fd, i) || (linux && hasUnread(fd))));
   curl.curl_multi_wakeup(multi);
-  if (poll(pointer, 2, 0) === 1) {
-    closeOnExec(first);
-    closeOnExec(second);
-  }
+  poll(pollfds.pointer, fds.length, 0);
+  const read = fds.findIndex((fd, i) => isReadable(fd, i) && !others.has(fd));
+  // Only Linux tells what is unread; elsewhere it is the next number.
+  const write = linux ? fds.findIndex((fd) => hasUnread(fd) && !others.has(fd)) : read + 1;
+  for (const fd of read < 0 ? [] : [fds[read], fds[write]]) if (fd !== undefined) closeOnExec(fd);
   // Takes the wake-up, so that the next poll sleeps.
   curl.curl_multi_poll(multi, null, 0, 0, null);
   return multi;

@@ -1,5 +1,5 @@
 /** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
-import { CurlWebSocketError } from "../errors.ts";
+import { CurlWebSocketError, wordsOf } from "../errors.ts";
 import { READABLE } from "./constants.ts";
 import { createMulti, isOpen, isWakeable } from "./descriptors.ts";
 import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "./ffi.ts";
@@ -183,7 +183,7 @@ export class Reactor {
     } catch (cause) {
       this.#curl.curl_multi_cleanup(multi);
       if (cause instanceof CurlWebSocketError) throw cause;
-      throw failure(`the thread that waits in curl_multi_poll could not be made: ${cause}`, cause);
+      throw failure(`the thread that waits in curl_multi_poll could not be made: ${wordsOf(cause)}`, cause);
     }
     this.#multi = multi;
     if (this.#kind === "queue") this.#useQueue();
@@ -393,7 +393,7 @@ export class Reactor {
       this.#polling = true;
       this.polls++;
     } catch (cause) {
-      this.#fail(failure(`the thread that waits in curl_multi_poll could not be used: ${cause}`, cause));
+      this.#fail(failure(`the thread that waits in curl_multi_poll could not be used: ${wordsOf(cause)}`, cause));
     }
   }
 
@@ -421,8 +421,14 @@ export class Reactor {
 
   /** Closes what waited for a poll to return. */
   #close(): void {
-    if (this.#closing.length > 0) { for (const close of this.#closing.splice(0)) apart(close); }
-    if (this.#outgrown.length > 0) { for (const set of this.#outgrown.splice(0)) apart(() => set.close()); }
+    this.#closeSockets();
+    if (this.#outgrown.length === 0) return;
+    for (const set of this.#outgrown.splice(0)) apart(() => set.close());
+  }
+
+  #closeSockets(): void {
+    if (this.#closing.length === 0) return;
+    for (const close of this.#closing.splice(0)) apart(close);
   }
 
   /**
@@ -439,6 +445,7 @@ export class Reactor {
       this.#lookAgain = false;
       this.#emptyPolls = 0;
       this.#failed = null;
+      if (this.#lost) this.#closeSockets();
       if (this.#polling) return;
       this.#close();
       this.#release();
@@ -479,7 +486,7 @@ export class Reactor {
     this.#stopTimer();
     const error = new CurlWebSocketError("ERR_ABORTED", "the program or the Worker ended");
     for (const source of [...this.#sources.keys()]) this.#endSource(source, error);
-    for (const close of this.#closing.splice(0)) apart(close);
+    this.#closeSockets();
     // While a poll is out, its thread uses the multi and the set: they are left.
     if (!this.#polling) this.#release();
   }
@@ -504,7 +511,7 @@ export class Reactor {
       const code = this.#curl.curl_multi_poll(this.#multi, fds, count, 0, null);
       if (code !== 0) return this.#fail(pollFailure(code));
     } catch (cause) {
-      return this.#fail(failure(`looking for sockets that are ready failed: ${cause}`, cause));
+      return this.#fail(failure(`looking for sockets that are ready failed: ${wordsOf(cause)}`, cause));
     }
     this.#turn(hot, true);
   };
@@ -527,7 +534,7 @@ export class Reactor {
     try {
       this.#serve(this.#turns(hot, polled), now);
     } catch (cause) {
-      this.#fail(failure(`a turn failed: ${cause}`, cause));
+      this.#fail(failure(`a turn failed: ${wordsOf(cause)}`, cause));
     } finally {
       this.#inTurn = false;
       endTurn();
@@ -567,7 +574,7 @@ export class Reactor {
         if (turn.source.onReady(turn.fd, turn.events)) this.#hot.push(turn);
       } catch (cause) {
         // Its own end, and nobody else's.
-        this.#endSource(turn.source, failure(`a step of the connection failed: ${cause}`, cause));
+        this.#endSource(turn.source, toError(cause));
       }
       // The next source's events are tasks of their own.
       if (performance.now() > end || !runtime().checkpoint()) {
@@ -598,6 +605,12 @@ export class Reactor {
 }
 
 function pollFailure(code: number, cause?: unknown): CurlWebSocketError {
-  const why = cause === undefined ? `CURLMcode ${code}` : String(cause);
+  const why = cause === undefined ? `CURLMcode ${code}` : wordsOf(cause);
   return failure(`waiting for the sockets failed in curl_multi_poll (${why})`, cause);
+}
+
+/** What a source threw. */
+function toError(cause: unknown): CurlWebSocketError {
+  if (cause instanceof CurlWebSocketError) return cause;
+  return new CurlWebSocketError("ERR_INTERNAL", `a step of the connection failed: ${wordsOf(cause)}`, { cause });
 }

@@ -1,0 +1,160 @@
+/** File descriptors: who has them, and until when. */
+import { assertEquals } from "@std/assert";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import process from "node:process";
+import { CurlWebSocket } from "../../mod.ts";
+import { runtime } from "../../src/curl/ffi.ts";
+import { opened } from "../support/events.ts";
+import { RawServer } from "../support/raw_server.ts";
+import { runScript } from "../support/script.ts";
+import { WsServer } from "../support/servers.ts";
+import { test } from "../support/testing.ts";
+
+const skip = runtime().os === "linux" ? undefined : "there is no /proc";
+
+/** For scripts. */
+const LISTING = `
+  const { readdirSync, readFileSync, readlinkSync } = await import("node:fs");
+  const { default: process } = await import("node:process");
+  const descriptors = () => readdirSync("/proc/self/fd");
+  const opened = (socket) => new Promise((resolve, reject) => { socket.onopen = resolve; socket.onclose = reject; });`;
+
+test("Workers that closed their sockets leave no descriptor", async () => {
+  await using server = await WsServer.start();
+  const worker = new URL("../support/worker_closer.ts", import.meta.url).href;
+  const output = await runScript(
+    server.url("/echo"),
+    `${LISTING}
+    const round = async () => {
+      const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
+      const answer = new Promise((resolve) => worker.onmessage = resolve);
+      worker.postMessage(url);
+      await answer;
+      worker.terminate();
+    };
+    // What the runtime itself needs once.
+    for (let i = 0; i < 3; i++) await round();
+    const before = descriptors().length;
+    for (let i = 0; i < 6; i++) await round();
+    // A Worker's thread ends after terminate() has returned.
+    for (let turn = 0; descriptors().length > before + 3 && turn < 500; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+    console.log(descriptors().length - before <= 3 ? "none" : descriptors().length - before);
+    process.exit();`,
+  );
+  assertEquals(output, "none");
+}, { skip, timeout: 60_000 });
+
+test("the thread's last close frees what waiting takes, and a new connection makes it anew", async () => {
+  await using server = await WsServer.start();
+  const output = await runScript(
+    server.url("/echo"),
+    `${LISTING}
+    const close = (socket) => new Promise((resolve) => { socket.onclose = resolve; socket.close(); });
+    const round = async (count) => {
+      const sockets = Array.from({ length: count }, () => new CurlWebSocket(url));
+      await Promise.all(sockets.map(opened));
+      const most = descriptors().length;
+      await Promise.all(sockets.map(close));
+      for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+      return most;
+    };
+    await round(1);
+    const before = descriptors().length;
+    const most = await round(12);
+    console.log(most > before + 12, descriptors().length - before);
+    console.log(await round(1) > before, descriptors().length - before);
+    process.exit();`,
+  );
+  assertEquals(output, "true 0\ntrue 0");
+}, { skip, timeout: 60_000 });
+
+test("every descriptor of a connection, and of what waits for it, is close-on-exec", async () => {
+  await using server = await WsServer.start();
+  await using secure = await WsServer.start({ tls: true });
+  const output = await runScript(
+    server.url("/echo"),
+    `${LISTING}
+    const before = new Set(descriptors());
+    const urls = Array.from({ length: 10 }, () => url).concat(${JSON.stringify(secure.url("/echo"))});
+    await Promise.all(urls.map((url) => opened(new CurlWebSocket(url, { tls: { verify: false } }))));
+    const added = descriptors().filter((fd) => !before.has(fd)).flatMap((fd) => {
+      try {
+        const O_CLOEXEC = 0o2000000;
+        const flags = parseInt(/^flags:\\s*(\\d+)/m.exec(readFileSync("/proc/self/fdinfo/" + fd, "utf8"))[1], 8);
+        return [{ to: readlinkSync("/proc/self/fd/" + fd), inherited: (flags & O_CLOEXEC) === 0 }];
+      } catch {
+        return []; // the listing's own
+      }
+    });
+    console.log(added.length > 11, added.some(({ to }) => to.includes("eventpoll")), JSON.stringify(added.filter(({ inherited }) => inherited)));
+    process.exit();`,
+  );
+  assertEquals(output, "true true []");
+}, { skip, timeout: 60_000 });
+
+test("a child process does not hold the connection", async () => {
+  await using server = await RawServer.start();
+  const socket = new CurlWebSocket(server.url());
+  const open = opened(socket);
+  const peer = await server.connection();
+  await peer.accept();
+  await open;
+  const child = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
+  try {
+    await once(child, "spawn");
+    socket.terminate();
+    await peer.ended();
+  } finally {
+    const exit = once(child, "exit");
+    child.stdin.end();
+    await exit;
+  }
+}, { skip: runtime().os === "windows" ? "there is no cat" : undefined });
+
+test("a socket that another part of the process closed is the end of its connection, and of no more", async () => {
+  await using server = await WsServer.start();
+  const module = new URL("../../src/curl/descriptors.ts", import.meta.url).href;
+  const output = await runScript(
+    server.url("/echo"),
+    `${LISTING}
+    const { closeDescriptor } = await import(${JSON.stringify(module)});
+    const sockets = [new CurlWebSocket(url), new CurlWebSocket(url)];
+    await Promise.all(sockets.map(opened));
+    const port = sockets[0].connection.localPort.toString(16).toUpperCase().padStart(4, "0");
+    const line = readFileSync("/proc/net/tcp", "utf8").split("\\n").find((line) => line.includes("0100007F:" + port + " 0100007F"));
+    const link = "socket:[" + line.trim().split(/\\s+/)[9] + "]";
+    const fd = descriptors().find((fd) => { try { return readlinkSync("/proc/self/fd/" + fd) === link; } catch { return false; } });
+    const end = new Promise((resolve) => sockets[0].onclose = resolve);
+    sockets[0].onerror = ({ error }) => console.log(error.code);
+    closeDescriptor(Number(fd));
+    // The poll that is out has the closed socket still; the next one does not.
+    const answer = new Promise((resolve) => sockets[1].onmessage = resolve);
+    sockets[1].send("another");
+    await end;
+    console.log((await answer).data);
+    process.exit();`,
+  );
+  assertEquals(output, "ERR_CONNECTION_LOST\nanother");
+}, { skip, timeout: 60_000 });
+
+test("Deno: a program that ends, though its process goes on, closes its connections", async () => {
+  await using server = await RawServer.start();
+  const module = new URL("../../mod.ts", import.meta.url).href;
+  // As `deno run --watch` does before it starts the program anew.
+  const script = `import { CurlWebSocket } from ${JSON.stringify(module)};
+    const socket = new CurlWebSocket(${JSON.stringify(server.url())});
+    socket.onopen = () => dispatchEvent(new Event("unload"));
+    setInterval(() => {}, 1_000);`;
+  const child = spawn(process.execPath, ["eval", script], { stdio: "ignore" });
+  const exit = once(child, "exit");
+  try {
+    const peer = await server.connection();
+    await peer.accept();
+    await peer.ended();
+    assertEquals(child.exitCode, null);
+  } finally {
+    child.kill();
+    await exit;
+  }
+}, { skip: runtime().name === "deno" ? undefined : "Bun starts a process anew", timeout: 60_000 });

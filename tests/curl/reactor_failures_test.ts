@@ -1,0 +1,292 @@
+/** What the reactor does when something fails: a source, the poll, a wake-up, the kernel's queue. */
+import { assert, assertEquals } from "@std/assert";
+import { CurlWebSocket, type CurlWebSocketError } from "../../mod.ts";
+import { CURL_WAIT_POLLIN, READABLE } from "../../src/curl/constants.ts";
+import {
+  type Pointer,
+  type PollDone,
+  type Poller,
+  type Runtime,
+  runtime,
+  setRuntime,
+  type Symbols,
+  type SymbolTable,
+} from "../../src/curl/ffi.ts";
+import { type Curl, loadCurl } from "../../src/curl/library.ts";
+import { Reactor, type Source } from "../../src/curl/reactor.ts";
+import { message, opened } from "../support/events.ts";
+import { runScript } from "../support/script.ts";
+import { WsServer } from "../support/servers.ts";
+import { test } from "../support/testing.ts";
+
+/** A poll that a test ends. */
+class TestPoller implements Poller {
+  #out: { fds: Pointer; count: number; done: PollDone } | null = null;
+  polls = 0;
+
+  poll(_multi: Pointer, fds: Pointer, count: number, _milliseconds: number, done: PollDone): void {
+    this.polls++;
+    this.#out = { fds, count, done };
+  }
+
+  get isOut(): boolean {
+    return this.#out !== null;
+  }
+
+  /** The poll returns `code`; these sockets are ready. */
+  end(ready: number[] = [], code = 0): void {
+    const { fds, count, done } = this.#out!;
+    this.#out = null;
+    const bytes = count === 0 ? new Uint8Array() : runtime().view(fds, count * 8);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at < bytes.length; at += 8) {
+      if (ready.includes(view.getInt32(at, true))) view.setInt16(at + 6, CURL_WAIT_POLLIN, true);
+    }
+    done(code);
+  }
+
+  ref(): void {}
+  unref(): void {}
+  close(): void {}
+}
+
+/** What a source was told. */
+class TestSource implements Source {
+  readonly events: string[] = [];
+  readonly #onReady: () => void;
+
+  constructor(onReady: () => void = () => {}) {
+    this.#onReady = onReady;
+  }
+
+  onReady(fd: number): boolean {
+    this.events.push(`ready ${fd}`);
+    this.#onReady();
+    return false;
+  }
+
+  onReactorError({ code }: CurlWebSocketError): void {
+    this.events.push(code);
+  }
+}
+
+/** Runs `body` with another runtime in the place of the real one. */
+async function withRuntime(change: (real: Runtime) => Partial<Runtime>, body: () => Promise<void>): Promise<void> {
+  const real = runtime();
+  setRuntime({ ...real, ...change(real) });
+  try {
+    await body();
+  } finally {
+    setRuntime(real);
+  }
+}
+
+/** Reactors whose polls the test ends. */
+function withPollers(body: (make: (curl?: Curl) => { reactor: Reactor; poller: TestPoller }) => Promise<void>) {
+  let poller: TestPoller;
+  return withRuntime(() => ({ createPoller: () => poller = new TestPoller() }), () =>
+    body((curl = loadCurl()) => {
+      const reactor = new Reactor(curl), idle = new TestSource();
+      // What keeps it open.
+      reactor.attach(idle);
+      return { reactor, poller };
+    }));
+}
+
+/** A turn of the event loop, and what was deferred before. */
+function task(): Promise<void> {
+  return new Promise((resolve) => runtime().defer(() => runtime().defer(resolve)));
+}
+
+// Numbers of no descriptor: nothing asks the kernel about them.
+const FIRST = 50_001, SECOND = 50_002;
+
+test("a source that throws is told, and the others of its turn have theirs", () =>
+  withPollers(async (make) => {
+    const { reactor, poller } = make();
+    const bad = new TestSource(() => {
+      throw new Error("a fault");
+    });
+    const good = new TestSource();
+    for (const [fd, source] of [[FIRST, bad], [SECOND, good]] as const) {
+      reactor.attach(source);
+      reactor.watch(fd, source, READABLE);
+    }
+    poller.end();
+    poller.end([FIRST, SECOND]);
+    assertEquals(bad.events, [`ready ${FIRST}`, "ERR_INTERNAL"]);
+    assertEquals(good.events, [`ready ${SECOND}`]);
+    await task();
+    poller.end([FIRST, SECOND]);
+    assertEquals(bad.events.length, 2);
+    assertEquals(good.events, [`ready ${SECOND}`, `ready ${SECOND}`]);
+    assertEquals([reactor.connections, reactor.sockets], [2, 1]);
+  }));
+
+test("no turn begins inside the turn of another reactor", () =>
+  withPollers(async (make) => {
+    const one = make(), other = make();
+    const order: string[] = [];
+    const second = new TestSource(() => order.push("second"));
+    const first = new TestSource(() => {
+      order.push("first");
+      // A handler's microtask, which the checkpoint at the end of the step runs: so Bun's polls may come.
+      queueMicrotask(() => {
+        order.push("the other's poll returns");
+        other.poller.end([SECOND]);
+        order.push("the handler ends");
+      });
+    });
+    one.reactor.attach(first);
+    one.reactor.watch(FIRST, first, READABLE);
+    other.reactor.attach(second);
+    other.reactor.watch(SECOND, second, READABLE);
+    // The sockets woke them.
+    one.poller.end();
+    other.poller.end();
+    const done = new Promise<void>((resolve) =>
+      runtime().defer(() => {
+        one.poller.end([FIRST]);
+        order.push("the turn ends");
+        resolve();
+      })
+    );
+    await done;
+    await task();
+    assertEquals(order, ["first", "the other's poll returns", "the handler ends", "the turn ends", "second"]);
+  }));
+
+test("an error of the poll ends all sources, is not tried again, and leaves the way free for new ones", () =>
+  withPollers(async (make) => {
+    const { reactor, poller } = make();
+    const source = new TestSource();
+    reactor.attach(source);
+    reactor.watch(FIRST, source, READABLE);
+    let closed = 0;
+    reactor.whenUnpolled(() => closed++);
+    assertEquals(closed, 0);
+    const OUT_OF_MEMORY = 3;
+    poller.end([], OUT_OF_MEMORY);
+    assertEquals(closed, 1);
+    await task();
+    assertEquals(source.events, ["ERR_LIBCURL"]);
+    assertEquals([reactor.connections, reactor.sockets, poller.polls, poller.isOut], [0, 0, 1, false]);
+    reactor.attach(source);
+    reactor.watch(FIRST, source, READABLE);
+    poller.end();
+    poller.end([FIRST]);
+    assertEquals(source.events, ["ERR_LIBCURL", `ready ${FIRST}`]);
+  }));
+
+test("a wake-up that fails ends all sources, and closes their sockets though the poll is out", async () => {
+  const curl = { ...loadCurl(), curl_multi_wakeup: () => 1 } as Curl;
+  await withPollers(async (make) => {
+    const { reactor } = make(curl);
+    const source = new TestSource();
+    reactor.attach(source);
+    let closed = 0;
+    reactor.whenUnpolled(() => closed++);
+    await task();
+    assertEquals(source.events, ["ERR_LIBCURL"]);
+    reactor.whenUnpolled(() => closed++);
+    assertEquals(closed, 2);
+    let refused: unknown;
+    try {
+      reactor.attach(source);
+    } catch (error) {
+      refused = error;
+    }
+    assertEquals((refused as CurlWebSocketError).code, "ERR_LIBCURL");
+  });
+});
+
+test("polls that find nothing, over and over, are spaced", () =>
+  withPollers(async (make) => {
+    const { reactor, poller } = make();
+    const source = new TestSource();
+    reactor.attach(source);
+    reactor.watch(FIRST, source, READABLE);
+    poller.end();
+    for (let poll = 0; poll < 100; poll++) poller.end();
+    assertEquals(poller.isOut, false);
+    // The socket is none, and that is what its connection is told.
+    assertEquals(source.events, ["ERR_CONNECTION_LOST"]);
+    await task();
+  }), { skip: runtime().os === "windows" ? "there is no poll(2)" : undefined });
+
+/** Which of epoll's calls fail; none while it is null. */
+let epollFails: ((name: string, args: unknown[]) => boolean) | null = null;
+let failures = 0;
+const real = runtime();
+// Epoll is opened once, by whichever connection first needs it.
+setRuntime({
+  ...real,
+  open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
+    const symbols = real.open(path, table) as Record<string, (...args: unknown[]) => unknown>;
+    if (!("epoll_ctl" in table)) return symbols as Symbols<Table>;
+    const around = Object.keys(table).map((name) => [name, (...args: unknown[]) => {
+      if (!epollFails?.(name, args)) return symbols[name]!(...args);
+      failures++;
+      return -1;
+    }]);
+    return Object.fromEntries(around) as Symbols<Table>;
+  },
+});
+
+/** Twenty connections where epoll's functions fail. */
+async function echoWithout(fails: (name: string, args: unknown[]) => boolean): Promise<void> {
+  await using server = await WsServer.start();
+  epollFails = fails;
+  failures = 0;
+  try {
+    const sockets = Array.from({ length: 20 }, () => new CurlWebSocket(server.url("/echo")));
+    await Promise.all(sockets.map(opened));
+    for (let round = 0; round < 3; round++) {
+      const answers = sockets.map(message);
+      for (const [i, socket] of sockets.entries()) socket.send(`${round} ${i}`);
+      assertEquals(await Promise.all(answers), sockets.map((_, i) => `${round} ${i}`));
+    }
+    for (const socket of sockets) socket.terminate();
+  } finally {
+    epollFails = null;
+  }
+  assert(failures > 0, "nothing failed");
+}
+
+const skip = runtime().os === "linux" ? undefined : "there is no epoll";
+const ADD = 1;
+test(
+  "where no epoll can be made, the array serves twenty sockets",
+  () => echoWithout((name) => name === "epoll_create1"),
+  { skip },
+);
+test(
+  "where epoll takes no socket, the array serves them",
+  () => echoWithout((name, [, op]) => name === "epoll_ctl" && op === ADD),
+  { skip },
+);
+let added = 0;
+test(
+  "where epoll takes no fifteenth socket, the array serves them from there on",
+  () => echoWithout((name, [, op]) => name === "epoll_ctl" && op === ADD && ++added > 14),
+  { skip },
+);
+
+test("a step of connecting that throws is reported, and those behind it go on", async () => {
+  const pacer = new URL("../../src/pacer.ts", import.meta.url).href;
+  const output = await runScript(
+    "",
+    `const { paced } = await import(${JSON.stringify(pacer)});
+    const { default: process } = await import("node:process");
+    const lines = [];
+    process.on("uncaughtException", (error) => lines.push("caught " + error.message));
+    const done = new Promise((resolve) => {
+      paced(() => { lines.push("first"); throw new Error("a fault"); });
+      paced(() => lines.push("second"));
+      setTimeout(() => paced(() => { lines.push("later"); resolve(); }), 10);
+    });
+    await done;
+    console.log(lines.sort().join(", "));`,
+  );
+  assertEquals(output, "caught a fault, first, later, second");
+});
