@@ -1,5 +1,5 @@
 /**
- * What is opened of C, each once a thread: libraries and callbacks, which stay open until the thread ends. They are opened
+ * What is opened of C, each once a thread: libraries, which stay open until the thread ends. They are opened
  * when they are first needed, or all of them by {@linkcode openAll}: `deno test` counts one that is opened inside a test as
  * that test's leak.
  */
