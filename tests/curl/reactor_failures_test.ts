@@ -170,12 +170,16 @@ test("an error of the poll ends all sources, is not tried again, and leaves the 
   }));
 
 test("a wake-up that fails ends all sources, and closes their sockets though the poll is out", async () => {
-  const curl = { ...loadCurl(), curl_multi_wakeup: () => 1 } as Curl;
+  const real = loadCurl();
+  let fails = false;
+  const wakeup = (multi: Pointer) => fails ? 1 : real.curl_multi_wakeup(multi);
+  const curl = { ...real, curl_multi_wakeup: wakeup } as Curl;
   await withPollers(async (make) => {
     const { reactor } = make(curl);
     const source = new TestSource();
     reactor.attach(source);
     let closed = 0;
+    fails = true;
     reactor.whenUnpolled(() => closed++);
     await task();
     assertEquals(source.events, ["ERR_LIBCURL"]);
