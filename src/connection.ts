@@ -332,7 +332,8 @@ export class Connection implements Source {
     this.#closeCalled = true;
     this.#sendClose(code, reason);
     this.resume();
-    if (this.#closeReceived === null) this.#awaitPeer();
+    // A failure has its own bound, and is what will be told.
+    if (this.#closeReceived === null && this.#failure === null) this.#awaitPeer();
   }
 
   /** Ends at once, without a closing handshake. */
@@ -438,7 +439,7 @@ export class Connection implements Source {
     try {
       return transport.recv(buffer);
     } catch (error) {
-      this.#broken = error as CurlWebSocketError;
+      this.#broken = errorOf("receiving", error);
       return END;
     }
   }
@@ -452,6 +453,7 @@ export class Connection implements Source {
     this.#yielded = false;
     const at = this.#session!.receive(bytes, 0);
     if (at === bytes.length) return !this.#stopped && !this.#yielded;
+    if (this.#closed) return false;
     this.#held = owned ? bytes.subarray(at) : bytes.slice(at);
     return false;
   }
@@ -555,7 +557,13 @@ export class Connection implements Source {
 
   #sendClose(code: number, reason: Uint8Array): void {
     if (!this.#sendable) return;
-    this.#out.closeFrame(code, reason);
+    try {
+      this.#out.closeFrame(code, reason);
+    } catch (error) {
+      // Nobody would end it any more.
+      const why = this.#failure ?? errorOf("queueing the close frame", error);
+      return this.#finish(P.CLOSE_ABNORMAL, "", false, why);
+    }
     this.#telling.closeSent(code, reason);
     this.#health.stop();
     this.#flushSoon();
@@ -603,9 +611,10 @@ export class Connection implements Source {
     try {
       const send = (bytes: Uint8Array) => transport.send(bytes);
       sent = queue.flush(send);
-      if (queue.empty && this.#out.drained()) sent += queue.flush(send);
+      const { empty } = queue;
+      if (this.#out.pongsLeft() && empty) sent += queue.flush(send);
     } catch (error) {
-      return this.#onSendError(error as CurlWebSocketError);
+      return this.#onSendError(errorOf("sending", error));
     }
     if (sent > 0 && this.#blocked) this.#health.progressed();
     this.#blocked = !queue.empty;

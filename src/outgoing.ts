@@ -28,9 +28,11 @@ export class Outgoing {
   #threshold = 0;
   /** Whether the close frame is queued: nothing may follow it. */
   closeSent = false;
-  /** Pongs since all that was queued went out, and the payload of the last ping that has none among them. */
+  /** Pongs since the last time that none waited to go out, and the payload of the last ping that has none among them. */
   #pongs = 0;
   #pong: Uint8Array | null = null;
+  /** Where the last pong ends, in the stream of what is queued. */
+  #pongsEnd = 0;
   /** Since the start: messages, control frames, and compressed messages' sizes before and after. */
   messages = 0;
   controls = 0;
@@ -95,12 +97,16 @@ export class Outgoing {
       this.#pong = payload;
       return;
     }
-    this.#pongs++;
     this.control(OPCODE_PONG, payload);
+    this.#pongs++;
+    this.#pongsEnd = this.queue.sent + this.queue.size;
   }
 
-  /** All that was queued went out. Returns whether that made room for a pong, which is now queued. */
-  drained(): boolean {
+  /** Some of what was queued went out. Returns whether that made room for a pong, which is now queued. */
+  pongsLeft(): boolean {
+    // Not only when nothing is queued any more: a sender of much may keep it from that for hours, and its server waits for
+    // pongs as well.
+    if (this.#pongs === 0 || this.queue.sent < this.#pongsEnd) return false;
     this.#pongs = 0;
     const payload = this.#pong;
     if (payload === null || this.closeSent) return false;

@@ -2,7 +2,7 @@
 import type { ConnectionInfo } from "../curl/connection_info.ts";
 import { runtime } from "../curl/ffi.ts";
 import { type CloseResult, Connection } from "../connection.ts";
-import { CurlWebSocketError, wordsOf } from "../errors.ts";
+import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
@@ -309,7 +309,13 @@ export class CurlWebSocket extends EventTarget {
         return NO_BYTES;
       });
       this.#pendingBytes -= size;
-      this.#transmit(opcode, payload, size);
+      try {
+        this.#transmit(opcode, payload, size);
+      } catch (cause) {
+        // There is no caller to tell, and the messages behind it are not to go without it.
+        this.#lateBytes += size;
+        this.#connection.abort(errorOf("queueing a Blob, or a message behind one,", cause));
+      }
     })();
     this.#sending = sending;
     void sending.then(() => {

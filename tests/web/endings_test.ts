@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { CurlWebSocket } from "../../mod.ts";
+import { CurlWebSocket, CurlWebSocketStream } from "../../mod.ts";
 import { closed, failed, next } from "../support/events.ts";
 import { closePayload, frame, Opcode, readClose } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
+import { RawServer } from "../support/raw_server.ts";
 import { test } from "../support/testing.ts";
 
 /** How a socket ended: its errors' codes, and the close event. */
@@ -13,6 +14,7 @@ async function ending(socket: CurlWebSocket): Promise<unknown[]> {
   return [...errors, code, reason, wasClean];
 }
 
+const RESERVED_BITS = Uint8Array.of(0xf1, 1, 120);
 const POLICY = frame(Opcode.close, closePayload(1008, "policy"));
 
 for (const tls of [false, true]) {
@@ -45,7 +47,7 @@ for (const tls of [false, true]) {
   test(`a reset behind a violation: the violation is the error (${over})`, async () => {
     await using pair = await Pair.open({}, { tls });
     const end = ending(pair.socket);
-    await pair.peer.send(Uint8Array.of(0xf1, 1, 120));
+    await pair.peer.send(RESERVED_BITS);
     assertEquals(readClose(await pair.peer.closeFrame()).code, 1002);
     pair.peer.reset();
     assertEquals(await end, ["ERR_PROTOCOL", 1006, "", false]);
@@ -87,6 +89,66 @@ for (const tls of [false, true]) {
     }
   });
 }
+
+test("closing behind a violation changes neither its error nor its time, with and without a closeTimeout", async () => {
+  for (const closeTimeout of [0, 60_000]) {
+    await using server = await RawServer.start();
+    const stream = new CurlWebSocketStream(server.url(), { closeTimeout });
+    const peer = await server.connection();
+    await peer.accept();
+    await stream.opened;
+    await peer.send(RESERVED_BITS);
+    await peer.closeFrame();
+    // The server does nothing more.
+    stream.close();
+    const error = await stream.closed.catch((error) => error);
+    assertEquals(error.cause?.code, "ERR_PROTOCOL");
+  }
+});
+
+test("a violation while close() waits for a Blob is told, with and without a closeTimeout", async () => {
+  for (const closeTimeout of [0, 60_000]) {
+    await using pair = await Pair.open({ closeTimeout });
+    const { socket, peer } = pair;
+    const read = Promise.withResolvers<ArrayBuffer>();
+    const blob = new Blob(["late"]);
+    blob.arrayBuffer = () => read.promise;
+    const end = ending(socket);
+    socket.send(blob);
+    socket.close();
+    await peer.send(RESERVED_BITS);
+    await peer.closeFrame();
+    read.resolve(new ArrayBuffer(4));
+    assertEquals(await end, ["ERR_PROTOCOL", 1006, "", false]);
+  }
+});
+
+test("a Blob that there is no memory for ends the connection, also if close() waits for it", async () => {
+  await using pair = await Pair.open({ perMessageDeflate: false });
+  const { socket } = pair;
+  const blob = new Blob([new Uint8Array(8 << 20)]);
+  const bytes = await blob.arrayBuffer();
+  const { ArrayBuffer } = globalThis;
+  const end = ending(socket);
+  try {
+    blob.arrayBuffer = () => {
+      // The size of the large send buffers: what the thread has of them is not enough.
+      globalThis.ArrayBuffer = new Proxy(ArrayBuffer, {
+        construct(target, [length, ...rest]) {
+          if (length === 256 * 1024) throw new RangeError("Array buffer allocation failed");
+          return new target(length, ...rest);
+        },
+      });
+      return Promise.resolve(bytes);
+    };
+    socket.send(blob);
+    socket.close();
+    assertEquals(await end, ["ERR_INTERNAL", 1006, "", false]);
+  } finally {
+    globalThis.ArrayBuffer = ArrayBuffer;
+  }
+  assertEquals(socket.bufferedAmount, bytes.byteLength);
+});
 
 test("a loop over messages ends where a reset follows the close frame, and where it follows close()", async () => {
   for (const own of [true, false]) {
