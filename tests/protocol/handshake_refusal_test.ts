@@ -187,3 +187,17 @@ test("a refusal that is followed does not wait for its body", () => {
   assertEquals([error.code, error.status], ["ERR_HANDSHAKE_REDIRECT", 302]);
   assertEquals(told, [[302, [["Location", "/b"], ["Content-Length", "9"]]]]);
 });
+
+test("a refusal is known by its header, before its body; a 401 tells whether credentials were sent", () => {
+  for (const authorized of [false, true]) {
+    const reader = new ResponseReader(ACCEPT, NOTHING, () => false, authorized);
+    assertEquals(reader.refusing, false);
+    reader.push(latin1("HTTP/1.1 401 No\r\n"));
+    assertEquals(reader.refusing, false);
+    reader.push(latin1("\r\nwh"));
+    assertEquals(reader.refusing, true);
+    const { message, body } = reader.end()!;
+    assertEquals(new TextDecoder().decode(body), "wh");
+    assertStringIncludes(message, authorized ? "does not accept the credentials" : "it wants credentials");
+  }
+});
