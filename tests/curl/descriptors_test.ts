@@ -112,32 +112,6 @@ test("a child process does not hold the connection", async () => {
   }
 }, { skip: runtime().os === "windows" ? "there is no cat" : undefined });
 
-test("a socket that another part of the process closed is the end of its connection, and of no more", async () => {
-  await using server = await WsServer.start();
-  const module = new URL("../../src/curl/descriptors.ts", import.meta.url).href;
-  const output = await runScript(
-    server.url("/echo"),
-    `${LISTING}
-    const { closeDescriptor } = await import(${JSON.stringify(module)});
-    const sockets = [new CurlWebSocket(url), new CurlWebSocket(url)];
-    await Promise.all(sockets.map(opened));
-    const port = sockets[0].connection.localPort.toString(16).toUpperCase().padStart(4, "0");
-    const line = readFileSync("/proc/net/tcp", "utf8").split("\\n").find((line) => line.includes("0100007F:" + port + " 0100007F"));
-    const link = "socket:[" + line.trim().split(/\\s+/)[9] + "]";
-    const fd = descriptors().find((fd) => { try { return readlinkSync("/proc/self/fd/" + fd) === link; } catch { return false; } });
-    const end = new Promise((resolve) => sockets[0].onclose = resolve);
-    sockets[0].onerror = ({ error }) => console.log(error.code);
-    closeDescriptor(Number(fd));
-    // The poll that is out has the closed socket still; the next one does not.
-    const answer = new Promise((resolve) => sockets[1].onmessage = resolve);
-    sockets[1].send("another");
-    await end;
-    console.log((await answer).data);
-    process.exit();`,
-  );
-  assertEquals(output, "ERR_CONNECTION_LOST\nanother");
-}, { skip, timeout: 60_000 });
-
 test("Deno: a program that ends, though its process goes on, closes its connections", async () => {
   await using server = await RawServer.start();
   const module = new URL("../../mod.ts", import.meta.url).href;

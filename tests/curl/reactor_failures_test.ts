@@ -195,19 +195,23 @@ test("a wake-up that fails ends all sources, and closes their sockets though the
   });
 });
 
-test("polls that find nothing, over and over, are spaced", () =>
-  withPollers(async (make) => {
-    const { reactor, poller } = make();
-    const source = new TestSource();
-    reactor.attach(source);
-    reactor.watch(FIRST, source, READABLE);
-    poller.end();
-    for (let poll = 0; poll < 100; poll++) poller.end();
-    assertEquals(poller.isOut, false);
-    // The socket is none, and that is what its connection is told.
-    assertEquals(source.events, ["ERR_CONNECTION_LOST"]);
-    await task();
-  }), { skip: runtime().os === "windows" ? "there is no poll(2)" : undefined });
+test(
+  "polls that find nothing, over and over, are spaced; a socket that somebody else closed is told",
+  () =>
+    withPollers(async (make) => {
+      const { reactor, poller } = make();
+      const source = new TestSource();
+      reactor.attach(source);
+      reactor.watch(FIRST, source, READABLE);
+      poller.end();
+      for (let poll = 0; poll < 100; poll++) poller.end();
+      assertEquals(poller.isOut, false);
+      // The socket is none, and that is what its connection is told.
+      assertEquals(source.events, ["ERR_CONNECTION_LOST"]);
+      await task();
+    }),
+  { skip: runtime().os === "windows" ? "there is no poll(2)" : undefined },
+);
 
 /** Twenty connections in a process where calls of epoll fail: `fails` is a function of the name, the arguments and the count. */
 async function echoWithout(fails: string): Promise<void> {
