@@ -1,5 +1,5 @@
 /** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
-import { CurlWebSocketError, wordsOf } from "../errors.ts";
+import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { READABLE } from "./constants.ts";
 import { createMulti, isOpen, isWakeable } from "./descriptors.ts";
 import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "./ffi.ts";
@@ -191,7 +191,7 @@ export class Reactor {
 
   /**
    * Frees what waiting takes, when nothing is attached any more: a thread that has closed its connections has no descriptor
-   * left. To make it all again takes 25 us, a thirtieth of a connection; the poller keeps what costs more for a while.
+   * left. To make it all again takes 40 us, a fortieth of a connection on loopback; the poller keeps what costs more for a while.
    */
   #releaseSoon(): void {
     if (this.#releasing || isNull(this.#multi)) return;
@@ -574,7 +574,7 @@ export class Reactor {
         if (turn.source.onReady(turn.fd, turn.events)) this.#hot.push(turn);
       } catch (cause) {
         // Its own end, and nobody else's.
-        this.#endSource(turn.source, toError(cause));
+        this.#endSource(turn.source, errorOf("a step of the connection", cause));
       }
       // The next source's events are tasks of their own.
       if (performance.now() > end || !runtime().checkpoint()) {
@@ -607,10 +607,4 @@ export class Reactor {
 function pollFailure(code: number, cause?: unknown): CurlWebSocketError {
   const why = cause === undefined ? `CURLMcode ${code}` : wordsOf(cause);
   return failure(`waiting for the sockets failed in curl_multi_poll (${why})`, cause);
-}
-
-/** What a source threw. */
-function toError(cause: unknown): CurlWebSocketError {
-  if (cause instanceof CurlWebSocketError) return cause;
-  return new CurlWebSocketError("ERR_INTERNAL", `a step of the connection failed: ${wordsOf(cause)}`, { cause });
 }
