@@ -1,6 +1,6 @@
 /** File descriptors: closed, and kept from child processes. */
-import { allocateNative, type NativeMemory, openLibc } from "./libc.ts";
-import { isNull, type Pointer, runtime, type Symbols } from "./ffi.ts";
+import { openLibc } from "./libc.ts";
+import { allocate, isNull, type Pointer, runtime, type Symbols } from "./ffi.ts";
 import type { Curl } from "./library.ts";
 import { once } from "./once.ts";
 
@@ -12,11 +12,11 @@ const DESCRIPTORS = {
   // int ioctl(int, unsigned long, ...): FIOCLEX has no third argument, so none travels the variadic way
   ioctl: { parameters: ["i32", "usize"], result: "i32" },
   // the same with a third, on Linux alone, where it travels like any other
-  ioctl_pointer: { name: "ioctl", parameters: ["i32", "usize", "pointer"], result: "i32" },
+  ioctl_pointer: { name: "ioctl", parameters: ["i32", "usize", "buffer"], result: "i32" },
   // int fcntl(int, int, ...): neither has F_GETFD
   fcntl: { parameters: ["i32", "i32"], result: "i32" },
   // int poll(struct pollfd *, nfds_t, int)
-  poll: { parameters: ["pointer", "u32", "i32"], result: "i32" },
+  poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
 } as const;
 
 const F_GETFD = 1;
@@ -53,8 +53,11 @@ export function closeOnExec(fd: number): void {
 
 /** How many numbers from the lowest free one on are looked at: other threads may take some of them meanwhile. */
 const WINDOW = 16;
-/** `struct pollfd {int fd; short events; short revents}`, that many, and an `int`. */
-let memory: { pollfds: NativeMemory; count: NativeMemory } | undefined;
+/** `struct pollfd {int fd; short events; short revents}`, that many. */
+const pollfds = allocate(WINDOW * 8);
+const view = new DataView(pollfds.buffer);
+/** An `int`. */
+const count = allocate(4);
 
 /**
  * Makes a multi, and keeps the pair of sockets that it is woken by from child processes; NULL where libcurl cannot.
@@ -66,14 +69,12 @@ export function createMulti(curl: Curl): Pointer {
   const functions = curl.versionNumber < SEALED_MULTI ? libc() : null;
   if (functions === null) return curl.curl_multi_init();
   const { dup, close, poll, fcntl } = functions;
-  const { pollfds, count } = memory ??= { pollfds: allocateNative(WINDOW * 8), count: allocateNative(4) };
   const STDERR = 2, POLLIN = 1;
   const lowest = dup(STDERR);
   if (lowest >= 0) close(lowest);
   const multi = curl.curl_multi_init();
   // There was no number where stderr is closed, or descriptors are out.
   if (lowest < 0 || isNull(multi)) return multi;
-  const { view } = pollfds;
   const fds: number[] = [];
   for (let fd = lowest; fd < lowest + WINDOW; fd++) {
     // Closed, or close-on-exec already.
@@ -85,13 +86,13 @@ export function createMulti(curl: Curl): Pointer {
   const isReadable = (_fd: number, i: number) => view.getInt16(i * 8 + 6, true) === POLLIN;
   const hasUnread = (fd: number) => {
     const SIOCOUTQ = 0x5411;
-    return functions.ioctl_pointer(fd, SIOCOUTQ, count.pointer) === 0 && count.view.getInt32(0, true) > 0;
+    return functions.ioctl_pointer(fd, SIOCOUTQ, count) === 0 && count.some((byte) => byte !== 0);
   };
   const linux = runtime().os === "linux";
-  poll(pollfds.pointer, fds.length, 0);
+  poll(pollfds, fds.length, 0);
   const others = new Set(fds.filter((fd, i) => isReadable(fd, i) || (linux && hasUnread(fd))));
   curl.curl_multi_wakeup(multi);
-  poll(pollfds.pointer, fds.length, 0);
+  poll(pollfds, fds.length, 0);
   const read = fds.findIndex((fd, i) => isReadable(fd, i) && !others.has(fd));
   // Only Linux tells what is unread; elsewhere it is the next number.
   const write = linux ? fds.findIndex((fd) => hasUnread(fd) && !others.has(fd)) : read + 1;
