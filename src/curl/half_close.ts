@@ -15,6 +15,13 @@ const sockets = once(() => openLibc(SOCKETS));
 /** Sends TCP's end behind what was sent; what comes can still be read. On Windows, whose sockets are no descriptors, it does nothing. */
 export function halfClose(fd: number): void {
   if (runtime().os === "windows") return;
+  let symbols;
+  try {
+    symbols = sockets();
+  } catch {
+    // A program may have given up its right to open libraries since. Closing the socket, soon after, ends both directions.
+    return;
+  }
   // It fails if the server has reset the connection, and then there is no end to send.
-  sockets().shutdown(fd, SHUT_WR);
+  symbols.shutdown(fd, SHUT_WR);
 }

@@ -82,3 +82,19 @@ test("where Deno cannot ask, the error says what to run and what to answer", asy
     }
   }
 }, { skip: whyNotDeno, timeout: 30_000 });
+
+test("a program that gives its permission up while it is connected can still close", async () => {
+  await using server = await WsServer.start();
+  const shown = await runUser(
+    ["run", "--no-check", "--no-prompt", "--allow-all"],
+    {},
+    `const socket = new CurlWebSocket(${JSON.stringify(server.url("/echo"))}, { perMessageDeflate: false });
+    await new Promise((resolve) => socket.onopen = resolve);
+    await Deno.permissions.revoke({ name: "ffi" });
+    const closed = new Promise((resolve) => socket.onclose = resolve);
+    socket.close(1000);
+    const { code, wasClean } = await closed;
+    console.log(code, wasClean)`,
+  );
+  assertEquals(shown, "1000 true\n");
+}, { skip: whyNotDeno, timeout: 30_000 });
