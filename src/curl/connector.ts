@@ -161,8 +161,8 @@ export class Connector implements Source {
     this.#reactor = reactor;
     this.#target = target;
     this.#handler = handler;
-    this.#easy = curl.curl_easy_init();
     this.#multi = createMulti(curl);
+    this.#easy = curl.curl_easy_init();
     if (isNull(this.#easy) || isNull(this.#multi)) {
       if (!isNull(this.#easy)) curl.curl_easy_cleanup(this.#easy);
       if (!isNull(this.#multi)) curl.curl_multi_cleanup(this.#multi);

@@ -7,7 +7,7 @@ import { type Fault, waysToFail } from "./faults.ts";
 import { ANEW, type Plan, type Report } from "./plan.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { HOOKS } from "./subject.ts";
-import { openDescriptors, type Result, TortureThread } from "./thread.ts";
+import { isDenosPair, openDescriptors, type Result, TortureThread } from "./thread.ts";
 
 const plan = JSON.parse(process.argv.at(-1)!) as Plan;
 const tell = (report: Report) => process.stdout.write(JSON.stringify(report) + "\n");
@@ -24,8 +24,11 @@ function random(): number {
   return ((t ^ t >>> 14) >>> 0) / 4294967296;
 }
 
+/** A Worker's end takes the runtime's own queues with it; on Deno some time later. */
+const ALL = "Deno" in globalThis ? /^socket:|memfd/ : /^socket:|memfd|eventpoll|eventfd/;
+
 async function inWorker(name: string, fault: Fault | null): Promise<Result> {
-  const before = openDescriptors();
+  const before = openDescriptors(ALL);
   const worker = new Worker(new URL("./worker.ts", import.meta.url).href, { type: "module" });
   const { promise, resolve } = Promise.withResolvers<Result>();
   const lost = (why: string): Result => ({
@@ -47,9 +50,9 @@ async function inWorker(name: string, fault: Fault | null): Promise<Result> {
   clearTimeout(timer);
   worker.terminate();
   let left: string[] = [];
-  for (let i = 0; i < 1_000; i++) {
-    left = [...openDescriptors()].filter((name) => !before.has(name));
-    if (left.length === 0) return result;
+  for (const end = performance.now() + 6_000; performance.now() < end;) {
+    left = [...openDescriptors(ALL)].filter((name) => !before.has(name));
+    if (left.length === 0 || isDenosPair(left)) return result;
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   return { ...result, problems: [...result.problems, `the Worker left descriptors: ${left.join(", ")}`] };
