@@ -106,6 +106,7 @@ export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>
   epoll_wait: { fails: gives(-1) },
   dup: { fails: gives(-1) },
   ioctl: { fails: gives(-1) },
+  ioctl_pointer: { fails: gives(-1) },
   fcntl: { fails: gives(-1) },
   poll: { fails: gives(-1) },
   shutdown: { fails: gives(-1) },

@@ -15,6 +15,8 @@ export interface Plan {
   readonly quick: boolean;
   /** Where to begin: behind a run that ended the process. */
   readonly from: Position;
+  /** Which part of these runs, 0 to 1, picked at random. */
+  readonly share: number;
   /** Only what fails so: a name, or a name and a kind. */
   readonly only: string | null;
   readonly seed: number;

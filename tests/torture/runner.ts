@@ -101,6 +101,8 @@ async function torture(leg: number, name: string, beside: boolean): Promise<void
     }
     return result;
   };
+  // A Worker of its own costs ten times as much as a run in this thread.
+  const share = scenario.cold && plan.share < 1 ? plan.share / 5 : plan.share;
   if (!scenario.cold) await thread.standBeside(beside);
   // What is made once a thread is made here; and what the scenario usually shows.
   let counts: Result["counts"] = {};
@@ -113,6 +115,7 @@ async function torture(leg: number, name: string, beside: boolean): Promise<void
         if (lasting && plan.quick) continue;
         // One more: how often a call is made depends on how the bytes come.
         for (const n of chosen(Object.hasOwn(counts, call) ? counts[call]! : 0)) {
+          if (random() >= share) continue;
           if (run + 1 < from) run++;
           else await once({ name: call, kind, n, lasting });
         }

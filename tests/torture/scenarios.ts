@@ -7,6 +7,8 @@ export interface Scenario {
   readonly secure?: boolean;
   /** Runs in a Worker of its own, where everything is made for the first time. */
   readonly cold?: boolean;
+  /** What it comes to depends on the time it takes. */
+  readonly varies?: boolean;
   run(bench: Bench): Promise<void>;
 }
 
@@ -184,9 +186,11 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "abort at once": { run: (bench) => aborted(bench, () => Promise.resolve()) },
   "abort while it connects": {
+    varies: true,
     run: (bench) => aborted(bench, () => new Promise((resolve) => setTimeout(resolve, 0))),
   },
   "abort in the handshake": {
+    varies: true,
     run: (bench) => aborted(bench, () => new Promise((resolve) => setTimeout(resolve, 2))),
   },
   pause: {

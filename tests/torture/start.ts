@@ -16,6 +16,8 @@ export interface TortureOptions {
   readonly tool: Tool;
   readonly scenarios: readonly string[];
   readonly quick: boolean;
+  /** Which part of all runs, 0 to 1. */
+  readonly share: number;
   readonly only: string | null;
   readonly seed: number;
   print(line: string): void;

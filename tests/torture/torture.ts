@@ -3,7 +3,7 @@
  * for every n, once and from then on. After each run `close` has come once (or the constructor threw something documented),
  * nothing is left, nothing was thrown that nobody caught, and other connections of the thread go on.
  *
- *   npm run torture -- [--only deno|bun] [--scenarios "ws,wss"] [--calls "curl_easy_send error"] [--quick] [--seed N]
+ *   npm run torture -- [--only deno|bun] [--scenarios "ws,wss"] [--calls "curl_easy_send error"] [--quick] [--share 0.5] [--seed N]
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     scenarios: { type: "string" },
     calls: { type: "string" },
     quick: { type: "boolean", default: false },
+    share: { type: "string", default: "1" },
     seed: { type: "string" },
   },
 });
@@ -31,6 +32,7 @@ for (const tool of tools) {
     tool,
     scenarios,
     quick: values.quick,
+    share: Number(values.share),
     only: values.calls ?? null,
     seed,
     print: (line) => console.log(`${tool}: ${line}`),

@@ -1,0 +1,20 @@
+import { assertEquals } from "@std/assert";
+import { test } from "../support/testing.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { torture } from "./start.ts";
+
+test("whatever fails, a connection ends once, leaves nothing, and harms no other", async () => {
+  const seed = Math.floor(Math.random() * 2 ** 31);
+  const { injected, problems } = await torture({
+    tool: "Deno" in globalThis ? "deno" : "bun",
+    scenarios: Object.keys(SCENARIOS),
+    // Some 800 failures: each run has others. `npm run torture` makes them all.
+    quick: true,
+    share: 0.25,
+    only: null,
+    seed,
+    print: () => {},
+  });
+  assertEquals(problems, [], `with the seed ${seed}, of ${injected} failures`);
+  console.log(`torture: ${injected} failures injected, seed ${seed}`);
+}, { timeout: 200_000 });
