@@ -212,21 +212,28 @@ export class Connection implements Source {
     return this.#paused || this.#closed;
   }
 
-  /** An event was told, which is a task of its own. Returns whether another may follow in this turn of the event loop. */
-  #goOn(): boolean {
-    this.#yielded = !runtime().checkpoint() || this.#late();
+  /**
+   * An event was told, of `size` bytes, which is a task of its own. Returns whether another may follow in this turn of the
+   * event loop.
+   */
+  #goOn(size: number): boolean {
+    this.#yielded = !runtime().checkpoint() || this.#late(size);
     return !this.#yielded && !this.#stopped;
   }
 
   /** As {@linkcode #goOn} for what tells nothing, of which there may be a flood as well. */
-  #goOnUntold(): boolean {
-    this.#yielded = this.#late();
+  #goOnUntold(size: number): boolean {
+    this.#yielded = this.#late(size);
     return !this.#yielded;
   }
 
-  /** Whether the turn is over. The clock is looked at every so many messages, more seldom the faster they are handled. */
-  #late(): boolean {
-    if (++this.#unchecked < this.#checkEvery) return false;
+  /**
+   * Whether the turn is over. The clock is looked at every so many messages, more seldom the faster they are handled; a
+   * large one counts for many, since a packet may hold hundreds that inflate to a mebibyte each.
+   */
+  #late(size: number): boolean {
+    this.#unchecked += 1 + (size >>> 10);
+    if (this.#unchecked < this.#checkEvery) return false;
     const now = performance.now(), took = now - this.#checkedAt;
     this.#checkedAt = now;
     this.#unchecked = 0;
@@ -470,21 +477,22 @@ export class Connection implements Source {
     const parser = log?.wants("frames") ? new TracedParser(log, deflate !== null) : undefined;
     this.#session = new Session({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
       onMessage: (data) => {
-        if (this.#out.closeSent || this.#failure !== null) return this.#goOnUntold();
+        const size = typeof data === "string" ? data.length : data.byteLength;
+        if (this.#out.closeSent || this.#failure !== null) return this.#goOnUntold(size);
         this.#messagesReceived++;
         this.#handler.onMessage(data);
-        return this.#goOn();
+        return this.#goOn(size);
       },
       onPing: (payload) => {
         this.#pong(payload);
-        return this.#goOnUntold();
+        return this.#goOnUntold(0);
       },
       onPong: (payload) => {
-        if (this.#health.ponged(payload)) return this.#goOnUntold();
+        if (this.#health.ponged(payload)) return this.#goOnUntold(0);
         this.#handler.onPong(payload);
-        return this.#goOn();
+        return this.#goOn(0);
       },
-      onFragment: () => this.#goOnUntold(),
+      onFragment: (size) => this.#goOnUntold(size),
       onClose: (code, reason) => this.#onCloseFrame(code, reason),
     });
   }

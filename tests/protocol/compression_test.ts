@@ -6,6 +6,7 @@ import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import "../../runtimes/mod.ts";
 import { type InflateStream, MessageDeflater, MessageInflater } from "../../src/protocol/deflate.ts";
 import type { DeflateParameters } from "../../src/protocol/extensions.ts";
+import { Session } from "../../src/protocol/session.ts";
 import { createDeflate, createInflate, loadZlib } from "../../src/zlib.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { test as register } from "../support/testing.ts";
@@ -343,3 +344,31 @@ property(
     }
   },
 );
+
+test("a frame that inflates to a thousand times its size can be stopped in the middle", () => {
+  const inflater = new MessageInflater(PARAMETERS, (bits) => createInflate(zlib!, bits));
+  const size = 48 << 20;
+  const output = deflateRawSync(new Uint8Array(size), { finishFlush: constants.Z_SYNC_FLUSH });
+  const input = frame(Opcode.binary, output.subarray(0, -4), { reserved: 4 });
+  let stops = 0, most = 0;
+  const messages: (string | ArrayBuffer)[] = [];
+  const session = new Session({ maxMessageSize: size, inflater }, {
+    onMessage: (data) => messages.push(data) > 0,
+    onPing: () => true,
+    onPong: () => true,
+    onFragment: (inflated) => {
+      stops++;
+      most = Math.max(most, inflated);
+      return false;
+    },
+    onClose: () => {},
+  });
+  try {
+    for (let at = 0; at < input.length;) at = session.receive(input, at);
+    assert(stops >= 2 && most < size / 2, `${stops} stops, ${most} bytes at once`);
+    assertEquals((messages[0] as ArrayBuffer).byteLength, size);
+    assert(new Uint8Array(messages[0] as ArrayBuffer).every((byte) => byte === 0));
+  } finally {
+    inflater.close();
+  }
+});

@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { constants, deflateRawSync } from "node:zlib";
 import { CurlWebSocket, CurlWebSocketStream } from "../../mod.ts";
-import { closed, failed, next } from "../support/events.ts";
+import { loadZlib } from "../../src/zlib.ts";
+import { closed, failed, next, opened } from "../support/events.ts";
 import { closePayload, frame, Opcode, readClose } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
 import { RawServer } from "../support/raw_server.ts";
@@ -289,6 +292,35 @@ test("floods of what tells nothing give the event loop its turns", async () => {
     assert(timers > 2, `${kind}: a timer ran ${timers} times`);
   }
 });
+
+test("a packet of messages that inflate to a mebibyte each gives the event loop its turns", async () => {
+  await using server = await RawServer.start();
+  const socket = new CurlWebSocket(server.url());
+  const open = opened(socket);
+  const peer = await server.connection();
+  await peer.accept({ headers: ["Sec-WebSocket-Extensions: permessage-deflate"] });
+  await open;
+  const output = deflateRawSync(new Uint8Array(1 << 20), { finishFlush: constants.Z_SYNC_FLUSH });
+  const message = frame(Opcode.binary, output.subarray(0, -4), { reserved: 4 }), count = 300;
+  // What is fast first: the clock is then looked at seldom.
+  const pings = new Uint8Array(200_000);
+  for (let at = 0; at < pings.length; at += 2) pings[at] = 0x89;
+  let got = 0, turn = 0, inTurn = 0, most = 0;
+  const all = new Promise<void>((resolve) => {
+    socket.onmessage = () => {
+      const { turns } = socket.stats;
+      inTurn = turns === turn ? inTurn + 1 : 1;
+      turn = turns;
+      most = Math.max(most, inTurn);
+      if (++got === count) resolve();
+    };
+  });
+  await peer.send(Buffer.concat([pings, ...Array.from({ length: count }, () => message)]));
+  await all;
+  socket.terminate();
+  // A turn takes some 5 ms, and each of them more than a tenth of one.
+  assert(most <= 50, `${most} messages in a turn`);
+}, { skip: loadZlib() === null ? "there is no zlib" : undefined });
 
 test("a socket that is closed by a reset leaves nothing unsent to the next one", async () => {
   // Each connection's messages carry its name; the servers go away while much is under way.
