@@ -345,7 +345,7 @@ export class Connection implements Source {
 
   /** Ends at once, without a closing handshake. */
   abort(error: CurlWebSocketError | null): void {
-    this.#finish(P.CLOSE_ABNORMAL, "", false, error);
+    this.#finish(P.CLOSE_ABNORMAL, "", false, this.#failure ?? error);
   }
 
   /** Stops reading, after the message being handled: TCP makes the sender wait. */

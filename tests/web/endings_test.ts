@@ -109,6 +109,15 @@ test("closing behind a violation changes neither its error nor its time, with an
   }
 });
 
+test("terminate() behind a violation ends at once, and its error is told", async () => {
+  await using pair = await Pair.open({ closeTimeout: 0 });
+  const end = ending(pair.socket);
+  await pair.peer.send(RESERVED_BITS);
+  await pair.peer.closeFrame();
+  pair.socket.terminate();
+  assertEquals(await end, ["ERR_PROTOCOL", 1006, "", false]);
+});
+
 test("a violation while close() waits for a Blob is told, with and without a closeTimeout", async () => {
   for (const closeTimeout of [0, 60_000]) {
     await using pair = await Pair.open({ closeTimeout });
