@@ -107,7 +107,7 @@ export class Connection implements Source {
   /** Whether what is queued may have an answer. */
   #asked = false;
   #closeReceived: { code: number; reason: string } | null = null;
-  /** Whether {@linkcode close} was called: an end of TCP is then no surprise. */
+  /** Whether {@linkcode close} was called, or will be. */
   #closeCalled = false;
   /** What went out of that which was queued before the close frame, since the closeTimeout began. */
   #closeProgress = 0;
@@ -334,9 +334,14 @@ export class Connection implements Source {
     this.#flushSoon();
   }
 
+  /** {@linkcode close} will be called when what is sent before it is there: an end of TCP is no surprise from now on. */
+  willClose(): void {
+    this.#closeCalled = true;
+  }
+
   /** Begins the closing handshake, after all that is queued. */
   close(code: number, reason: Uint8Array): void {
-    this.#closeCalled = true;
+    this.willClose();
     this.#sendClose(code, reason);
     this.resume();
     // A failure has its own bound, and is what will be told.

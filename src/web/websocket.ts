@@ -353,8 +353,9 @@ export class CurlWebSocket extends EventTarget {
     // A reason needs a code before it on the wire.
     const closeCode = clamped === 0 && bytes.length > 0 ? 1000 : clamped;
     const close = () => this.#connection.close(closeCode, bytes);
-    if (this.#sending === null) close();
-    else void this.#sending.then(close);
+    if (this.#sending === null) return close();
+    this.#connection.willClose();
+    void this.#sending.then(close);
   }
 
   /** Closes at once, without a closing handshake: the `close` event has code 1006. */

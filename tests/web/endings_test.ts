@@ -354,3 +354,20 @@ test("a socket that is closed by a reset leaves nothing unsent to the next one",
     }
   }
 });
+
+test("close() that waits for a Blob: TCP that ends meanwhile is no error either", async () => {
+  await using pair = await Pair.open();
+  const { socket, peer } = pair;
+  class SlowBlob extends Blob {
+    override async arrayBuffer(): Promise<ArrayBuffer> {
+      await peer.closed;
+      await new Promise((resolve) => socket.addEventListener("close", resolve));
+      return new ArrayBuffer(0);
+    }
+  }
+  socket.send(new SlowBlob(["slow"]));
+  const end = ending(socket);
+  socket.close();
+  peer.reset();
+  assertEquals(await end, [1006, "", false]);
+});
