@@ -1,4 +1,5 @@
 /** What the torture tests do, again and again, with one call failing each time. */
+import type { ProxyOption } from "../../mod.ts";
 import type { Bench, Subject } from "./subject.ts";
 
 /** One scenario. Nothing in it may hang, whatever fails: every wait ends with the socket. */
@@ -64,6 +65,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         }),
         small,
       ),
+  },
+  "https proxy": {
+    secure: true,
+    run: (bench) => withSocket(bench.socket("/echo", { proxy: secureProxy(bench) }), small),
+  },
+  "https proxy wss": {
+    secure: true,
+    run: (bench) => withSocket(bench.socket("/echo", { secure: true, proxy: secureProxy(bench) }), small),
   },
   refusal: { run: (bench) => withSocket(bench.socket("/refuse"), small) },
   redirect: {
@@ -269,6 +278,10 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   "in a Worker, nine sockets": { cold: true, run: (bench) => many(bench, 9) },
 };
+
+function secureProxy({ place }: Bench): ProxyOption {
+  return { url: `https://127.0.0.1:${place.secureProxy}`, tls: { ca: place.ca } };
+}
 
 async function receive(bench: Bench, subject: Subject): Promise<void> {
   let count = 0;

@@ -1,8 +1,8 @@
 // The peers of the torture tests, in a process of their own. One JSON line comes on standard input ({ key, cert }); the
-// ports go to standard output ({ ws, wss, proxy }), and the process ends with its standard input.
+// ports go to standard output ({ ws, wss, proxy, secureProxy }), and the process ends with its standard input.
 //
 // Paths: /echo, /close?code=&reason= (closes at the first message), /burst, /refuse (403 with a body), /redirect (302 to
-// /echo with a cookie), /cookie (/echo with a cookie). The proxy speaks CONNECT.
+// /echo with a cookie), /cookie (/echo with a cookie). The proxies speak CONNECT.
 import { Buffer } from "node:buffer";
 import { createServer } from "node:http";
 import { createServer as createSecureServer } from "node:https";
@@ -73,12 +73,15 @@ function listen(server) {
 
 const lines = createInterface({ input: process.stdin });
 lines.once("line", async (line) => {
-  const plain = createServer(), secure = createSecureServer(JSON.parse(line)), through = createServer();
+  const plain = createServer(), secure = createSecureServer(JSON.parse(line));
+  const through = createServer(), secureThrough = createSecureServer(JSON.parse(line));
   attach(plain);
   attach(secure);
-  through.on("connect", proxy);
-  for (const server of [plain, secure, through]) server.on("clientError", (_error, socket) => socket.destroy());
-  const [ws, wss, proxied] = await Promise.all([plain, secure, through].map(listen));
-  console.log(JSON.stringify({ ws, wss, proxy: proxied }));
+  for (const server of [through, secureThrough]) server.on("connect", proxy);
+  for (const server of [plain, secure, through, secureThrough]) {
+    server.on("clientError", (_error, socket) => socket.destroy());
+  }
+  const [ws, wss, http, https] = await Promise.all([plain, secure, through, secureThrough].map(listen));
+  console.log(JSON.stringify({ ws, wss, proxy: http, secureProxy: https }));
 });
 lines.on("close", () => process.exit(0));

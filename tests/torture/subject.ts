@@ -13,6 +13,7 @@ export interface Place {
   readonly ws: number;
   readonly wss: number;
   readonly proxy: number;
+  readonly secureProxy: number;
   /** The CA of the TLS server, and its certificate and key, which serve as a client's too. */
   readonly ca: string;
   readonly cert: string;
