@@ -214,20 +214,24 @@ export class TortureThread {
   /** Two more connections at once, whose bytes must not meet, and the one beside. */
   async #others(fault: Fault | null): Promise<string[]> {
     const bench = new Bench(this.faults, this.#place);
-    const one = bench.socket("/echo", { perMessageDeflate: false });
-    const other = bench.socket("/echo", { perMessageDeflate: false });
-    const use = async (subject: Subject | null, text: string) => {
-      if (subject === null) return;
-      if (await subject.opened) await subject.echo(text.repeat(8_000), text);
-      subject.socket.close(1000);
-      await subject.closed;
+    const pair = ["one", "other"].map((text) => ({
+      subject: bench.socket("/echo", { perMessageDeflate: false }),
+      text,
+    }));
+    const use = async () => {
+      await Promise.all(pair.map(({ subject }) => subject?.opened));
+      // Both in one task: then both have buffers, small ones and then large ones, and one of two owners would show.
+      for (const length of [10, 8_000]) {
+        await Promise.all(pair.map(({ subject, text }) => subject?.echo(text.repeat(length), text)));
+      }
+      await Promise.all(pair.map(({ subject }) => {
+        subject?.socket.close(1000);
+        return subject?.closed;
+      }));
     };
     const problems: string[] = [];
-    const ended = await within(
-      HANGS,
-      Promise.all([use(one, "one"), use(other, "other"), this.#beside?.echo("still here?")]),
-    );
-    const wanted = "socket 1: open, echo 2, close 1000 clean; socket 2: open, echo 2, close 1000 clean";
+    const ended = await within(HANGS, Promise.all([use(), this.#beside?.echo("still here?")]));
+    const wanted = [1, 2].map((n) => `socket ${n}: open, echo 2, echo 2, close 1000 clean`).join("; ");
     if (!ended || bench.log !== wanted) problems.push(`the next connections: ${ended ? "" : "hang, "}${bench.log}`);
     if (this.#beside !== null && this.#beside.socket.readyState !== 1) {
       // A poll is for all of them.
