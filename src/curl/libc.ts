@@ -136,21 +136,21 @@ export function memoryFile(bytes: Uint8Array): MemoryFile | null {
   const fd = memfd_create(toCString("curlws"), MFD_CLOEXEC);
   if (fd < 0) return null;
   const path = `/proc/self/fd/${fd}`;
-  const file = allocate(bytes.length);
-  file.set(bytes);
-  for (let at = 0; at < file.length;) {
-    const written = Number(write(fd, file.subarray(at), file.length - at));
-    if (written <= 0) {
-      close(fd);
-      return null;
+  let usable = false;
+  try {
+    const file = allocate(bytes.length);
+    file.set(bytes);
+    for (let at = 0; at < file.length;) {
+      const written = Number(write(fd, file.subarray(at), file.length - at));
+      if (written <= 0) return null;
+      at += written;
     }
-    at += written;
+    usable = canOpen(path);
+    return usable ? { path, close: () => void close(fd) } : null;
+  } finally {
+    // Whatever failed, memory too.
+    if (!usable) close(fd);
   }
-  if (!canOpen(path)) {
-    close(fd);
-    return null;
-  }
-  return { path, close: () => void close(fd) };
 }
 
 const memory = once(() => openLibc(MEMORY));
