@@ -286,7 +286,7 @@ export class Opening implements Source {
     try {
       this.#out.flush((bytes) => transport.send(bytes));
     } catch (error) {
-      this.#unsent = errorOf("sending the handshake", error);
+      this.#unsent = this.#lost(errorOf("sending the handshake", error));
       this.#out.close();
       return this.#read();
     }
@@ -302,12 +302,11 @@ export class Opening implements Source {
       try {
         count = transport.recv(buffer);
       } catch (error) {
-        return this.#ended(errorOf("receiving the handshake", error));
+        return this.#ended(this.#lost(errorOf("receiving the handshake", error)));
       }
       if (count === END) {
-        const hint = transport.hint === null ? "" : `; ${transport.hint}`;
-        const message = `${this.#url.host} closed the connection without answering the handshake${hint}`;
-        return this.#ended(new CurlWebSocketError("ERR_CONNECTION_LOST", message));
+        const message = `${this.#url.host} closed the connection without answering the handshake`;
+        return this.#ended(this.#lost(new CurlWebSocketError("ERR_CONNECTION_LOST", message)));
       }
       if (count === WOULD_BLOCK) break;
       this.#trace?.push(buffer.subarray(0, count));
@@ -323,6 +322,13 @@ export class Opening implements Source {
     }
     if (this.#unsent !== null) return this.#ended(this.#unsent);
     if (response.refusing) this.#awaitBody();
+  }
+
+  /** The error of a connection that was lost, with what may be the reason: by an end or a reset, as the server's timing has it. */
+  #lost(error: CurlWebSocketError): CurlWebSocketError {
+    const { hint } = this.#transport!;
+    if (hint === null || error.code !== "ERR_CONNECTION_LOST") return error;
+    return new CurlWebSocketError(error.code, `${error.message}; ${hint}`, { ...error });
   }
 
   /** No more of the answer comes: what came of a refusal counts, else `error`. */

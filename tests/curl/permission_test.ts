@@ -63,14 +63,15 @@ test("Deno asks one question for the whole of FFI, and a yes is enough for every
   await using server = await WsServer.start();
   for (const flags of [[], ["--allow-ffi=libcurl.so.4"]]) {
     const shown = await inTerminal("y", flags, server.url("/echo"));
-    assertEquals([count(shown, /Allow\?/g), count(shown, /^opened/gm)], [1, 2], shown);
+    // The terminal may show a late answer in front of it.
+    assertEquals([count(shown, /Allow\?/g), count(shown, /opened/g)], [1, 2], shown);
     assertMatch(shown, /Deno requests ffi access\./);
   }
 }, { skip: whyNotDeno ?? (python === undefined ? "there is no python3" : undefined), timeout: 60_000 });
 
 test("a no to Deno's question is ERR_FFI_PERMISSION, and is not asked again", async () => {
   const shown = await inTerminal("n", [], "ws://127.0.0.1:9/");
-  assertEquals([count(shown, /Allow\?/g), count(shown, /^ERR_FFI_PERMISSION /gm)], [1, 2], shown);
+  assertEquals([count(shown, /Allow\?/g), count(shown, /ERR_FFI_PERMISSION /g)], [1, 2], shown);
 }, { skip: whyNotDeno ?? (python === undefined ? "there is no python3" : undefined), timeout: 60_000 });
 
 test("where Deno cannot ask, the error says what to run and what to answer", async () => {
