@@ -416,7 +416,10 @@ export class Reactor {
     this.woke = true;
     this.#turn([], true);
     this.woke = false;
-    if (this.#emptyPolls === MAX_EMPTY_POLLS) this.#endClosedSockets();
+    if (this.#emptyPolls !== MAX_EMPTY_POLLS) return;
+    // A queue that is always ready and never says for whom is broken, or was closed by someone else.
+    if (this.#set.live) this.#useArray();
+    this.#endClosedSockets();
   };
 
   /** Closes what waited for a poll to return. */

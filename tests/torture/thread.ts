@@ -51,6 +51,8 @@ export class TortureThread {
   /** What runs without any fault showed. */
   readonly #usual: Map<string, Set<string>> = new Map();
   #beside: Subject | null = null;
+  /** Whether the one beside is new: then what its reactor keeps for it may still have to be made. */
+  #anew = false;
   #allocations = globalThis.ArrayBuffer;
 
   constructor(place: Place) {
@@ -114,6 +116,8 @@ export class TortureThread {
   /** Runs a scenario, once; without a fault it is a run to compare others with. */
   async run(name: string, fault: Fault | null): Promise<Result> {
     const scenario = SCENARIOS[name]!, { faults } = this;
+    if (this.#anew) await this.warmUp(name);
+    this.#anew = false;
     const before = this.#books, descriptors = openDescriptors();
     const bench = new Bench(faults, this.#place);
     const unsubscribe = this.#subscribe(bench);
@@ -235,6 +239,7 @@ export class TortureThread {
     if (!ended || bench.log !== wanted) problems.push(`the next connections: ${ended ? "" : "hang, "}${bench.log}`);
     if (this.#beside !== null && this.#beside.socket.readyState !== 1) {
       // A poll is for all of them.
+      this.#anew = true;
       if (!isPoll(fault)) problems.push(`the connection beside ended; ${this.#beside.log}`);
       this.#beside = null;
       await this.standBeside(true);
