@@ -47,9 +47,9 @@ export type {
   ProxyTlsOptions,
   TlsOptions,
   TlsVersion,
-} from "./src/options.ts";
+} from "./src/options/options.ts";
 export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/curl/connection_info.ts";
-export { type ReactorStats, reactorStats, type SocketStats } from "./src/statistics.ts";
+export { type ReactorStats, reactorStats, type SocketStats } from "./src/observe/statistics.ts";
 export type {
   CloseMessage,
   DiagnosticsMessage,
@@ -57,5 +57,5 @@ export type {
   ErrorMessage,
   HandshakeMessage,
   OpenMessage,
-} from "./src/diagnostics.ts";
+} from "./src/observe/diagnostics.ts";
 export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

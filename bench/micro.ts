@@ -7,15 +7,15 @@ import { Buffer } from "node:buffer";
 import { parseArgs } from "node:util";
 import { Bench } from "tinybench";
 import "../mod.ts";
-import { runtimeCopying } from "../src/copying.ts";
-import { runtime } from "../src/curl/ffi.ts";
+import { runtimeCopying } from "../src/platform/copying.ts";
+import { runtime } from "../src/platform/ffi.ts";
 import { AsciiScanner, COPYING } from "../src/protocol/copying.ts";
 import { FrameParser } from "../src/protocol/frame_parser.ts";
 import { writeFrame } from "../src/protocol/frame_writer.ts";
 import { mask, maskingMemory } from "../src/protocol/mask.ts";
 import { Session } from "../src/protocol/session.ts";
 import { FastMessageEvent, MessageListeners } from "../src/web/message_events.ts";
-import { createDeflate, createInflate, loadZlib } from "../src/zlib.ts";
+import { createDeflate, createInflate, loadZlib } from "../src/platform/zlib.ts";
 import { frame, Opcode } from "../tests/support/frames.ts";
 import { jsonMessage } from "./load/messages.ts";
 

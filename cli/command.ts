@@ -1,5 +1,5 @@
 /** What a subcommand of `curlws` is. */
-import { printableLines } from "../src/redact.ts";
+import { printableLines } from "../src/observe/redact.ts";
 import type { Option } from "./option.ts";
 import type { Values } from "./values.ts";
 

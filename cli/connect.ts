@@ -1,7 +1,7 @@
 /** `curlws URL`: one connection, from standard input and to standard output. */
 import process from "node:process";
 import { CurlWebSocket } from "../mod.ts";
-import { setTracer } from "../src/trace.ts";
+import { setTracer } from "../src/observe/trace.ts";
 import { UsageError } from "./errors.ts";
 import { inOurWords, socketOptions } from "./socket_options.ts";
 import { Session } from "./session.ts";

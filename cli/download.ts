@@ -1,7 +1,7 @@
 /** Fetching a file whole, or failing with words that say where. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import { shownText, shownUrl, shownWords } from "../src/redact.ts";
+import { shownText, shownUrl, shownWords } from "../src/observe/redact.ts";
 import { CommandError, words } from "./errors.ts";
 
 /** No library comes near. */

@@ -1,5 +1,5 @@
 /** How a message is printed. */
-import { printable, printableLines } from "../src/redact.ts";
+import { printable, printableLines } from "../src/observe/redact.ts";
 import type { Paint } from "./colours.ts";
 
 /** A message as it comes. */

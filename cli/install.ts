@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { CurlWebSocketError, libcurl, type LibcurlInfo } from "../mod.ts";
 import type { CachedKind } from "../src/curl/cached.ts";
 import { type Command, say } from "./command.ts";
-import { shownUrl } from "../src/redact.ts";
+import { shownUrl } from "../src/observe/redact.ts";
 import { checkDigest, download } from "./download.ts";
 import { CommandError, UsageError, words } from "./errors.ts";
 import type { Option } from "./option.ts";

@@ -1,5 +1,5 @@
 /** The one table of the options of `curlws URL`. curl's own are spelled as curl spells them, and mean what they mean there. */
-import { BARE_NAMES, BROWSERS } from "../src/protocol/browsers.ts";
+import { BARE_NAMES, BROWSERS } from "../src/handshake/browsers.ts";
 import type { Option, Topic } from "./option.ts";
 
 /** Puts options into a part of the help. */

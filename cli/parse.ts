@@ -3,7 +3,7 @@
  * begins with a dash, options behind the URL), and names the option that a misspelt one may have meant.
  */
 import { Command, CommanderError, Option as CommanderOption } from "commander";
-import { shownUrl } from "../src/redact.ts";
+import { shownUrl } from "../src/observe/redact.ts";
 import { UsageError } from "./errors.ts";
 import type { Option, Refused } from "./option.ts";
 import { Values } from "./values.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { say } from "./command.ts";
-import { shownUrl, shownWords } from "../src/redact.ts";
+import { shownUrl, shownWords } from "../src/observe/redact.ts";
 import { download } from "./download.ts";
 import { CommandError, words } from "./errors.ts";
 import { PYCURL, type Wheel } from "./pins.ts";

@@ -1,7 +1,7 @@
 /** Getting a release of libcurl-impersonate, and the digest that it should have. */
 import process from "node:process";
 import { say } from "./command.ts";
-import { shownText, shownUrl } from "../src/redact.ts";
+import { shownText, shownUrl } from "../src/observe/redact.ts";
 import { download } from "./download.ts";
 import { CommandError } from "./errors.ts";
 import { IMPERSONATE, IMPERSONATE_DIGESTS, type Platform } from "./pins.ts";

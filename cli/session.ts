@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import type { CurlWebSocket, CurlWebSocketError } from "../mod.ts";
-import { printable, printableLines, shownSubprotocols, shownUrl } from "../src/redact.ts";
+import { printable, printableLines, shownSubprotocols, shownUrl } from "../src/observe/redact.ts";
 import { type Paint, paintFor } from "./colours.ts";
 import type { Plan } from "./connect.ts";
 import { CommandError, OutputError, words } from "./errors.ts";

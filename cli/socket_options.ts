@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { CurlOptionValue, CurlWebSocketInit, ProxyAuth, ProxyOptions, TlsOptions } from "../mod.ts";
-import { printable } from "../src/redact.ts";
+import { printable } from "../src/observe/redact.ts";
 import { CommandError, UsageError, words } from "./errors.ts";
 import { OPTIONS } from "./options.ts";
 import type { Values } from "./values.ts";

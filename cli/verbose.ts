@@ -1,8 +1,8 @@
 /** What `-v` tells on standard error, in curl's manner: `*` for words, `>` for what is sent, `<` for what comes. */
 import process from "node:process";
 import type { CurlWebSocket } from "../mod.ts";
-import { printable } from "../src/redact.ts";
-import type { TraceKind } from "../src/trace.ts";
+import { printable } from "../src/observe/redact.ts";
+import type { TraceKind } from "../src/observe/trace.ts";
 import type { Paint } from "./colours.ts";
 import { milliseconds } from "./stats.ts";
 

@@ -1,4 +1,4 @@
-/** The primitives of `src/curl/ffi.ts` on Deno. */
+/** The primitives of `src/platform/ffi.ts` on Deno. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
@@ -12,8 +12,8 @@ import type {
   Symbols,
   SymbolTable,
   Timer,
-} from "../src/curl/ffi.ts";
-import { oncePerLibrary } from "../src/curl/once.ts";
+} from "../src/platform/ffi.ts";
+import { oncePerLibrary } from "../src/platform/once.ts";
 
 type DenoPointer = Deno.PointerValue;
 

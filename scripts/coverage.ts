@@ -1,5 +1,6 @@
 /**
- * Runs the tests of the pure core on Deno, and says how many lines and branches of `src/protocol/` they reach: a table,
+ * Runs the tests of the pure core on Deno, and says how many lines and branches of `src/protocol/`
+ * and `src/handshake/` they reach: a table,
  * then each line that is not reached. It fails where a total is below the threshold, or a file is not loaded at all.
  */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -9,8 +10,8 @@ import process from "node:process";
 import { findTool, ROOT, run } from "./tools.ts";
 
 const THRESHOLD = 95;
-const SOURCES = "src/protocol";
-const TESTS = "tests/protocol";
+const SOURCES = ["src/protocol", "src/handshake"];
+const TESTS = ["tests/protocol", "tests/handshake"];
 const TIMEOUT = 5 * 60_000;
 
 /** How many there are, and how many of them were reached. */
@@ -80,11 +81,13 @@ async function measure(): Promise<string> {
   try {
     const tests = await run(
       deno,
-      ["test", "-A", "--no-check", "--reporter=dot", `--coverage=${directory}`, TESTS],
+      ["test", "-A", "--no-check", "--reporter=dot", `--coverage=${directory}`, ...TESTS],
       TIMEOUT,
     );
     // Where it writes to no terminal, the reporter gives each test's dot a line.
-    if (!tests.ok) throw new Error(`the tests of ${TESTS} failed\n${tests.output.replace(/^[.,!]\n/gm, "").trim()}`);
+    if (!tests.ok) {
+      throw new Error(`the tests of ${TESTS.join(" and ")} failed\n${tests.output.replace(/^[.,!]\n/gm, "").trim()}`);
+    }
     const report = await run(deno, ["coverage", "--lcov", directory], TIMEOUT);
     if (!report.ok) throw new Error(`deno coverage failed\n${report.output.trimEnd()}`);
     return report.output;
@@ -95,10 +98,12 @@ async function measure(): Promise<string> {
 
 async function main(): Promise<number> {
   const covered = parseLcov(await measure());
-  const sources = readdirSync(join(ROOT, SOURCES)).filter((name) => name.endsWith(".ts")).sort();
+  const sources = SOURCES.flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).filter((name) => name.endsWith(".ts")).sort().map((name) => `${folder}/${name}`)
+  );
   const total = nothing(), problems: string[] = [], missed: string[] = [];
   console.log(row("", "lines", "branches"));
-  for (const source of sources.map((name) => `${SOURCES}/${name}`)) {
+  for (const source of sources) {
     const file = covered.get(source);
     if (file === undefined) {
       problems.push(`no test loads ${source}`);
@@ -113,7 +118,7 @@ async function main(): Promise<number> {
   console.log(row("total", describe(total.lines), describe(total.branches)));
   for (const line of missed) console.log(line);
   for (const [what, share] of [["lines", total.lines], ["branches", total.branches]] as const) {
-    if (share.found === 0) problems.push(`the report has no ${what} of ${SOURCES}`);
+    if (share.found === 0) problems.push(`the report has no ${what} of ${SOURCES.join(", ")}`);
     else if (percentage(share) < THRESHOLD) problems.push(`${what}: ${describe(share)}, less than ${THRESHOLD} %`);
   }
   for (const problem of problems) console.error(problem);

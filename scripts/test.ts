@@ -39,7 +39,7 @@ const CHECKS: Check[] = [
   { name: "types of the examples in docstrings", tool: "deno", args: ["check", "--doc-only", ...DOCUMENTED] },
   { name: "types of src without any runtime", tool: "tsc", args: ["-p", "tsconfig.src.json"] },
   { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts", "global.ts"] },
-  { name: "coverage of src/protocol", tool: "deno", args: ["run", "-A", "scripts/coverage.ts"] },
+  { name: "coverage of src/protocol and src/handshake", tool: "deno", args: ["run", "-A", "scripts/coverage.ts"] },
   { name: "packaging", tool: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
 ];
 

@@ -1,5 +1,5 @@
 /** The errors of the transport and of the peer. Misuse by the caller is a `DOMException` or `TypeError`, as WHATWG says. */
-import { printableLines } from "./redact.ts";
+import { printableLines } from "./observe/redact.ts";
 
 /** A stable name for what went wrong; docs/errors.md has the cause and the cure of each. */
 export type ErrorCode =

@@ -1,7 +1,7 @@
 /** Connects to a URL with `CurlWebSocket`, shows the messages as they come and what receiving them costs. */
 import process from "node:process";
 import pc from "picocolors";
-import { printable, shownUrl } from "../../src/redact.ts";
+import { printable, shownUrl } from "../../src/observe/redact.ts";
 import { startUsage } from "./usage.ts";
 
 const STATUS_EVERY_MS = 3000;

@@ -1,10 +1,10 @@
 /** libcurl's options by name, and how they are set: with the kind of each checked, and its name in every error. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
-import { allocate, isNull, type Pointer, runtime, toCString } from "./ffi.ts";
-import { type MemoryFile, memoryFile } from "./libc.ts";
+import { allocate, isNull, type Pointer, runtime, toCString } from "../platform/ffi.ts";
+import { type MemoryFile, memoryFile } from "../platform/libc.ts";
 import type { Curl } from "./library.ts";
-import { oncePerLibrary } from "./once.ts";
+import { oncePerLibrary } from "../platform/once.ts";
 import { OPTION_TABLE } from "./option_table.ts";
 
 /** What an option takes; the names are those of {@linkcode OPTION_TABLE}. */

@@ -1,7 +1,7 @@
 /** Where libcurl writes what went wrong with a handle, in words. */
 import { CURL_ERROR_SIZE } from "./constants.ts";
-import { allocate } from "./ffi.ts";
-import { shownWords } from "../redact.ts";
+import { allocate } from "../platform/ffi.ts";
+import { shownWords } from "../observe/redact.ts";
 import type { Curl } from "./library.ts";
 
 /** One handle's; it must live as long as the handle. */

@@ -1,9 +1,9 @@
 /** Makes libcurl's error codes into errors that say what to do. */
 import { CurlWebSocketError, type ErrorCode } from "../errors.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
-import { shownText, shownUrl } from "../redact.ts";
+import { shownText, shownUrl } from "../observe/redact.ts";
 import * as C from "./constants.ts";
-import { type ConnectReason, connectReason, OUT_OF_FILES, outOfFiles } from "./os_errors.ts";
+import { type ConnectReason, connectReason, OUT_OF_FILES, outOfFiles } from "../platform/os_errors.ts";
 import { type ConnectTarget, portOf } from "./setup.ts";
 import { explainTls } from "./explain_tls.ts";
 import type { ProxyResponse } from "./transfer_log.ts";

@@ -1,10 +1,10 @@
 /** libcurl-impersonate: the ClientHello of a browser. */
 import { CurlWebSocketError } from "../errors.ts";
-import { type Browser, BROWSERS, browsersNamed } from "../protocol/browsers.ts";
+import { type Browser, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
 import * as C from "./constants.ts";
-import { isNull, type Pointer, runtime, type Symbols, toCString } from "./ffi.ts";
+import { isNull, type Pointer, runtime, type Symbols, toCString } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
-import { oncePerLibrary } from "./once.ts";
+import { oncePerLibrary } from "../platform/once.ts";
 
 const SYMBOLS = {
   // CURLcode curl_easy_impersonate(CURL *, const char *target, int default_headers)

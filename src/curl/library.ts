@@ -2,10 +2,10 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
 import { type CachedKind, cachedLibrary } from "./cached.ts";
-import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "./ffi.ts";
-import { pinLibrary } from "./libc.ts";
-import { openAll } from "./once.ts";
-import { loadZlib } from "../zlib.ts";
+import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "../platform/ffi.ts";
+import { pinLibrary } from "../platform/libc.ts";
+import { openAll } from "../platform/once.ts";
+import { loadZlib } from "../platform/zlib.ts";
 import { CURL_SYMBOLS, VARIADIC_PADDING, variadicSymbols } from "./symbols.ts";
 
 /** The loaded library, as `libcurl()` describes it. */

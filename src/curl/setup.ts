@@ -4,11 +4,11 @@ import type { RawCurlOption } from "../options/curl_options.ts";
 import type { CompleteNetwork } from "../options/network.ts";
 import { type CompleteProxy, environmentNoProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
 import { bracketed, type TlsOptions } from "../options/tls.ts";
-import type { Browser } from "../protocol/browsers.ts";
-import type { DebugLog } from "../debug.ts";
+import type { Browser } from "../handshake/browsers.ts";
+import type { DebugLog } from "../observe/debug.ts";
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./easy_options.ts";
-import { runtime } from "./ffi.ts";
+import { runtime } from "../platform/ffi.ts";
 import { setTls } from "./tls_setup.ts";
 
 /** What to connect to, and how. */

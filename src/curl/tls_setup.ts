@@ -3,9 +3,9 @@ import { CurlWebSocketError } from "../errors.ts";
 import { isPath, type Pem, TLS_VERSIONS, type TlsOptions, type TlsVersion } from "../options/tls.ts";
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./easy_options.ts";
-import { runtime } from "./ffi.ts";
+import { runtime } from "../platform/ffi.ts";
 import { getText } from "./get_info.ts";
-import { canOpen, readFile } from "./libc.ts";
+import { canOpen, readFile } from "../platform/libc.ts";
 
 /** Where systems keep the certificates they trust: those that curl's own configure script looks at, and macOS's. */
 const BUNDLES = [

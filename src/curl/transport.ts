@@ -3,9 +3,9 @@ import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
 import type { ErrorBuffer } from "./error_buffer.ts";
 import { isLateAlert } from "./explain_tls.ts";
-import { allocate, type Pointer } from "./ffi.ts";
+import { allocate, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
-import { halfClose } from "./half_close.ts";
+import { halfClose } from "../platform/half_close.ts";
 
 /** What {@linkcode Transport.recv} answers where there are no bytes. */
 export const WOULD_BLOCK = -1;

@@ -1,5 +1,5 @@
 /** The options of permessage-deflate, RFC 7692. */
-import { type DeflateOffer, MAX_WINDOW_BITS, MIN_WINDOW_BITS } from "../protocol/extensions.ts";
+import { type DeflateOffer, MAX_WINDOW_BITS, MIN_WINDOW_BITS } from "../handshake/extensions.ts";
 import { checkNames, numberOf } from "./check.ts";
 
 /** How messages are compressed, RFC 7692. */

@@ -1,5 +1,5 @@
 /** The options that say where and how to connect. */
-import { shownUrl } from "../redact.ts";
+import { shownUrl } from "../observe/redact.ts";
 import { checkNames, numberOf, textOf } from "./check.ts";
 import { addressBytes } from "./no_proxy.ts";
 import { bracketed } from "./tls.ts";

@@ -1,6 +1,6 @@
 /** The option `proxy`, and the proxy that the environment names. */
-import type { HeaderList } from "../protocol/handshake.ts";
-import { checkFields } from "../protocol/request.ts";
+import type { HeaderList } from "../handshake/handshake.ts";
+import { checkFields } from "../handshake/request.ts";
 import { checkNames, textOf, wordOf } from "./check.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
 import { bypassesProxy } from "./no_proxy.ts";

@@ -1,6 +1,6 @@
 /** permessage-deflate, RFC 7692 section 7.2: messages to and from raw DEFLATE streams, which somebody else provides. */
 import { ProtocolViolation } from "./constants.ts";
-import { type DeflateParameters, MAX_WINDOW_BITS } from "./extensions.ts";
+import { type DeflateParameters, MAX_WINDOW_BITS } from "../handshake/extensions.ts";
 
 /** An empty message, compressed. */
 const EMPTY: Uint8Array = Uint8Array.of(0);

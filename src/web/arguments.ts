@@ -1,8 +1,8 @@
 /** The arguments of `CurlWebSocket`'s members: their Web IDL conversions, and the checks of the WebSockets Standard. */
-import type { CurlWebSocketOptions } from "../options.ts";
-import { isToken } from "../protocol/handshake.ts";
-import { becomeWs } from "../protocol/url.ts";
-import { shownSubprotocols, shownUrl } from "../redact.ts";
+import type { CurlWebSocketOptions } from "../options/options.ts";
+import { isToken } from "../handshake/handshake.ts";
+import { becomeWs } from "../handshake/url.ts";
+import { shownSubprotocols, shownUrl } from "../observe/redact.ts";
 
 /** Options of the two-argument constructor: the subprotocols may stand among them. */
 export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };

@@ -1,14 +1,15 @@
 /** `CurlWebSocket`: the WHATWG WebSocket class (https://websockets.spec.whatwg.org) over libcurl. */
 import type { ConnectionInfo } from "../curl/connection_info.ts";
-import { runtime } from "../curl/ffi.ts";
-import { type CloseResult, Connection } from "../connection.ts";
+import { runtime } from "../platform/ffi.ts";
+import { Connection } from "../connection/connection.ts";
+import type { CloseResult } from "../observe/telling.ts";
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
-import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
+import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
 import { withParams } from "../options/http.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
-import type { Agreement } from "../protocol/handshake.ts";
-import { shownUrl } from "../redact.ts";
-import type { SocketStats } from "../statistics.ts";
+import type { Agreement } from "../handshake/handshake.ts";
+import { shownUrl } from "../observe/redact.ts";
+import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./arguments.ts";
 import { EventHandlers, makeEnumerable } from "./events.ts";
 import { makeInspectable } from "./inspection.ts";

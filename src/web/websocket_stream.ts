@@ -1,13 +1,14 @@
 /** `CurlWebSocketStream`: the WebSocketStream of https://github.com/whatwg/websockets/pull/48 over libcurl. */
-import { type CloseResult, Connection } from "../connection.ts";
+import { Connection } from "../connection/connection.ts";
+import type { CloseResult } from "../observe/telling.ts";
 import type { ConnectionInfo } from "../curl/connection_info.ts";
 import { CurlWebSocketError } from "../errors.ts";
-import { completeOptions, type CurlWebSocketOptions } from "../options.ts";
+import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
 import { withParams } from "../options/http.ts";
 import { CLOSE_ABNORMAL, OPCODE_BINARY } from "../protocol/constants.ts";
-import type { Agreement } from "../protocol/handshake.ts";
-import { shownUrl } from "../redact.ts";
-import type { SocketStats } from "../statistics.ts";
+import type { Agreement } from "../handshake/handshake.ts";
+import { shownUrl } from "../observe/redact.ts";
+import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./arguments.ts";
 import { makeEnumerable } from "./events.ts";
 import { makeInspectable } from "./inspection.ts";

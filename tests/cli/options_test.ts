@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { libcurl } from "../../mod.ts";
-import { completeOptions } from "../../src/options.ts";
+import { completeOptions } from "../../src/options/options.ts";
 import { UsageError } from "../../cli/errors.ts";
 import { formatted } from "../../cli/format.ts";
 import { help } from "../../cli/help.ts";

@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import "../../mod.ts";
 import { type Attempt, explainFailure } from "../../src/curl/explain.ts";
-import { runtime } from "../../src/curl/ffi.ts";
+import { runtime } from "../../src/platform/ffi.ts";
 import { networkOptions } from "../../src/options/network.ts";
 import { proxyOptions } from "../../src/options/proxy.ts";
 import { test } from "../support/testing.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertNotEquals, assertThrows } from
 import { CurlWebSocket, type CurlWebSocketError, type CurlWebSocketOptions } from "../../mod.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { resolveBrowser } from "../../src/curl/impersonate.ts";
-import { BROWSERS } from "../../src/protocol/browsers.ts";
+import { BROWSERS } from "../../src/handshake/browsers.ts";
 import { certificates } from "../support/certificates.ts";
 import { type ClientHello, Extension, HelloServer } from "../support/client_hello.ts";
 import { message, opened } from "../support/events.ts";

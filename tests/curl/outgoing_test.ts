@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import "../../mod.ts";
-import { Outgoing } from "../../src/outgoing.ts";
+import { Outgoing } from "../../src/connection/outgoing.ts";
 import { OPCODE_BINARY } from "../../src/protocol/constants.ts";
 import { Opcode, parseFrame } from "../support/frames.ts";
 import { test } from "../support/testing.ts";

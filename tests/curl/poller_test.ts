@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
 import "../../mod.ts";
-import { runtime } from "../../src/curl/ffi.ts";
-import { allocateNative } from "../../src/curl/libc.ts";
+import { runtime } from "../../src/platform/ffi.ts";
+import { allocateNative } from "../../src/platform/libc.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { test } from "../support/testing.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { CurlWebSocket, libcurl } from "../../mod.ts";
-import { Reactor, type ReadySetKind } from "../../src/curl/reactor.ts";
+import { Reactor, type ReadySetKind } from "../../src/reactor/reactor.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { closed, message, next, opened } from "../support/events.ts";
 import { frame, Opcode } from "../support/frames.ts";

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import "../../mod.ts";
 import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "../../src/curl/constants.ts";
-import { runtime } from "../../src/curl/ffi.ts";
-import { ArraySet } from "../../src/curl/ready_set.ts";
+import { runtime } from "../../src/platform/ffi.ts";
+import { ArraySet } from "../../src/reactor/ready_set.ts";
 import { test } from "../support/testing.ts";
 
 test("the array lays out curl_waitfds, grows, and reads back what was ready", () => {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CurlWebSocket } from "../../mod.ts";
 import { CurlWebSocketError } from "../../src/errors.ts";
-import * as redact from "../../src/redact.ts";
+import * as redact from "../../src/observe/redact.ts";
 import { test } from "../support/testing.ts";
 
 const { printable, printableLines, shownBody, shownFirstLine, shownSubprotocols, shownUrl, shownValue, shownWords } =

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import "../../mod.ts";
-import { SendQueue } from "../../src/send_queue.ts";
+import { SendQueue } from "../../src/connection/send_queue.ts";
 import { parseFrame } from "../support/frames.ts";
 import { test } from "../support/testing.ts";
 

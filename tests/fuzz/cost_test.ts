@@ -1,8 +1,8 @@
 /** What a peer can make the pure core do with 64 KiB grows with their number, not with its square. */
 import { assert } from "@std/assert";
 import { CurlWebSocketError } from "../../src/errors.ts";
-import { ExtensionError, parseExtensions } from "../../src/protocol/extensions.ts";
-import { ResponseReader } from "../../src/protocol/handshake.ts";
+import { ExtensionError, parseExtensions } from "../../src/handshake/extensions.ts";
+import { ResponseReader } from "../../src/handshake/handshake.ts";
 import { test } from "../support/testing.ts";
 import { runSession } from "./session_runner.ts";
 import { concat, cut, latin1, makeRandom } from "./target.ts";

@@ -1,6 +1,6 @@
 /** The target of compression with the stream that programs get: it needs zlib, and so Deno or Bun. */
 import "../../mod.ts";
-import { createInflate, loadZlib } from "../../src/zlib.ts";
+import { createInflate, loadZlib } from "../../src/platform/zlib.ts";
 import type { Target } from "./target.ts";
 import { deflate, fuzzWith } from "./targets/deflate.ts";
 

@@ -307,3 +307,23 @@ test("memory that cannot be had for a message in fragments: it is too big", () =
     }
   }
 });
+
+test("a text that the engine's strings cannot hold is too big where its bytes are right, else no UTF-8", () => {
+  const failing = {
+    ...COPYING,
+    decode(): string {
+      throw new TypeError("it is too long, or has a bad byte");
+    },
+  };
+  // Pages that nobody writes take no memory.
+  const bytes = new Uint8Array(2 ** 29);
+  const whole = () => {
+    const assembler = new Assembler(2 ** 30, failing);
+    assembler.begin(OPCODE_TEXT);
+    assembler.count(bytes.length);
+    return assembler.whole(bytes);
+  };
+  assertEquals(violation(whole), "MESSAGE_TOO_BIG");
+  bytes[bytes.length - 1] = 0xff;
+  assertEquals(violation(whole), "TEXT_NOT_UTF8");
+});

@@ -1,8 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { runtime } from "../../src/curl/ffi.ts";
+import { runtime } from "../../src/platform/ffi.ts";
 import "../../mod.ts";
-import { runtimeCopying } from "../../src/copying.ts";
+import { runtimeCopying } from "../../src/platform/copying.ts";
 import { AsciiScanner, COPYING } from "../../src/protocol/copying.ts";
 import { test } from "../support/testing.ts";
 import { property } from "./support.ts";

@@ -7,7 +7,7 @@ import {
   MessageDeflater,
   MessageInflater,
 } from "../../src/protocol/deflate.ts";
-import type { DeflateParameters } from "../../src/protocol/extensions.ts";
+import type { DeflateParameters } from "../../src/handshake/extensions.ts";
 import { test } from "../support/testing.ts";
 import { fromHex, toHex } from "./support.ts";
 

@@ -14,7 +14,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { CurlWebSocket, type CurlWebSocketOptions, CurlWebSocketStream } from "../../mod.ts";
 import { loadCurl } from "../../src/curl/library.ts";
-import { Reactor } from "../../src/curl/reactor.ts";
+import { Reactor } from "../../src/reactor/reactor.ts";
 import { certificates } from "../support/certificates.ts";
 import { closed, message, opened } from "../support/events.ts";
 import { Feeder } from "../support/feeder.ts";

@@ -1,8 +1,8 @@
 /** An address of this machine that takes no connection and refuses none: it listens, and its queue is full. */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { allocate } from "../../src/curl/ffi.ts";
-import { openLibc } from "../../src/curl/libc.ts";
+import { allocate } from "../../src/platform/ffi.ts";
+import { openLibc } from "../../src/platform/libc.ts";
 
 const SOCKETS = {
   // int socket(int domain, int type, int protocol)

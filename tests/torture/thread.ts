@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import "../../mod.ts";
-import { runtime, setRuntime } from "../../src/curl/ffi.ts";
-import { Reactor } from "../../src/curl/reactor.ts";
+import { runtime, setRuntime } from "../../src/platform/ffi.ts";
+import { Reactor } from "../../src/reactor/reactor.ts";
 import { type Books, type Fault, Faults, HARMLESS, USERS_ERROR } from "./faults.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { Bench, documentedCodes, type Place, Subject } from "./subject.ts";

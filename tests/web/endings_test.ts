@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { constants, deflateRawSync } from "node:zlib";
 import { CurlWebSocket, CurlWebSocketStream } from "../../mod.ts";
-import { loadZlib } from "../../src/zlib.ts";
+import { loadZlib } from "../../src/platform/zlib.ts";
 import { closed, failed, next, opened } from "../support/events.ts";
 import { closePayload, frame, Opcode, readClose } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";

@@ -41,7 +41,7 @@ that are named below the table with each libcurl on Deno and on Bun, and writes 
 - an error's code: this libcurl cannot, and the tests saw that error, which says so. Nothing is ignored.
 - **fails**: a test failed. Not tried: none of its tests could run with it on the machine.
 
-\`src/options.ts\` has units, ranges and errors; the links lead to an example that is run by the tests.
+\`src/options/options.ts\` has units, ranges and errors; the links lead to an example that is run by the tests.
 `;
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -6,7 +6,7 @@ import {
   MessageDeflater,
   MessageInflater,
 } from "../../../src/protocol/deflate.ts";
-import type { DeflateParameters } from "../../../src/protocol/extensions.ts";
+import type { DeflateParameters } from "../../../src/handshake/extensions.ts";
 import { ReferenceInflate } from "../reference_inflate.ts";
 import { readFrames } from "../reference_session.ts";
 import { runSession } from "../session_runner.ts";

@@ -7,7 +7,7 @@ import {
   ExtensionError,
   offerDeflate,
   parseExtensions,
-} from "../../../src/protocol/extensions.ts";
+} from "../../../src/handshake/extensions.ts";
 import { check, concat, fromLatin1, Input, latin1, type Target } from "../target.ts";
 
 /** The offer; then the field's value. */

@@ -1,0 +1,87 @@
+/** Tells of connections by `node:diagnostics_channel`, where somebody has subscribed. */
+import type { ConnectionInfo } from "../curl/connection_info.ts";
+import { type Channel, runtime } from "../platform/ffi.ts";
+import type { CurlWebSocketError } from "../errors.ts";
+import type { SocketStats } from "./statistics.ts";
+
+/** What each message of a channel has. */
+export interface DiagnosticsMessage {
+  /** The `CurlWebSocket` or `CurlWebSocketStream`. */
+  readonly socket: object;
+  /** The URL, without user and password. */
+  readonly url: string;
+}
+
+/** `curlws:handshake`: a server answered a handshake, also with a refusal or a redirect. `url` is the one that was asked. */
+export interface HandshakeMessage extends DiagnosticsMessage {
+  /** 101 where the connection is made. */
+  readonly status: number;
+  /** The answer's header fields, in order, as received. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/** `curlws:open`: a connection is open. */
+export interface OpenMessage extends DiagnosticsMessage {
+  /** The subprotocol the server chose, or `""`. */
+  readonly protocol: string;
+  /** The extensions in use, or `""`. */
+  readonly extensions: string;
+  /** What it goes over, and how long each phase took. */
+  readonly connection: ConnectionInfo;
+}
+
+/** `curlws:error`: a connection could not be made, or broke. `curlws:close` follows. */
+export interface ErrorMessage extends DiagnosticsMessage {
+  /** What went wrong. */
+  readonly error: CurlWebSocketError;
+}
+
+/** `curlws:close`: a connection is closed, or an attempt has ended. */
+export interface CloseMessage extends DiagnosticsMessage {
+  /** The close code; 1006 where there was no closing handshake. */
+  readonly code: number;
+  /** The reason that the server gave, or `""`. */
+  readonly reason: string;
+  /** Whether there was a closing handshake. */
+  readonly wasClean: boolean;
+  /** The last counters. */
+  readonly stats: SocketStats;
+}
+
+/** The messages of `node:diagnostics_channel` by the channel's name. */
+export interface DiagnosticsMessages {
+  /** A server answered a handshake, also with a refusal or a redirect. */
+  "curlws:handshake": HandshakeMessage;
+  /** A connection is open. */
+  "curlws:open": OpenMessage;
+  /** A connection could not be made, or broke. */
+  "curlws:error": ErrorMessage;
+  /** A connection is closed, or an attempt has ended. */
+  "curlws:close": CloseMessage;
+}
+
+const NAMES: readonly (keyof DiagnosticsMessages)[] = [
+  "curlws:handshake",
+  "curlws:open",
+  "curlws:error",
+  "curlws:close",
+];
+
+const channels: Map<string, Channel> = new Map();
+
+/**
+ * Called on import, which is before the program subscribes: Bun 1.4 collects a channel that nothing references, and its
+ * subscribers with it.
+ */
+export function holdChannels(): void {
+  for (const name of NAMES) channels.set(name, runtime().channel(name));
+}
+
+/** Publishes what `make` makes, which is not called where nobody has subscribed. */
+export function publish<Name extends keyof DiagnosticsMessages>(
+  name: Name,
+  make: () => DiagnosticsMessages[Name],
+): void {
+  const channel = channels.get(name);
+  if (channel?.hasSubscribers) channel.publish(Object.freeze(make()));
+}

@@ -1,0 +1,81 @@
+/** What a program may ask about its connections: counters, and what is made of them. */
+import { Reactor } from "../reactor/reactor.ts";
+
+/**
+ * A connection's counters since it was opened, as they were when they were asked for. Frames and messages are those of the
+ * open connection; the handshake does not count.
+ */
+export interface SocketStats {
+  /** Messages told, by events, the iterator or the readable. */
+  readonly messagesReceived: number;
+  /** Messages given to `send()` or the writable in time; {@linkcode bytesSent} tells what of them has gone. */
+  readonly messagesSent: number;
+  /** Frames of all kinds; a message has one or more. */
+  readonly framesReceived: number;
+  /** Frames of all kinds, sent or waiting to be. */
+  readonly framesSent: number;
+  /** Bytes read from TCP or TLS: frames with their headers, compressed where they are. */
+  readonly bytesReceived: number;
+  /** Bytes that the kernel took, likewise. */
+  readonly bytesSent: number;
+  /** Bytes of the content of messages, inflated; that of a message under way counts as far as it came. */
+  readonly payloadBytesReceived: number;
+  /** Bytes of the content of {@linkcode messagesSent}, before compression. */
+  readonly payloadBytesSent: number;
+  /**
+   * Of the compressed messages, their size on the wire by their size inflated: 0.25 is a quarter. Null before the first
+   * one.
+   */
+  readonly compressionRatioReceived: number | null;
+  /** The same of messages sent. */
+  readonly compressionRatioSent: number | null;
+  /** How often this thread woke up for the connection. */
+  readonly wakeups: number;
+  /** How often the connection had its turn: after a wake-up, from a timer or at once. */
+  readonly turns: number;
+  /** As `roundTripTime`: how long the last ping took to come back, ms; null before the first pong. */
+  readonly roundTripTime: number | null;
+}
+
+/** How this thread waits: counters since its first connection, for all of its connections together. */
+export interface ReactorStats {
+  /** Sockets that are waited for now; one whose reading is paused is none. */
+  readonly sockets: number;
+  /** Connections, and attempts to connect, that are alive now. */
+  readonly connections: number;
+  /** How often a thread was sent to sleep in `curl_multi_poll`. */
+  readonly polls: number;
+  /** How often it was woken: each costs more than a message. {@linkcode polls} is one more while it sleeps. */
+  readonly wakeups: number;
+  /** How often what is ready was looked for without sleeping. */
+  readonly looks: number;
+  /** Turns taken: after wake-ups and looks. */
+  readonly turns: number;
+  /** Turns that were taken from a timer, so that a dense stream has one for many messages (`maxReceiveDelay`). */
+  readonly timers: number;
+}
+
+/**
+ * How this thread waits, for all of its connections together. A process that is idle has no more wake-ups and turns from
+ * one call to the next.
+ *
+ * ```ts
+ * import { reactorStats } from "@curlws/curlws";
+ *
+ * const { connections, wakeups, turns } = reactorStats();
+ * console.log(`${connections} connections, ${wakeups} wake-ups, ${turns} turns`);
+ * ```
+ */
+export function reactorStats(): ReactorStats {
+  const sum = { sockets: 0, connections: 0, polls: 0, wakeups: 0, looks: 0, turns: 0, timers: 0 };
+  for (const reactor of Reactor.all()) {
+    sum.sockets += reactor.sockets;
+    sum.connections += reactor.connections;
+    sum.polls += reactor.polls;
+    sum.wakeups += reactor.wakeups;
+    sum.looks += reactor.looks;
+    sum.turns += reactor.turns;
+    sum.timers += reactor.timers;
+  }
+  return Object.freeze(sum);
+}

@@ -1,0 +1,114 @@
+/** File descriptors: closed, and kept from child processes. */
+import { openLibc } from "./libc.ts";
+import { allocate, isNull, type Pointer, runtime, type Symbols } from "./ffi.ts";
+import type { Curl } from "../curl/library.ts";
+import { once } from "./once.ts";
+
+const DESCRIPTORS = {
+  // int close(int)
+  close: { parameters: ["i32"], result: "i32" },
+  // int dup(int)
+  dup: { parameters: ["i32"], result: "i32" },
+  // int ioctl(int, unsigned long, ...): FIOCLEX has no third argument, so none travels the variadic way
+  ioctl: { parameters: ["i32", "usize"], result: "i32" },
+  // the same with a third, on Linux alone, where it travels like any other
+  ioctl_pointer: { name: "ioctl", parameters: ["i32", "usize", "buffer"], result: "i32" },
+  // int fcntl(int, int, ...): neither has F_GETFD
+  fcntl: { parameters: ["i32", "i32"], result: "i32" },
+  // int poll(struct pollfd *, nfds_t, int)
+  poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
+} as const;
+
+const F_GETFD = 1;
+/** Of a libcurl from here on, the pair of a multi is close-on-exec; its sockets are from 8.17 on. */
+const SEALED_MULTI = 0x080900;
+
+const opened = once(() => openLibc(DESCRIPTORS));
+
+/** Null on Windows, where a child inherits only what it is given. */
+function libc(): Symbols<typeof DESCRIPTORS> | null {
+  if (runtime().os === "windows") return null;
+  return opened();
+}
+
+/** Closes a descriptor of ours. */
+export function closeDescriptor(fd: number): void {
+  libc()?.close(fd);
+}
+
+/** Whether a descriptor is open; true where that cannot be asked. */
+export function isOpen(fd: number): boolean {
+  const functions = libc();
+  return functions === null || functions.fcntl(fd, F_GETFD) >= 0;
+}
+
+/**
+ * Keeps a descriptor from child processes. A child that inherits a connection's socket holds the connection open, for its
+ * server, as long as it runs; libcurl sees to that itself from 8.17 on alone.
+ */
+export function closeOnExec(fd: number): void {
+  const FIOCLEX = runtime().os === "darwin" ? 0x2000_6601 : 0x5451;
+  libc()?.ioctl(fd, FIOCLEX);
+}
+
+/** How many numbers from the lowest free one on are looked at: other threads may take some of them meanwhile. */
+const WINDOW = 16;
+/** `struct pollfd {int fd; short events; short revents}`, that many. */
+const pollfds = allocate(WINDOW * 8);
+const view = new DataView(pollfds.buffer);
+/** An `int`. */
+const count = allocate(4);
+
+/**
+ * Makes a multi, and keeps the pair of sockets that it is woken by from child processes; NULL where libcurl cannot.
+ *
+ * libcurl does not tell the pair. It is among the lowest numbers that were free; and it is the pair, and nothing that
+ * another thread opened in this instant, if a wake-up makes the one readable and leaves something unread of the other.
+ */
+export function createMulti(curl: Curl): Pointer {
+  const functions = curl.versionNumber < SEALED_MULTI ? libc() : null;
+  if (functions === null) return curl.curl_multi_init();
+  const { dup, close, poll, fcntl } = functions;
+  const STDERR = 2, POLLIN = 1;
+  const lowest = dup(STDERR);
+  if (lowest >= 0) close(lowest);
+  const multi = curl.curl_multi_init();
+  // There was no number where stderr is closed, or descriptors are out.
+  if (lowest < 0 || isNull(multi)) return multi;
+  const fds: number[] = [];
+  for (let fd = lowest; fd < lowest + WINDOW; fd++) {
+    // Closed, or close-on-exec already.
+    if (fcntl(fd, F_GETFD) !== 0) continue;
+    view.setInt32(fds.length * 8, fd, true);
+    view.setInt16(fds.length * 8 + 4, POLLIN, true);
+    fds.push(fd);
+  }
+  const isReadable = (_fd: number, i: number) => view.getInt16(i * 8 + 6, true) === POLLIN;
+  const hasUnread = (fd: number) => {
+    const SIOCOUTQ = 0x5411;
+    return functions.ioctl_pointer(fd, SIOCOUTQ, count) === 0 && count.some((byte) => byte !== 0);
+  };
+  const linux = runtime().os === "linux";
+  poll(pollfds, fds.length, 0);
+  const others = new Set(fds.filter((fd, i) => isReadable(fd, i) || (linux && hasUnread(fd))));
+  curl.curl_multi_wakeup(multi);
+  poll(pollfds, fds.length, 0);
+  const read = fds.findIndex((fd, i) => isReadable(fd, i) && !others.has(fd));
+  // Only Linux tells what is unread; elsewhere it is the next number.
+  const write = linux ? fds.findIndex((fd) => hasUnread(fd) && !others.has(fd)) : read + 1;
+  for (const fd of read < 0 ? [] : [fds[read], fds[write]]) if (fd !== undefined) closeOnExec(fd);
+  // Takes the wake-up, so that the next poll sleeps.
+  curl.curl_multi_poll(multi, null, 0, 0, null);
+  return multi;
+}
+
+/**
+ * Whether a poll of this multi can be woken. If descriptors are out, libcurl makes a multi without the pair for that, and
+ * says so when it is first woken: then a poll may sleep for a day.
+ */
+export function isWakeable(curl: Curl, multi: Pointer): boolean {
+  if (curl.curl_multi_wakeup(multi) !== 0) return false;
+  // Takes the wake-up, so that the next poll sleeps.
+  curl.curl_multi_poll(multi, null, 0, 0, null);
+  return true;
+}

@@ -1,0 +1,327 @@
+import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import { CurlWebSocketError } from "../../src/errors.ts";
+import { type HandshakeOffer, MAX_BODY_SIZE, MAX_HEADER_SIZE, ResponseReader } from "../../src/handshake/handshake.ts";
+import { test } from "../support/testing.ts";
+import {
+  ACCEPT,
+  agreed,
+  DEFLATE,
+  failed,
+  FIELDS,
+  GOOD,
+  header,
+  NOTHING,
+  plain,
+  read,
+  readAnyhow,
+  STATUS,
+} from "./responses.ts";
+import { bytewise, concat, cut, latin1, places, property, toHex } from "../protocol/support.ts";
+
+test("a response that agrees, and what follows it", () => {
+  const { agreement, rest } = agreed(`${GOOD}\x81\x01A`);
+  assertEquals(agreement, {
+    protocol: "",
+    extensions: "",
+    deflate: null,
+    headers: [["Upgrade", "websocket"], ["Connection", "Upgrade"], ["Sec-WebSocket-Accept", ACCEPT]],
+  });
+  assertEquals(rest, "810141");
+  assertEquals(agreed(GOOD).rest, "");
+});
+
+test("names in any case, values in any space, Connection as a list and more than once, no reason", () => {
+  for (const status of ["HTTP/1.1 101", "HTTP/1.1 101 ", "HTTP/1.1 101 Web Socket Protocol Handshake"]) {
+    const { agreement } = agreed(header(
+      status,
+      "UPGRADE:WebSocket",
+      "connection: keep-alive",
+      "Connection:\t Foo , UPGRADE \t",
+      `sec-websocket-ACCEPT: \t${ACCEPT}\t `,
+      "X-Empty:",
+      "X-Colon: a:b: c",
+      "X-Latin: \xe9",
+      "X-Twice: 1",
+      "x-twice: 2",
+    ));
+    assertEquals(agreement.headers.slice(4), [
+      ["X-Empty", ""],
+      ["X-Colon", "a:b: c"],
+      ["X-Latin", "\xe9"],
+      ["X-Twice", "1"],
+      ["x-twice", "2"],
+    ]);
+  }
+});
+
+test("a long field is read as it is", () => {
+  const value = Array.from({ length: 20_000 }, (_, i) => String.fromCharCode(0x21 + i % 93)).join("");
+  const outcome = read([latin1(header(STATUS, ...FIELDS, `X: ${value}`))]);
+  assert(outcome.kind === "agreed");
+  assertEquals(outcome.agreement.headers.at(-1), ["X", value]);
+});
+
+test("interim responses before the answer are passed over", () => {
+  const hints = header("HTTP/1.1 103 Early Hints", "Link: </style.css>; rel=preload");
+  assertEquals(agreed(`${header("HTTP/1.1 100 Continue")}${hints}${GOOD}rest`).rest, toHex(latin1("rest")));
+  assertEquals(failed("refused", hints + header("HTTP/1.1 400 Bad", "Content-Length: 0")).status, 400);
+  assertEquals(readAnyhow(hints).kind, "open");
+  assertEquals(failed("refused", `${hints}no HTTP`, NOTHING, false).code, "ERR_HANDSHAKE_INVALID");
+});
+
+test("nothing, and a header in part, say nothing at the end", () => {
+  assertEquals(readAnyhow("").kind, "open");
+  assertEquals(readAnyhow(GOOD.slice(0, -1)).kind, "open");
+  assertEquals(new ResponseReader(ACCEPT, NOTHING).end(), null);
+});
+
+const INVALID: readonly (readonly [name: string, lines: readonly string[], why: string])[] = [
+  ["no Upgrade", [STATUS, FIELDS[1]!, FIELDS[2]!], "Upgrade must be websocket, and is absent"],
+  ["another Upgrade", [STATUS, "Upgrade: h2c", FIELDS[1]!, FIELDS[2]!], "Upgrade must be websocket, and is h2c"],
+  ["an empty Upgrade", [STATUS, "Upgrade:", FIELDS[1]!, FIELDS[2]!], "Upgrade must be websocket, and is absent"],
+  ["two Upgrades", [STATUS, FIELDS[0]!, ...FIELDS], "Upgrade must be websocket, and is websocket, websocket"],
+  ["no Connection", [STATUS, FIELDS[0]!, FIELDS[2]!], "Connection must be Upgrade, and is absent"],
+  [
+    "another Connection",
+    [STATUS, FIELDS[0]!, "Connection: close, x-upgrade", FIELDS[2]!],
+    "Connection must be Upgrade, and is close, x-upgrade",
+  ],
+  ["no Accept", [STATUS, FIELDS[0]!, FIELDS[1]!], `Accept must be ${ACCEPT}, and is absent`],
+  [
+    "an Accept in another case",
+    [STATUS, FIELDS[0]!, FIELDS[1]!, `Sec-WebSocket-Accept: ${ACCEPT.toLowerCase()}`],
+    `Accept must be ${ACCEPT}, and is ${ACCEPT.toLowerCase()}; the server, or something between`,
+  ],
+  ["two Accepts", [STATUS, ...FIELDS, FIELDS[2]!], `and is ${ACCEPT}, ${ACCEPT}`],
+  [
+    "an extension where none was offered",
+    [STATUS, ...FIELDS, "Sec-WebSocket-Extensions: permessage-deflate"],
+    "the server chose the extension permessage-deflate, which was not offered",
+  ],
+  ["an empty extension", [STATUS, ...FIELDS, "Sec-WebSocket-Extensions:"], "is malformed"],
+  ["a malformed extension", [STATUS, ...FIELDS, "Sec-WebSocket-Extensions: a b"], '"b" is unexpected'],
+  [
+    "a subprotocol where none was offered",
+    [STATUS, ...FIELDS, "Sec-WebSocket-Protocol: chat"],
+    "the server chose the subprotocol chat, and offered were none",
+  ],
+];
+
+for (const [name, lines, why] of INVALID) {
+  test(`the handshake fails with ${name}`, () => {
+    const error = failed("refused", header(...lines));
+    assertEquals(error.code, "ERR_HANDSHAKE_INVALID");
+    assertEquals(error.status, 101);
+    assertEquals(error.headers?.length, lines.length - 1);
+    assertStringIncludes(error.message, why);
+  });
+}
+
+test("a subprotocol is one of those offered", () => {
+  const offer = { protocols: ["chat", "superchat"], deflate: null };
+  const answer = (...protocols: string[]) =>
+    header(STATUS, ...FIELDS, ...protocols.map((protocol) => `sec-websocket-protocol: ${protocol}`));
+  assertEquals(agreed(answer("superchat"), offer).agreement.protocol, "superchat");
+  for (
+    const [response, why] of [
+      [answer(), "the server chose none of the subprotocols offered: chat, superchat"],
+      [answer("foo"), "the server chose the subprotocol foo, and offered were chat, superchat"],
+      [answer("Chat"), "the server chose the subprotocol Chat"],
+      [answer("chat, superchat"), "the server chose the subprotocol chat, superchat"],
+      [answer(""), "the server chose the subprotocol ,"],
+      [answer("chat", "chat"), "the server chose more than one subprotocol: chat, chat"],
+    ] as const
+  ) {
+    const error = failed("refused", response, offer);
+    assertEquals([error.code, error.status], ["ERR_HANDSHAKE_INVALID", 101]);
+    assertStringIncludes(error.message, why);
+  }
+});
+
+test("permessage-deflate is agreed to, also in more than one field", () => {
+  const offer = { protocols: [], deflate: DEFLATE };
+  const field = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_max_window_bits=10";
+  const { agreement } = agreed(header(STATUS, ...FIELDS, field), offer);
+  assertEquals(agreement.extensions, field.slice(field.indexOf(":") + 2));
+  assertEquals(agreement.deflate, {
+    serverNoContextTakeover: true,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: 15,
+    clientMaxWindowBits: 10,
+  });
+  assertEquals(agreed(GOOD, offer).agreement.deflate, null);
+  const twice = "Sec-WebSocket-Extensions: permessage-deflate";
+  assertStringIncludes(failed("refused", header(STATUS, ...FIELDS, twice, twice), offer).message, "more than once");
+  assertStringIncludes(
+    failed("refused", header(STATUS, ...FIELDS, twice, "sec-websocket-extensions: foo"), offer).message,
+    "foo",
+  );
+});
+
+for (
+  const line of [
+    "HTTP/1.0 101 Switching Protocols",
+    "HTTP/2 101",
+    "HTTP/1.1  101 Switching Protocols",
+    "HTTP/1.1 10",
+    "HTTP/1.1 1010 x",
+    "HTTP/1.1 abc x",
+    "HTTP/1.1 101\tx",
+    "HTTP/1.1 101 a\nb",
+    "http/1.1 101 x",
+    "SSH-2.0-OpenSSH_9",
+    "",
+    "\n",
+    "\x15\x03\x01\x00\x02\x02\x16",
+  ]
+) {
+  test(`not a status line: ${JSON.stringify(line)}`, () => {
+    const error = failed("refused", header(line, ...FIELDS), NOTHING, false);
+    assertEquals(error.code, "ERR_HANDSHAKE_INVALID");
+    assertEquals(error.status, undefined);
+  });
+}
+
+test("what is not HTTP is refused at its first byte that cannot be", () => {
+  const refusedAt = (text: string) => {
+    const reader = new ResponseReader(ACCEPT, NOTHING);
+    for (let i = 0; i < text.length; i++) {
+      try {
+        reader.push(latin1(text[i]!));
+      } catch (error) {
+        assertInstanceOf(error, CurlWebSocketError);
+        assertStringIncludes(error.message, `begins with ${JSON.stringify(text.slice(0, i + 1))}`);
+        return i;
+      }
+    }
+    return null;
+  };
+  assertEquals(refusedAt("SSH-2.0"), 0);
+  assertEquals(refusedAt("HTTPS/1.1"), 4);
+  assertEquals(refusedAt("HTTP/anything"), null);
+});
+
+for (
+  const [line, shown] of [
+    ["no colon", "no colon"],
+    [": no name", ":"],
+    ["a name: with a space", "a name:"],
+    ["Name : space before the colon", "Name :"],
+    [" Folded: line", " Folded:"],
+    ["\tfolded", "\\tfolded"],
+    ["N\xe9: not a token", "N\xe9:"],
+    ["N\x9b2J: not a token", "N\\x9b2J:"],
+    ["X: bare\rcarriage return", "X:"],
+    ["X: \0", "X:"],
+  ] as const
+) {
+  test(`not a header field: ${JSON.stringify(line)}`, () => {
+    const error = failed("refused", header(STATUS, ...FIELDS, line));
+    assertEquals(error.code, "ERR_HANDSHAKE_INVALID");
+    assertStringIncludes(error.message, `a header field that is none: "${shown}"`);
+  });
+}
+
+test("the header's limit is exact, however it comes", () => {
+  assertEquals([MAX_HEADER_SIZE, MAX_BODY_SIZE], [65_536, 65_536]);
+  const padding = (size: number) => {
+    const rest = header(STATUS, ...FIELDS, "X: ").length;
+    return latin1(header(STATUS, ...FIELDS, `X: ${"x".repeat(size - rest)}`));
+  };
+  const fits = padding(MAX_HEADER_SIZE), over = padding(MAX_HEADER_SIZE + 1);
+  for (const cuts of [[], [100], [MAX_HEADER_SIZE - 1], [MAX_HEADER_SIZE], [70, 5000, 60_000]]) {
+    assertEquals(read(cut(fits, cuts)).kind, "agreed");
+    const outcome = read(cut(over, cuts));
+    assert(outcome.kind === "refused");
+    assertEquals(outcome.error.code, "ERR_HANDSHAKE_INVALID");
+    assertStringIncludes(outcome.error.message, `larger than ${MAX_HEADER_SIZE} bytes`);
+  }
+  // Never ending, it is refused as soon as it is too long.
+  const endless = new ResponseReader(ACCEPT, NOTHING);
+  endless.push(over.subarray(0, MAX_HEADER_SIZE));
+  let message = "";
+  try {
+    endless.push(Uint8Array.of(0x78));
+  } catch (error) {
+    message = (error as Error).message;
+  }
+  assertStringIncludes(message, "larger than");
+});
+
+test("interim responses count against the header's limit, however many there are", () => {
+  const interim = "HTTP/1.1 100 Continue\r\n\r\n", fit = Math.floor((MAX_HEADER_SIZE - GOOD.length) / interim.length);
+  for (const size of [1000, MAX_HEADER_SIZE * 4]) {
+    const chunks = (text: string) => {
+      const bytes = latin1(text);
+      return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
+    };
+    assertEquals(read(chunks(interim.repeat(fit) + GOOD)).kind, "agreed");
+    for (const more of [interim.repeat(fit + 1) + GOOD, interim.repeat(MAX_HEADER_SIZE)]) {
+      const outcome = read(chunks(more));
+      assert(outcome.kind === "refused");
+      assertEquals(outcome.error.code, "ERR_HANDSHAKE_INVALID");
+      assertStringIncludes(outcome.error.message, "with its interim responses, is larger than");
+    }
+  }
+});
+
+test("lines may end with a line feed alone, each for itself", () => {
+  for (const [i, response] of [GOOD.replaceAll("\r\n", "\n"), GOOD.replace("\r\n", "\n")].entries()) {
+    const { agreement, rest } = agreed(`${response}\x81\0`);
+    assertEquals([agreement.headers.length, rest], [FIELDS.length, "8100"], String(i));
+  }
+  for (const end of ["\n\r\n", "\r\n\n", "\n\n"]) {
+    assertEquals(agreed(GOOD.replace(/\r\n\r\n$/, end)).agreement.headers.length, FIELDS.length);
+  }
+  const refused = failed("ended", "HTTP/1.1 403 No\nX: y\n\nbody");
+  assertEquals([refused.status, refused.headers], [403, [["X", "y"]]]);
+  // A carriage return that no line feed follows stays what it was.
+  assertEquals(failed("refused", `${STATUS}\n${FIELDS.join("\r")}\n\n`).code, "ERR_HANDSHAKE_INVALID");
+});
+
+test("what follows the header does not count against its limit", () => {
+  const outcome = read([concat(latin1(GOOD), new Uint8Array(MAX_HEADER_SIZE * 2))]);
+  assert(outcome.kind === "agreed");
+  assertEquals(outcome.rest.length, MAX_HEADER_SIZE * 4);
+});
+
+/** Responses that are nearly right, as lines. */
+const line = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom(...FIELDS, "X: y", "Content-Length: 3", "Transfer-Encoding: chunked") },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      "Sec-WebSocket-Protocol: chat",
+      "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9",
+      "Sec-WebSocket-Extensions: x",
+      "Location: /",
+      "upgrade: h2c",
+      "\r\n",
+      "bad",
+    ),
+  },
+);
+
+property(
+  "any response comes to the same, cut anywhere; all that comes out is a CurlWebSocketError of the handshake",
+  fc.record({
+    status: fc.oneof(fc.constantFrom(STATUS, "HTTP/1.1 403 No", "HTTP/1.1 302", "HTTP/1.1 100"), fc.string()),
+    lines: fc.array(line, { maxLength: 6 }),
+    complete: fc.boolean(),
+    body: fc.oneof(fc.constantFrom("", "abc", "3\r\nabc\r\n0\r\n\r\n", "abcdef", GOOD), fc.string()),
+    faults: fc.array(fc.record({ at: fc.nat({ max: 1000 }), byte: fc.nat({ max: 255 }) }), { maxLength: 2 }),
+    offer: fc.constantFrom<HandshakeOffer>(NOTHING, { protocols: ["chat"], deflate: DEFLATE }),
+    places,
+  }),
+  ({ status, lines, complete, body, faults, offer, places }) => {
+    const fields = complete ? [...FIELDS, ...lines] : lines;
+    const bytes = latin1(header(status, ...fields) + body);
+    for (const { at, byte } of faults) bytes[at % bytes.length] = byte;
+    const outcome = read([bytes], offer);
+    assertEquals(plain(read(cut(bytes, places), offer), false), plain(outcome, false));
+    assertEquals(plain(read(bytewise(bytes), offer), false), plain(outcome, false));
+    if ("error" in outcome) assert(/^ERR_HANDSHAKE_(INVALID|REDIRECT|STATUS)$/.test(outcome.error.code));
+  },
+  500,
+);
