@@ -57,5 +57,5 @@ export type {
   ErrorMessage,
   HandshakeMessage,
   OpenMessage,
-} from "./src/observe/diagnostics.ts";
+} from "./src/observe/channels.ts";
 export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

@@ -7,13 +7,13 @@ import { Buffer } from "node:buffer";
 import { parseArgs } from "node:util";
 import { Bench } from "tinybench";
 import "../mod.ts";
-import { runtimeCopying } from "../src/platform/copying.ts";
-import { runtime } from "../src/platform/ffi.ts";
-import { AsciiScanner, COPYING } from "../src/protocol/copying.ts";
+import { runtimeCopying } from "../src/platform/payload_decoder.ts";
+import { runtime } from "../src/platform/runtime.ts";
+import { AsciiScanner, COPYING } from "../src/protocol/payload.ts";
 import { FrameParser } from "../src/protocol/frame_parser.ts";
 import { writeFrame } from "../src/protocol/frame_writer.ts";
 import { mask, maskingMemory } from "../src/protocol/mask.ts";
-import { Session } from "../src/protocol/session.ts";
+import { MessageReader } from "../src/protocol/message_reader.ts";
 import { FastMessageEvent, MessageListeners } from "../src/web/message_events.ts";
 import { createDeflate, createInflate, loadZlib } from "../src/platform/zlib.ts";
 import { frame, Opcode } from "../tests/support/frames.ts";
@@ -43,7 +43,7 @@ for (const size of SIZES) {
     for (let at = header; at < whole.length; at += step) use(at, at + size);
   };
   const scanner = new AsciiScanner();
-  const session = new Session({ maxMessageSize: 1 << 20, inflater: null, copying: runtimeCopying }, {
+  const session = new MessageReader({ maxMessageSize: 1 << 20, inflater: null, copying: runtimeCopying }, {
     onMessage: (data) => (sink += (data as string).length) > 0,
     onPing: () => true,
     onFragment: () => true,

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CurlWebSocketError, libcurl, type LibcurlInfo } from "../mod.ts";
-import type { CachedKind } from "../src/curl/cached.ts";
+import type { CachedKind } from "../src/curl/library_cache.ts";
 import { type Command, say } from "./command.ts";
 import { shownUrl } from "../src/observe/redact.ts";
 import { checkDigest, download } from "./download.ts";

@@ -1,6 +1,6 @@
 /** What is installed, and its digests. A new version is a change of this file alone. */
 
-/** The platforms there is something for: an operating system and an architecture as `src/platform/ffi.ts` names them. */
+/** The platforms there is something for: an operating system and an architecture as `src/platform/runtime.ts` names them. */
 export type Platform = `${"linux" | "darwin" | "windows"}-${"x64" | "arm64"}${"" | "-musl"}`;
 
 /** A wheel on the Python Package Index. */

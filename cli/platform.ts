@@ -1,7 +1,7 @@
 /** Which platform this is, and which one was asked for. */
 import { existsSync } from "node:fs";
 import process from "node:process";
-import { cachedFileName, cachedFolderName, type CachedKind, cacheFolder } from "../src/curl/cached.ts";
+import { cachedFileName, cachedFolderName, type CachedKind, cacheFolder } from "../src/curl/library_cache.ts";
 import { CommandError } from "./errors.ts";
 import type { Platform } from "./pins.ts";
 

@@ -1,4 +1,4 @@
-/** The primitives of `src/platform/ffi.ts` on Bun. */
+/** The primitives of `src/platform/runtime.ts` on Bun. */
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { isMainThread } from "node:worker_threads";
@@ -14,7 +14,7 @@ import type {
   Symbols,
   SymbolTable,
   Timer,
-} from "../src/platform/ffi.ts";
+} from "../src/platform/runtime.ts";
 import { startPollWorker } from "./bun_poll_worker.ts";
 
 const BUN_TYPES: Record<CType, FFIFunction["returns"]> = {

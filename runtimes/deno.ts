@@ -1,4 +1,4 @@
-/** The primitives of `src/platform/ffi.ts` on Deno. */
+/** The primitives of `src/platform/runtime.ts` on Deno. */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
@@ -12,7 +12,7 @@ import type {
   Symbols,
   SymbolTable,
   Timer,
-} from "../src/platform/ffi.ts";
+} from "../src/platform/runtime.ts";
 import { oncePerLibrary } from "../src/platform/once.ts";
 
 type DenoPointer = Deno.PointerValue;

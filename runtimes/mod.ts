@@ -1,6 +1,6 @@
 /** Picks the runtime by what it offers. Nothing is opened here. */
-import { setRuntime } from "../src/platform/ffi.ts";
-import { holdChannels } from "../src/observe/diagnostics.ts";
+import { setRuntime } from "../src/platform/runtime.ts";
+import { holdChannels } from "../src/observe/channels.ts";
 import { createBunRuntime } from "./bun.ts";
 import { createDenoRuntime } from "./deno.ts";
 

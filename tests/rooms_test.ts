@@ -26,17 +26,17 @@ const FOR_ALL = ["errors.ts", "observe/redact.ts"];
 
 /** Imports that are not as they should be, and why they are there: each of them is to go, none is to be added. */
 const STILL: Readonly<Record<string, string>> = {
-  "observe/traced.ts -> connection/send_queue.ts": "the frame log is a kind of send queue",
+  "observe/frame_log.ts -> connection/send_queue.ts": "the frame log is a kind of send queue",
   "observe/telling.ts -> curl/connection_info.ts": "what is told of a connection",
-  "observe/diagnostics.ts -> curl/connection_info.ts": "what is told of a connection",
+  "observe/channels.ts -> curl/connection_info.ts": "what is told of a connection",
   "observe/statistics.ts -> reactor/reactor.ts": "reactorStats() asks all reactors",
-  "options/curl_options.ts -> curl/easy_options.ts": "the table of libcurl's options",
+  "options/curl_options.ts -> curl/option_setter.ts": "the table of libcurl's options",
   "reactor/reactor.ts -> curl/constants.ts": "what libcurl calls readable",
   "reactor/reactor.ts -> curl/library.ts": "the reactor polls by libcurl itself",
   "reactor/ready_set.ts -> curl/constants.ts": "what libcurl calls readable",
   "platform/descriptors.ts -> curl/library.ts": "the pair of a multi is found by its numbers",
-  "platform/copying.ts -> protocol/copying.ts": "the interface that it implements",
-  "platform/zlib.ts -> protocol/deflate.ts": "the interfaces that it implements",
+  "platform/payload_decoder.ts -> protocol/payload.ts": "the interface that it implements",
+  "platform/zlib.ts -> protocol/permessage_deflate.ts": "the interfaces that it implements",
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })

@@ -1,24 +1,24 @@
-/** The pump: the only place where a transport meets a protocol session. */
+/** The pump: the only place where a transport meets the protocol. */
 import type { CompleteOptions } from "../options/options.ts";
 import type { ConnectionInfo } from "../curl/connection_info.ts";
 import { READABLE, WRITABLE } from "../curl/constants.ts";
-import { allocate, runtime } from "../platform/ffi.ts";
+import { allocate, runtime } from "../platform/runtime.ts";
 import { type Curl, loadCurl } from "../curl/library.ts";
 import { Reactor, type Source } from "../reactor/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { Deadline } from "../platform/deadline.ts";
-import { Health } from "./health.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import * as P from "../protocol/constants.ts";
-import { MessageInflater } from "../protocol/deflate.ts";
-import type { Agreement } from "../handshake/handshake.ts";
-import { Session } from "../protocol/session.ts";
+import { MessageInflater } from "../protocol/permessage_deflate.ts";
+import type { Agreement } from "../handshake/response.ts";
+import { MessageReader } from "../protocol/message_reader.ts";
 import { Opening } from "./opening.ts";
 import { CompressionFailed, Outgoing } from "./outgoing.ts";
-import { runtimeCopying } from "../platform/copying.ts";
+import { runtimeCopying } from "../platform/payload_decoder.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import { type CloseResult, Telling } from "../observe/telling.ts";
-import { TracedParser, TracedQueue } from "../observe/traced.ts";
+import { TracedParser, TracedQueue } from "../observe/frame_log.ts";
 import { createInflate, loadZlib } from "../platform/zlib.ts";
 
 /** What a connection tells; each in a task of its own, or in the reactor's turn. */
@@ -63,9 +63,9 @@ export class Connection implements Source {
   readonly #reactor: Reactor;
   readonly #telling: Telling;
   readonly #out: Outgoing;
-  readonly #health: Health;
+  readonly #heartbeat: Heartbeat;
   /** Null before the handshake is done. */
-  #session: Session | null = null;
+  #reader: MessageReader | null = null;
   /** Null without permessage-deflate. */
   #inflater: MessageInflater | null = null;
   /** Null when the connection is open, or closed. */
@@ -125,7 +125,7 @@ export class Connection implements Source {
     this.#out = new Outgoing(log?.wants("frames") ? new TracedQueue(log) : undefined);
     this.#curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
     this.#reactor = Reactor.of(this.#curl);
-    this.#health = new Health({
+    this.#heartbeat = new Heartbeat({
       ping: (payload) => this.#control(P.OPCODE_PING, payload),
       look: () => this.#transport !== null && this.#reactor.again(this, this.#transport.fd, READABLE),
       fail: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
@@ -173,17 +173,17 @@ export class Connection implements Source {
 
   /** Counters, as they are now. */
   get stats(): SocketStats {
-    const session = this.#session, out = this.#out;
+    const reader = this.#reader, out = this.#out;
     return Object.freeze({
       messagesReceived: this.#messagesReceived,
       messagesSent: out.messages,
-      framesReceived: session?.frames ?? 0,
+      framesReceived: reader?.frames ?? 0,
       framesSent: out.messages + out.controls,
       bytesReceived: this.#bytesReceived,
       bytesSent: out.queue.sent,
-      payloadBytesReceived: session === null ? 0 : session.payload + session.inflated,
+      payloadBytesReceived: reader === null ? 0 : reader.payload + reader.inflated,
       payloadBytesSent: out.queue.counted,
-      compressionRatioReceived: session?.inflated ? session.compressed / session.inflated : null,
+      compressionRatioReceived: reader?.inflated ? reader.compressed / reader.inflated : null,
       compressionRatioSent: out.inflated > 0 ? out.compressed / out.inflated : null,
       wakeups: this.#wakeups,
       turns: this.#turns,
@@ -196,7 +196,7 @@ export class Connection implements Source {
   }
 
   get roundTripTime(): number | null {
-    return this.#health.roundTripTime;
+    return this.#heartbeat.roundTripTime;
   }
 
   get #stopped(): boolean {
@@ -257,7 +257,7 @@ export class Connection implements Source {
     if (rest.length > 0) this.#held = rest;
     this.#bytesReceived = rest.length;
     this.#begin(agreement);
-    this.#health.start();
+    this.#heartbeat.start();
     this.#telling.opened(agreement, info);
     this.#handler.onOpen(agreement);
     if (this.#closed) return;
@@ -309,7 +309,7 @@ export class Connection implements Source {
 
   ping(payload: Uint8Array): void {
     this.#asked = true;
-    this.#health.pinged(payload);
+    this.#heartbeat.pinged(payload);
     this.#control(P.OPCODE_PING, payload);
   }
 
@@ -348,14 +348,14 @@ export class Connection implements Source {
   pause(): void {
     if (this.#paused || this.#out.closeSent || this.#closed) return;
     this.#paused = true;
-    this.#health.pause();
+    this.#heartbeat.pause();
     this.#watch();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.#transport !== null && !this.#out.closeSent && !this.#closed) this.#health.start();
+    if (this.#transport !== null && !this.#out.closeSent && !this.#closed) this.#heartbeat.start();
     // TLS bytes may wait inside libcurl, where no poll sees them: read first.
     if (this.#transport !== null) this.#reactor.again(this, this.#transport.fd, READABLE);
     this.#watch();
@@ -392,7 +392,7 @@ export class Connection implements Source {
     if (this.#held !== null) {
       const held = this.#held;
       this.#held = null;
-      this.#health.heard();
+      this.#heartbeat.heard();
       if (!this.#take(held, true)) return !this.#stopped;
     }
     const buffer = readBuffer ??= allocate(READ_SIZE);
@@ -407,7 +407,7 @@ export class Connection implements Source {
         this.#onEnd();
         return false;
       }
-      this.#health.heard();
+      this.#heartbeat.heard();
       total += count;
       this.#bytesReceived += count;
       this.#reactor.turnBytes += count;
@@ -454,7 +454,7 @@ export class Connection implements Source {
   #take(bytes: Uint8Array, owned = false): boolean {
     if (this.#failure !== null || this.#closed) return !this.#closed;
     this.#yielded = false;
-    const at = this.#session!.receive(bytes, 0);
+    const at = this.#reader!.receive(bytes, 0);
     if (at === bytes.length) return !this.#stopped && !this.#yielded;
     if (this.#closed) return false;
     this.#held = owned ? bytes.subarray(at) : bytes.slice(at);
@@ -471,7 +471,7 @@ export class Connection implements Source {
     }
     const { log } = this.#telling;
     const parser = log?.wants("frames") ? new TracedParser(log, deflate !== null) : undefined;
-    this.#session = new Session({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
+    this.#reader = new MessageReader({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
       onMessage: (data) => {
         const size = typeof data === "string" ? data.length : data.byteLength;
         if (this.#out.closeSent || this.#failure !== null) return this.#goOnUntold(size);
@@ -484,7 +484,7 @@ export class Connection implements Source {
         return this.#goOnUntold(0);
       },
       onPong: (payload) => {
-        if (this.#health.ponged(payload)) return this.#goOnUntold(0);
+        if (this.#heartbeat.ponged(payload)) return this.#goOnUntold(0);
         this.#handler.onPong(payload);
         return this.#goOn(0);
       },
@@ -569,7 +569,7 @@ export class Connection implements Source {
       return this.#finish(P.CLOSE_ABNORMAL, "", false, why);
     }
     this.#telling.closeSent(code, reason);
-    this.#health.stop();
+    this.#heartbeat.stop();
     this.#flushSoon();
   }
 
@@ -620,7 +620,7 @@ export class Connection implements Source {
     } catch (error) {
       return this.#onSendError(errorOf("sending", error));
     }
-    if (sent > 0 && this.#blocked) this.#health.progressed();
+    if (sent > 0 && this.#blocked) this.#heartbeat.progressed();
     this.#blocked = !queue.empty;
     if (this.#waiter !== null) this.#release();
     if (this.#out.closeSent && this.#failure === null) this.#onCloseProgress(sent);
@@ -657,7 +657,7 @@ export class Connection implements Source {
     if (this.#closed) return;
     this.#closed = true;
     this.#deadline.clear();
-    this.#health.stop();
+    this.#heartbeat.stop();
     this.#stopListening();
     this.#held = null;
     this.#inflater?.close();

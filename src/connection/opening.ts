@@ -4,16 +4,16 @@ import type { CompleteOptions } from "../options/options.ts";
 import { type ConnectionInfo, withHandshake } from "../curl/connection_info.ts";
 import { Connector } from "../curl/connector.ts";
 import { READABLE, WRITABLE } from "../curl/constants.ts";
-import { allocate, runtime } from "../platform/ffi.ts";
+import { allocate, runtime } from "../platform/runtime.ts";
 import { resolveBrowser } from "../curl/impersonate.ts";
 import type { Curl } from "../curl/library.ts";
 import { withoutIdentity } from "../options/curl_options.ts";
 import type { Reactor, Source } from "../reactor/reactor.ts";
 import { END, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
-import type { DebugLog } from "../observe/debug.ts";
+import type { DebugLog } from "../observe/debug_log.ts";
 import { CurlWebSocketError, errorOf } from "../errors.ts";
 import { Deadline } from "../platform/deadline.ts";
-import { paced } from "../platform/pacer.ts";
+import { paced } from "../platform/fair_queue.ts";
 import { type Browser, pageOrigin } from "../handshake/browsers.ts";
 import { type Challenge, digestChallenge, digestCredentials, isStale } from "../handshake/digest.ts";
 import {
@@ -23,7 +23,7 @@ import {
   type HeaderList,
   makeKey,
   ResponseReader,
-} from "../handshake/handshake.ts";
+} from "../handshake/response.ts";
 import { redirectLocation, redirectTarget } from "../handshake/redirect.ts";
 import { buildRequest, target } from "../handshake/request.ts";
 import { httpUrl } from "../handshake/url.ts";

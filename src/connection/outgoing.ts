@@ -1,7 +1,7 @@
 /** What a connection sends: frames with their masks, compressed where that was agreed, up to its close frame. */
 import type { CompleteDeflateOptions } from "../options/options.ts";
 import { OPCODE_CLOSE, OPCODE_PONG, OPCODE_TEXT, RSV1 } from "../protocol/constants.ts";
-import { MessageDeflater } from "../protocol/deflate.ts";
+import { MessageDeflater } from "../protocol/permessage_deflate.ts";
 import type { DeflateParameters } from "../handshake/extensions.ts";
 import { MaskingKeys } from "../protocol/mask.ts";
 import { SendQueue } from "./send_queue.ts";

@@ -1,7 +1,7 @@
 /** What is to be told of a connection that stands. */
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import * as C from "./constants.ts";
-import type { Pointer } from "../platform/ffi.ts";
+import type { Pointer } from "../platform/runtime.ts";
 import { getNumber, getText } from "./get_info.ts";
 import type { Curl } from "./library.ts";
 import type { TlsInfo, TransferLog } from "./transfer_log.ts";

@@ -4,24 +4,24 @@ import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { type ConnectionInfo, readConnection } from "./connection_info.ts";
 import * as C from "./constants.ts";
 import { closeOnExec, createMulti } from "../platform/descriptors.ts";
-import { OptionSetter } from "./easy_options.ts";
+import { OptionSetter } from "./option_setter.ts";
 import { ErrorBuffer } from "./error_buffer.ts";
-import { explainFailure } from "./explain.ts";
-import { clientCertificate } from "./explain_tls.ts";
-import { allocate, type Callback, type CType, isNull, type Pointer, runtime } from "../platform/ffi.ts";
+import { explainFailure } from "./connect_errors.ts";
+import { clientCertificate } from "./tls_errors.ts";
+import { allocate, type Callback, type CType, isNull, type Pointer, runtime } from "../platform/runtime.ts";
 import { getNumber } from "./get_info.ts";
 import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
 import { noHandle } from "../platform/os_errors.ts";
 import type { Reactor, Source } from "../reactor/reactor.ts";
-import { chooseProxy, type ConnectTarget, setOptions } from "./setup.ts";
+import { chooseProxy, type ConnectTarget, setOptions } from "./handle_options.ts";
 import { TransferLog } from "./transfer_log.ts";
 import { Transport } from "./transport.ts";
 import { Deadline } from "../platform/deadline.ts";
-import { paced } from "../platform/pacer.ts";
+import { paced } from "../platform/fair_queue.ts";
 import { tracer } from "../observe/trace.ts";
 
-export type { ConnectTarget } from "./setup.ts";
+export type { ConnectTarget } from "./handle_options.ts";
 
 /** How an attempt ends, exactly once, unless it is closed before. */
 export interface ConnectHandler {

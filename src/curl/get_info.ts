@@ -1,5 +1,5 @@
 /** `curl_easy_getinfo` by the type of what it gives. */
-import { allocate, isNull, type Pointer, runtime } from "../platform/ffi.ts";
+import { allocate, isNull, type Pointer, runtime } from "../platform/runtime.ts";
 import type { Curl } from "./library.ts";
 
 /** Used again: nothing is kept of it between two calls. */

@@ -2,7 +2,7 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { type Browser, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
 import * as C from "./constants.ts";
-import { isNull, type Pointer, runtime, type Symbols, toCString } from "../platform/ffi.ts";
+import { isNull, type Pointer, runtime, type Symbols, toCString } from "../platform/runtime.ts";
 import type { Curl } from "./library.ts";
 import { oncePerLibrary } from "../platform/once.ts";
 

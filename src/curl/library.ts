@@ -1,8 +1,8 @@
 /** Finds, opens and describes libcurl, on first use. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
-import { type CachedKind, cachedLibrary } from "./cached.ts";
-import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "../platform/ffi.ts";
+import { type CachedKind, cachedLibrary } from "./library_cache.ts";
+import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "../platform/runtime.ts";
 import { pinLibrary } from "../platform/libc.ts";
 import { openAll } from "../platform/once.ts";
 import { loadZlib } from "../platform/zlib.ts";

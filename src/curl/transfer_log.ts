@@ -1,5 +1,5 @@
 /** What libcurl tells of a connection in its verbose log alone: the TLS that was agreed, and a proxy's answer. */
-import type { HeaderList } from "../handshake/handshake.ts";
+import type { HeaderList } from "../handshake/response.ts";
 
 /** TLS as it was agreed. Each is null where libcurl's TLS library does not tell. */
 export interface TlsInfo {

@@ -2,8 +2,8 @@
 import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
 import type { ErrorBuffer } from "./error_buffer.ts";
-import { isLateAlert } from "./explain_tls.ts";
-import { allocate, type Pointer } from "../platform/ffi.ts";
+import { isLateAlert } from "./tls_errors.ts";
+import { allocate, type Pointer } from "../platform/runtime.ts";
 import type { Curl } from "./library.ts";
 import { halfClose } from "../platform/half_close.ts";
 

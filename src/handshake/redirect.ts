@@ -1,5 +1,5 @@
 /** Redirects of the handshake, as far as they can be followed. Pure. */
-import type { HeaderList } from "./handshake.ts";
+import type { HeaderList } from "./response.ts";
 import { becomeWs } from "./url.ts";
 
 const STATUSES = [301, 302, 303, 307, 308];

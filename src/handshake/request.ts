@@ -2,7 +2,7 @@
 import { type Browser, browserFields } from "./browsers.ts";
 import { offerDeflate } from "./extensions.ts";
 import { shownValue } from "../observe/redact.ts";
-import { base64, type HandshakeOffer, type HeaderList, isToken } from "./handshake.ts";
+import { base64, type HandshakeOffer, type HeaderList, isToken } from "./response.ts";
 
 /** The fields that are ours: a caller may place them and say their case, and give another value of some. */
 const FIXED: ReadonlyMap<string, RegExp> = new Map([

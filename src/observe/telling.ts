@@ -1,9 +1,9 @@
 /** What a connection tells those who look at it from outside: the debug log, and the subscribers of its channels. */
 import type { ConnectionInfo } from "../curl/connection_info.ts";
-import { type DebugLog, debugLog } from "./debug.ts";
-import { publish } from "./diagnostics.ts";
+import { type DebugLog, debugLog } from "./debug_log.ts";
+import { publish } from "./channels.ts";
 import { type CurlWebSocketError, withUrl } from "../errors.ts";
-import type { Agreement, HeaderList } from "../handshake/handshake.ts";
+import type { Agreement, HeaderList } from "../handshake/response.ts";
 import { plainUrl, shownSubprotocols, shownUrl } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
 

@@ -1,6 +1,6 @@
 /** The options of permessage-deflate, RFC 7692. */
 import { type DeflateOffer, MAX_WINDOW_BITS, MIN_WINDOW_BITS } from "../handshake/extensions.ts";
-import { checkNames, numberOf } from "./check.ts";
+import { checkNames, numberOf } from "./validate.ts";
 
 /** How messages are compressed, RFC 7692. */
 export interface PerMessageDeflateOptions {

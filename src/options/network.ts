@@ -1,6 +1,6 @@
 /** The options that say where and how to connect. */
 import { shownUrl } from "../observe/redact.ts";
-import { checkNames, numberOf, textOf } from "./check.ts";
+import { checkNames, numberOf, textOf } from "./validate.ts";
 import { addressBytes } from "./no_proxy.ts";
 import { bracketed } from "./tls.ts";
 

@@ -1,13 +1,13 @@
 /** The options a user may give, validated and made whole. An option that is not known is an error, never ignored. */
 import type { CookiesOption } from "../handshake/cookies.ts";
 import { offersClientWindow } from "../handshake/browsers.ts";
-import type { HeaderList } from "../handshake/handshake.ts";
+import type { HeaderList } from "../handshake/response.ts";
 import { checkHeaders } from "../handshake/request.ts";
-import { checkNames, numberOf, textOf } from "./check.ts";
+import { checkNames, numberOf, textOf } from "./validate.ts";
 import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./deflate.ts";
 import { type CurlOptionValue, type RawCurlOption, rawCurlOptions } from "./curl_options.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
-import { type AuthOptions, type CompleteHttpOptions, httpOptions, type ParamsOption } from "./http.ts";
+import { type AuthOptions, type CompleteHttpOptions, httpOptions, type ParamsOption } from "./handshake.ts";
 import { type CompleteNetwork, NETWORK_NAMES, type NetworkOptions, networkOptions } from "./network.ts";
 import { type CompleteProxy, type ProxyOption, proxyOptions } from "./proxy.ts";
 import { type TlsOptions, tlsOptions } from "./tls.ts";
@@ -16,7 +16,7 @@ export type { CompleteDeflateOptions, PerMessageDeflateOptions } from "./deflate
 export type { CurlOptionValue } from "./curl_options.ts";
 export type { CookieJar, CookiesOption } from "../handshake/cookies.ts";
 export type { HeadersOption } from "./headers.ts";
-export type { AuthOptions, BearerAuth, ParamsOption, PasswordAuth } from "./http.ts";
+export type { AuthOptions, BearerAuth, ParamsOption, PasswordAuth } from "./handshake.ts";
 export type { KeepAliveOptions, NetworkOptions } from "./network.ts";
 export type { ProxyAuth, ProxyOption, ProxyOptions } from "./proxy.ts";
 export type { Pem, ProxyTlsOptions, TlsOptions, TlsVersion } from "./tls.ts";

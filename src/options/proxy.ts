@@ -1,7 +1,7 @@
 /** The option `proxy`, and the proxy that the environment names. */
-import type { HeaderList } from "../handshake/handshake.ts";
+import type { HeaderList } from "../handshake/response.ts";
 import { checkFields } from "../handshake/request.ts";
-import { checkNames, textOf, wordOf } from "./check.ts";
+import { checkNames, textOf, wordOf } from "./validate.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
 import { bypassesProxy } from "./no_proxy.ts";
 import { type ProxyTlsOptions, type TlsOptions, tlsOptions } from "./tls.ts";

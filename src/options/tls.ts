@@ -1,5 +1,5 @@
 /** The options `tls` and `proxy.tls`. */
-import { checkNames, flagOf, textOf, wordOf } from "./check.ts";
+import { checkNames, flagOf, textOf, wordOf } from "./validate.ts";
 
 /** PEM text, PEM bytes, or the path of a PEM file. */
 export type Pem = string | Uint8Array;

@@ -1,5 +1,5 @@
 /** A timer that is set again and again, for the one thing that is waited for. */
-import { runtime, type Timer } from "./ffi.ts";
+import { runtime, type Timer } from "./runtime.ts";
 
 /** The longest time a timer can hold. */
 const LONGEST = 0x7fff_ffff;

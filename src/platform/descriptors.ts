@@ -1,6 +1,6 @@
 /** File descriptors: closed, and kept from child processes. */
 import { openLibc } from "./libc.ts";
-import { allocate, isNull, type Pointer, runtime, type Symbols } from "./ffi.ts";
+import { allocate, isNull, type Pointer, runtime, type Symbols } from "./runtime.ts";
 import type { Curl } from "../curl/library.ts";
 import { once } from "./once.ts";
 

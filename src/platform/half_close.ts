@@ -1,5 +1,5 @@
 /** The end of one direction of TCP. */
-import { runtime } from "./ffi.ts";
+import { runtime } from "./runtime.ts";
 import { openLibc } from "./libc.ts";
 import { once } from "./once.ts";
 

@@ -1,6 +1,6 @@
 /** The few C library functions that are needed. */
 import { CurlWebSocketError } from "../errors.ts";
-import { allocate, isNull, type Pointer, runtime, type Symbols, type SymbolTable, toCString } from "./ffi.ts";
+import { allocate, isNull, type Pointer, runtime, type Symbols, type SymbolTable, toCString } from "./runtime.ts";
 import { once } from "./once.ts";
 
 const MEMORY = {

@@ -1,7 +1,7 @@
 /** Raw DEFLATE streams by the system's zlib. */
-import { allocate, type Pointer, type Runtime, runtime, type Symbols, toCString } from "./ffi.ts";
+import { allocate, type Pointer, type Runtime, runtime, type Symbols, toCString } from "./runtime.ts";
 import { CurlWebSocketError } from "../errors.ts";
-import { type DeflateStream, InflateError, type InflateStream } from "../protocol/deflate.ts";
+import { type DeflateStream, InflateError, type InflateStream } from "../protocol/permessage_deflate.ts";
 
 const ZLIB_SYMBOLS = {
   // const char *zlibVersion(void)

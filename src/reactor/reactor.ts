@@ -2,7 +2,7 @@
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { READABLE } from "../curl/constants.ts";
 import { createMulti, isOpen, isWakeable } from "../platform/descriptors.ts";
-import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "../platform/ffi.ts";
+import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "../platform/runtime.ts";
 import type { Curl } from "../curl/library.ts";
 import { noHandle } from "../platform/os_errors.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";

@@ -1,23 +1,23 @@
 /** `CurlWebSocket`: the WHATWG WebSocket class (https://websockets.spec.whatwg.org) over libcurl. */
 import type { ConnectionInfo } from "../curl/connection_info.ts";
-import { runtime } from "../platform/ffi.ts";
+import { runtime } from "../platform/runtime.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CloseResult } from "../observe/telling.ts";
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
-import { withParams } from "../options/http.ts";
+import { withParams } from "../options/handshake.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
-import type { Agreement } from "../handshake/handshake.ts";
+import type { Agreement } from "../handshake/response.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
-import * as args from "./arguments.ts";
-import { EventHandlers, makeEnumerable } from "./events.ts";
+import * as args from "./webidl.ts";
+import { EventHandlers, makeEnumerable } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
-import { Iteration } from "./iteration.ts";
+import { MessageQueue } from "./message_queue.ts";
 import { FastMessageEvent, MessageListeners } from "./message_events.ts";
 
-export type { CurlWebSocketInit, NativeInit } from "./arguments.ts";
-import type { CurlWebSocketInit, NativeInit } from "./arguments.ts";
+export type { CurlWebSocketInit, NativeInit } from "./webidl.ts";
+import type { CurlWebSocketInit, NativeInit } from "./webidl.ts";
 
 /** What `send()` takes. */
 export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
@@ -89,7 +89,7 @@ export class CurlWebSocket extends EventTarget {
   #pendingBytes = 0;
   /** Bytes given to `send()` too late: they stay counted. */
   #lateBytes = 0;
-  #iteration: Iteration | null = null;
+  #queue: MessageQueue | null = null;
   #result: CloseResult | null = null;
 
   /**
@@ -460,7 +460,7 @@ export class CurlWebSocket extends EventTarget {
    * connection closes cleanly, throws the {@linkcode CurlWebSocketError} where it failed; leaving the loop closes.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
-    const iteration = this.#iteration ??= new Iteration(this, this.#highWaterMark);
+    const iteration = this.#queue ??= new MessageQueue(this, this.#highWaterMark);
     if (this.#result !== null) iteration.end(this.#result.error);
     return iteration;
   }
@@ -486,7 +486,7 @@ export class CurlWebSocket extends EventTarget {
     if (this.#readyState !== 1) return;
     const text = typeof message === "string";
     const data = text || this.#binaryType === "arraybuffer" ? message : new Blob([message]);
-    this.#iteration?.push(data, text ? message.length : message.byteLength);
+    this.#queue?.push(data, text ? message.length : message.byteLength);
     if (this.#messages.any) this.#messages.dispatch(new FastMessageEvent(data, this.#origin, this));
   }
 
@@ -498,7 +498,7 @@ export class CurlWebSocket extends EventTarget {
     this.#readyState = 3;
     this.#result = result;
     const { code, reason, wasClean, error } = result;
-    this.#iteration?.end(error);
+    this.#queue?.end(error);
     if (error !== null) {
       this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
       runtime().checkpoint();

@@ -1,6 +1,6 @@
 /** `WebSocketError` of the WebSocketStream proposal (https://github.com/whatwg/websockets/pull/48). */
 import type { CurlWebSocketError } from "../errors.ts";
-import { utf8 } from "./arguments.ts";
+import { utf8 } from "./webidl.ts";
 
 /** A close code and a reason. */
 export interface WebSocketCloseInfo {

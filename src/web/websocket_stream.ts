@@ -4,15 +4,15 @@ import type { CloseResult } from "../observe/telling.ts";
 import type { ConnectionInfo } from "../curl/connection_info.ts";
 import { CurlWebSocketError } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
-import { withParams } from "../options/http.ts";
+import { withParams } from "../options/handshake.ts";
 import { CLOSE_ABNORMAL, OPCODE_BINARY } from "../protocol/constants.ts";
-import type { Agreement } from "../handshake/handshake.ts";
+import type { Agreement } from "../handshake/response.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
-import * as args from "./arguments.ts";
-import { makeEnumerable } from "./events.ts";
+import * as args from "./webidl.ts";
+import { makeEnumerable } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
-import { MESSAGE_COST } from "./iteration.ts";
+import { MESSAGE_COST } from "./message_queue.ts";
 import { type CheckedClose, checkedClose, closeFor, uncleanClose, type WebSocketCloseInfo } from "./websocket_error.ts";
 
 /** What a `CurlWebSocketStream` may be given: all that `CurlWebSocket` takes, and subprotocols. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { cacheFolder } from "../../src/curl/cached.ts";
+import { cacheFolder } from "../../src/curl/library_cache.ts";
 import { test } from "../support/testing.ts";
 import { Cache } from "./support.ts";
 

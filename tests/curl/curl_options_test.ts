@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CurlWebSocket, type CurlWebSocketInit, libcurl } from "../../mod.ts";
-import { easyOption, OptionSetter } from "../../src/curl/easy_options.ts";
+import { easyOption, OptionSetter } from "../../src/curl/option_setter.ts";
 import { loadCurl } from "../../src/curl/library.ts";
-import { OPTION_TABLE } from "../../src/curl/option_table.ts";
+import { OPTION_TABLE } from "../../src/curl/curl_option_table.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
 import { isAtLeast, libcurlNamed, whyNoLibcurl, whyNoSocks } from "../support/libcurls.ts";

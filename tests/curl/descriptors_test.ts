@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
 import { CurlWebSocket } from "../../mod.ts";
-import { runtime } from "../../src/platform/ffi.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { opened } from "../support/events.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { runScript } from "../support/script.ts";

@@ -1,8 +1,8 @@
 /** What an attempt that failed is told as, by what libcurl and the system say of it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import "../../mod.ts";
-import { type Attempt, explainFailure } from "../../src/curl/explain.ts";
-import { runtime } from "../../src/platform/ffi.ts";
+import { type Attempt, explainFailure } from "../../src/curl/connect_errors.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { networkOptions } from "../../src/options/network.ts";
 import { proxyOptions } from "../../src/options/proxy.ts";
 import { test } from "../support/testing.ts";

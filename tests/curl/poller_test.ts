@@ -1,6 +1,6 @@
 import { assert } from "@std/assert";
 import "../../mod.ts";
-import { runtime } from "../../src/platform/ffi.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { allocateNative } from "../../src/platform/libc.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { test } from "../support/testing.ts";

@@ -3,7 +3,14 @@ import { assertEquals } from "@std/assert";
 import type { CurlWebSocketError } from "../../mod.ts";
 import "../../mod.ts";
 import { CURL_WAIT_POLLIN, READABLE } from "../../src/curl/constants.ts";
-import { type Pointer, type PollDone, type Poller, type Runtime, runtime, setRuntime } from "../../src/platform/ffi.ts";
+import {
+  type Pointer,
+  type PollDone,
+  type Poller,
+  type Runtime,
+  runtime,
+  setRuntime,
+} from "../../src/platform/runtime.ts";
 import { type Curl, loadCurl } from "../../src/curl/library.ts";
 import { Reactor, type Source } from "../../src/reactor/reactor.ts";
 import { runScript } from "../support/script.ts";
@@ -216,7 +223,7 @@ test(
 /** Twenty connections in a process where calls of epoll fail: `fails` is a function of the name, the arguments and the count. */
 async function echoWithout(fails: string): Promise<void> {
   await using server = await WsServer.start();
-  const ffi = new URL("../../src/platform/ffi.ts", import.meta.url).href;
+  const ffi = new URL("../../src/platform/runtime.ts", import.meta.url).href;
   const output = await runScript(
     server.url("/echo"),
     `const { runtime, setRuntime } = await import(${JSON.stringify(ffi)});
@@ -271,7 +278,7 @@ test(
 );
 
 test("a step of connecting that throws is reported, and those behind it go on", async () => {
-  const pacer = new URL("../../src/platform/pacer.ts", import.meta.url).href;
+  const pacer = new URL("../../src/platform/fair_queue.ts", import.meta.url).href;
   const output = await runScript(
     "",
     `const { paced } = await import(${JSON.stringify(pacer)});

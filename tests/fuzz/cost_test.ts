@@ -2,7 +2,7 @@
 import { assert } from "@std/assert";
 import { CurlWebSocketError } from "../../src/errors.ts";
 import { ExtensionError, parseExtensions } from "../../src/handshake/extensions.ts";
-import { ResponseReader } from "../../src/handshake/handshake.ts";
+import { ResponseReader } from "../../src/handshake/response.ts";
 import { test } from "../support/testing.ts";
 import { runSession } from "./session_runner.ts";
 import { concat, cut, latin1, makeRandom } from "./target.ts";

@@ -1,7 +1,7 @@
 /** Runs a session over chunks, and writes down what comes of it. */
 import { ProtocolViolation } from "../../src/protocol/constants.ts";
-import type { MessageInflater } from "../../src/protocol/deflate.ts";
-import { Session } from "../../src/protocol/session.ts";
+import type { MessageInflater } from "../../src/protocol/permessage_deflate.ts";
+import { MessageReader } from "../../src/protocol/message_reader.ts";
 import { allocatedBy, check, toHex } from "./target.ts";
 
 export interface RunOptions {
@@ -15,7 +15,7 @@ export interface RunOptions {
 export function runSession(chunks: readonly Uint8Array[], options: RunOptions): string[] {
   const { maxMessageSize, stop = () => false } = options;
   const events: (string | Uint8Array)[] = [];
-  const session = new Session(options, {
+  const session = new MessageReader(options, {
     onMessage(data) {
       const size = typeof data === "string" ? new TextEncoder().encode(data).length : data.byteLength;
       check(size <= maxMessageSize, () => `a message of ${size} bytes came out, above the limit of ${maxMessageSize}`);
@@ -57,7 +57,7 @@ export function runSession(chunks: readonly Uint8Array[], options: RunOptions): 
   return violation === undefined ? lines : [...lines, violation];
 }
 
-function receiveAll(session: Session, chunk: Uint8Array, events: () => number): void {
+function receiveAll(session: MessageReader, chunk: Uint8Array, events: () => number): void {
   let at = 0;
   do {
     const before = events();

@@ -8,7 +8,7 @@ import {
   offersClientWindow,
   pageOrigin,
 } from "../../src/handshake/browsers.ts";
-import type { HandshakeOffer, HeaderList } from "../../src/handshake/handshake.ts";
+import type { HandshakeOffer, HeaderList } from "../../src/handshake/response.ts";
 import { buildRequest, type RequestExtras } from "../../src/handshake/request.ts";
 import { test } from "../support/testing.ts";
 

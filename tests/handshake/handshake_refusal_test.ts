@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CurlWebSocketError } from "../../src/errors.ts";
-import { MAX_BODY_SIZE, ResponseReader } from "../../src/handshake/handshake.ts";
+import { MAX_BODY_SIZE, ResponseReader } from "../../src/handshake/response.ts";
 import { test } from "../support/testing.ts";
 import { ACCEPT, failed, header, NOTHING, read } from "./responses.ts";
 import { concat, cut, latin1, toHex } from "../protocol/support.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { CurlWebSocketError } from "../../src/errors.ts";
-import { type HandshakeOffer, MAX_BODY_SIZE, MAX_HEADER_SIZE, ResponseReader } from "../../src/handshake/handshake.ts";
+import { type HandshakeOffer, MAX_BODY_SIZE, MAX_HEADER_SIZE, ResponseReader } from "../../src/handshake/response.ts";
 import { test } from "../support/testing.ts";
 import {
   ACCEPT,

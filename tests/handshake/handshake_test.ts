@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { acceptFor, type HandshakeOffer, type HeaderList, isToken, makeKey } from "../../src/handshake/handshake.ts";
+import { acceptFor, type HandshakeOffer, type HeaderList, isToken, makeKey } from "../../src/handshake/response.ts";
 import { buildRequest, checkHeaders } from "../../src/handshake/request.ts";
 import { test } from "../support/testing.ts";
 import { ACCEPTS } from "../vectors/handshake.ts";

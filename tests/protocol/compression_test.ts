@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { Buffer } from "node:buffer";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import "../../runtimes/mod.ts";
-import { type InflateStream, MessageDeflater, MessageInflater } from "../../src/protocol/deflate.ts";
+import { type InflateStream, MessageDeflater, MessageInflater } from "../../src/protocol/permessage_deflate.ts";
 import type { DeflateParameters } from "../../src/handshake/extensions.ts";
-import { Session } from "../../src/protocol/session.ts";
+import { MessageReader } from "../../src/protocol/message_reader.ts";
 import { createDeflate, createInflate, loadZlib } from "../../src/platform/zlib.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { test as register } from "../support/testing.ts";
@@ -352,7 +352,7 @@ test("a frame that inflates to a thousand times its size can be stopped in the m
   const input = frame(Opcode.binary, output.subarray(0, -4), { reserved: 4 });
   let stops = 0, most = 0;
   const messages: (string | ArrayBuffer)[] = [];
-  const session = new Session({ maxMessageSize: size, inflater }, {
+  const session = new MessageReader({ maxMessageSize: size, inflater }, {
     onMessage: (data) => messages.push(data) > 0,
     onPing: () => true,
     onPong: () => true,

@@ -2,9 +2,9 @@
 import { assert } from "@std/assert";
 import fc from "fast-check";
 import process from "node:process";
-import type { MessageInflater } from "../../src/protocol/deflate.ts";
+import type { MessageInflater } from "../../src/protocol/permessage_deflate.ts";
 import { ProtocolViolation, type VIOLATIONS } from "../../src/protocol/constants.ts";
-import { Session } from "../../src/protocol/session.ts";
+import { MessageReader } from "../../src/protocol/message_reader.ts";
 import { test } from "../support/testing.ts";
 
 /** One event of a session; binary payloads are in hexadecimal. */
@@ -92,7 +92,7 @@ export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): 
   const { maxMessageSize = 1 << 20, inflater = null, stop = () => false } = options;
   const events: Event[] = [];
   const messages: (string | ArrayBuffer)[] = [];
-  const session = new Session({ maxMessageSize, inflater }, {
+  const session = new MessageReader({ maxMessageSize, inflater }, {
     onMessage(data) {
       messages.push(data);
       // Written down at the end: the message must be the receiver's own.

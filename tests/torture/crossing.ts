@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CurlWebSocket, type CurlWebSocketInit } from "../../mod.ts";
-import { runtime, setRuntime, type Symbols, type SymbolTable } from "../../src/platform/ffi.ts";
+import { runtime, setRuntime, type Symbols, type SymbolTable } from "../../src/platform/runtime.ts";
 import { certificates } from "../support/certificates.ts";
 import { serverCommand } from "../support/servers.ts";
 import { makeMessage, randomFrom } from "./crossing_messages.mjs";

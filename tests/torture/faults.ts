@@ -15,8 +15,8 @@ import type {
   Symbols,
   SymbolTable,
   Timer,
-} from "../../src/platform/ffi.ts";
-import { isNull } from "../../src/platform/ffi.ts";
+} from "../../src/platform/runtime.ts";
+import { isNull } from "../../src/platform/runtime.ts";
 
 /** What is to fail: the `n`-th call of `name`, counted from {@linkcode Faults.arm}, in the way `kind`. */
 export interface Fault {

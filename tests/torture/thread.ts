@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import "../../mod.ts";
-import { runtime, setRuntime } from "../../src/platform/ffi.ts";
+import { runtime, setRuntime } from "../../src/platform/runtime.ts";
 import { Reactor } from "../../src/reactor/reactor.ts";
 import { type Books, type Fault, Faults, HARMLESS, USERS_ERROR } from "./faults.ts";
 import { SCENARIOS } from "./scenarios.ts";

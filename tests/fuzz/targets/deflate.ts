@@ -5,7 +5,7 @@ import {
   type InflateStream,
   MessageDeflater,
   MessageInflater,
-} from "../../../src/protocol/deflate.ts";
+} from "../../../src/protocol/permessage_deflate.ts";
 import type { DeflateParameters } from "../../../src/handshake/extensions.ts";
 import { ReferenceInflate } from "../reference_inflate.ts";
 import { readFrames } from "../reference_session.ts";

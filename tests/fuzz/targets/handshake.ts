@@ -1,6 +1,6 @@
 /** The reader of the server's answer: the same result however it is cut, few kinds of error, bounded memory. */
 import { CurlWebSocketError } from "../../../src/errors.ts";
-import { type HandshakeOffer, MAX_BODY_SIZE, ResponseReader } from "../../../src/handshake/handshake.ts";
+import { type HandshakeOffer, MAX_BODY_SIZE, ResponseReader } from "../../../src/handshake/response.ts";
 import {
   allocatedBy,
   check,

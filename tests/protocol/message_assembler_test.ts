@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { Assembler } from "../../src/protocol/assembler.ts";
-import { COPYING } from "../../src/protocol/copying.ts";
+import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
+import { COPYING } from "../../src/protocol/payload.ts";
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "../../src/protocol/constants.ts";
 import { test } from "../support/testing.ts";
 import { INVALID, VALID } from "../vectors/utf8.ts";
@@ -16,7 +16,7 @@ function violation(run: () => unknown): string {
 }
 
 /** One message of one frame that comes in pieces. */
-function assemble(opcode: number, pieces: readonly Uint8Array[], assembler = new Assembler(LIMIT)): unknown {
+function assemble(opcode: number, pieces: readonly Uint8Array[], assembler = new MessageAssembler(LIMIT)): unknown {
   assembler.begin(opcode);
   for (const piece of pieces) {
     assembler.count(piece.length);
@@ -27,7 +27,7 @@ function assemble(opcode: number, pieces: readonly Uint8Array[], assembler = new
 
 /** Where text that comes byte by byte fails: the number of bytes taken before; the length where only its end does. */
 function failsAt(bytes: Uint8Array): number | null {
-  const assembler = new Assembler(LIMIT);
+  const assembler = new MessageAssembler(LIMIT);
   assembler.begin(OPCODE_TEXT);
   assembler.count(bytes.length);
   let taken = 0;
@@ -59,7 +59,7 @@ test("the judge of UTF-8 agrees with the vectors", () => {
 test("valid UTF-8 is text, whole and byte by byte", () => {
   for (const { hex, text } of VALID) {
     const bytes = fromHex(hex);
-    const assembler = new Assembler(LIMIT);
+    const assembler = new MessageAssembler(LIMIT);
     assembler.begin(OPCODE_TEXT);
     assembler.count(bytes.length);
     assertEquals(assembler.whole(bytes), text);
@@ -72,7 +72,7 @@ for (const { name, hex, bad } of INVALID) {
   test(`no UTF-8: ${name}`, () => {
     const bytes = fromHex(hex);
     assertEquals(failsAt(bytes), bad ?? bytes.length, "byte by byte it fails at the first bad byte");
-    const assembler = new Assembler(LIMIT);
+    const assembler = new MessageAssembler(LIMIT);
     assembler.begin(OPCODE_TEXT);
     assembler.count(bytes.length);
     assertEquals(violation(() => assembler.whole(bytes)), "TEXT_NOT_UTF8");
@@ -139,7 +139,7 @@ property(
   ),
   (messages) => {
     // One assembler for all: nothing of a message may show in the next.
-    const assembler = new Assembler(LIMIT);
+    const assembler = new MessageAssembler(LIMIT);
     for (const message of messages) {
       const pieces = message.map(({ size, first }) => Uint8Array.from({ length: size }, (_, i) => first + i));
       const expected = concat(...pieces);
@@ -157,7 +157,7 @@ property(
 );
 
 test("a large message is joined from pieces of many sizes", () => {
-  const assembler = new Assembler(LIMIT);
+  const assembler = new MessageAssembler(LIMIT);
   assembler.begin(OPCODE_BINARY);
   const expected = new Uint8Array(10_000_000);
   let at = 0;
@@ -174,7 +174,7 @@ test("a large message is joined from pieces of many sizes", () => {
 
 test("a whole binary message is copied", () => {
   const bytes = Uint8Array.of(1, 2, 3);
-  const assembler = new Assembler(3);
+  const assembler = new MessageAssembler(3);
   assembler.begin(OPCODE_BINARY);
   assembler.count(3);
   const message = assembler.whole(bytes);
@@ -185,7 +185,7 @@ test("a whole binary message is copied", () => {
 });
 
 test("`empty` tells whether anything was pushed", () => {
-  const assembler = new Assembler(LIMIT);
+  const assembler = new MessageAssembler(LIMIT);
   for (const opcode of [OPCODE_TEXT, OPCODE_BINARY]) {
     assert(assembler.empty);
     assembler.begin(opcode);
@@ -200,7 +200,7 @@ test("`empty` tells whether anything was pushed", () => {
 });
 
 test("a message begins with its opcode, goes on with continuations, and ends", () => {
-  const assembler = new Assembler(LIMIT);
+  const assembler = new MessageAssembler(LIMIT);
   assertEquals(violation(() => assembler.begin(OPCODE_CONTINUATION)), "CONTINUATION_UNEXPECTED");
   assembler.begin(OPCODE_TEXT);
   assembler.begin(OPCODE_CONTINUATION);
@@ -213,15 +213,15 @@ test("a message begins with its opcode, goes on with continuations, and ends", (
 });
 
 test("the limit is on the sum of a message's bytes, and counted before they are taken", () => {
-  const assembler = new Assembler(10);
+  const assembler = new MessageAssembler(10);
   assembler.begin(OPCODE_BINARY);
   assembler.count(4);
   assembler.count(6);
   const error = assertThrows(() => assembler.count(1), ProtocolViolation, "11 bytes of at most 10");
   assertEquals([error.violation, error.closeCode], ["MESSAGE_TOO_BIG", 1009]);
-  assertEquals(violation(() => new Assembler(0).count(1)), "MESSAGE_TOO_BIG");
-  new Assembler(0).count(0);
-  new Assembler(Infinity).count(2 ** 63);
+  assertEquals(violation(() => new MessageAssembler(0).count(1)), "MESSAGE_TOO_BIG");
+  new MessageAssembler(0).count(0);
+  new MessageAssembler(Infinity).count(2 ** 63);
 });
 
 test("text in thousands of pieces of one byte is the same text, ASCII or not", () => {
@@ -234,7 +234,7 @@ test("text in thousands of pieces of one byte is the same text, ASCII or not", (
 test("fragments of a byte share memory", () => {
   const platform = globalThis.Uint8Array;
   let made = 0;
-  const assembler = new Assembler(LIMIT), bytes = Uint8Array.of(1, 2, 3);
+  const assembler = new MessageAssembler(LIMIT), bytes = Uint8Array.of(1, 2, 3);
   globalThis.Uint8Array = new Proxy(platform, {
     construct(target, values) {
       made++;
@@ -262,7 +262,7 @@ test("what the engine cannot hold is too big, and no other violation; other erro
     const fail = () => {
       throw error;
     };
-    return new Assembler(LIMIT, { ...COPYING, decode: fail, copy: fail, ascii: fail });
+    return new MessageAssembler(LIMIT, { ...COPYING, decode: fail, copy: fail, ascii: fail });
   };
   const text = new TextEncoder().encode("text");
   for (const opcode of [OPCODE_TEXT, OPCODE_BINARY]) {
@@ -284,12 +284,12 @@ test("what the engine cannot hold is too big, and no other violation; other erro
 
 test("memory that cannot be had for a message in fragments: it is too big", () => {
   const platform = globalThis.Uint8Array, bytes = Uint8Array.of(1, 2, 3, 4);
-  const steps: Record<string, (assembler: Assembler) => void> = {
+  const steps: Record<string, (assembler: MessageAssembler) => void> = {
     "a second piece": (assembler) => assembler.push(bytes),
     "the whole": (assembler) => void assembler.finish(),
   };
   for (const [name, step] of Object.entries(steps)) {
-    const assembler = new Assembler(LIMIT);
+    const assembler = new MessageAssembler(LIMIT);
     assembler.begin(OPCODE_BINARY);
     for (let i = 0; i < 2; i++) {
       assembler.count(4);
@@ -318,7 +318,7 @@ test("a text that the engine's strings cannot hold is too big where its bytes ar
   // Pages that nobody writes take no memory.
   const bytes = new Uint8Array(2 ** 29);
   const whole = () => {
-    const assembler = new Assembler(2 ** 30, failing);
+    const assembler = new MessageAssembler(2 ** 30, failing);
     assembler.begin(OPCODE_TEXT);
     assembler.count(bytes.length);
     return assembler.whole(bytes);

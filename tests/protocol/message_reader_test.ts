@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { isSendableCloseCode, VIOLATIONS } from "../../src/protocol/constants.ts";
-import { Session } from "../../src/protocol/session.ts";
+import { MessageReader } from "../../src/protocol/message_reader.ts";
 import { closePayload, frame, Opcode } from "../support/frames.ts";
 import { test } from "../support/testing.ts";
 import { RFC_EXAMPLES, SEQUENCES, VIOLATIONS as BAD } from "../vectors/frames.ts";
@@ -50,7 +50,7 @@ test("nothing is read behind a close, however it comes", () => {
   const close = frame(Opcode.close, closePayload(1000));
   assertEquals(play([close, fromHex("ff ff"), frame(Opcode.text, "late")]), events);
   assertEquals(play([close, close]), events);
-  const session = new Session({ maxMessageSize: 10, inflater: null }, {
+  const session = new MessageReader({ maxMessageSize: 10, inflater: null }, {
     onMessage: () => true,
     onPing: () => true,
     onFragment: () => true,
@@ -67,7 +67,7 @@ test("a callback that answers false stops at its own frame's end", () => {
   const input = concat(first, frame(Opcode.ping, "not asked"), pong, last);
   const ends = [first.length, input.length - last.length, input.length];
   const offsets: number[] = [];
-  const session = new Session({ maxMessageSize: 10, inflater: null }, {
+  const session = new MessageReader({ maxMessageSize: 10, inflater: null }, {
     onMessage: () => false,
     onPing: () => true,
     onFragment: () => true,
@@ -81,7 +81,7 @@ test("a callback that answers false stops at its own frame's end", () => {
 test("a frame is fed from the middle of a chunk", () => {
   const input = concat(Uint8Array.of(0xff, 0xff, 0xff), frame(Opcode.text, "Hello"));
   const seen: unknown[] = [];
-  const session = new Session({ maxMessageSize: 10, inflater: null }, {
+  const session = new MessageReader({ maxMessageSize: 10, inflater: null }, {
     onMessage: (data) => seen.push(data) > 0,
     onPing: () => true,
     onFragment: () => true,

@@ -1,12 +1,12 @@
 /** One side of an open WebSocket: bytes in, events out (RFC 6455). Knows no socket, timer, runtime or libcurl. */
-import { Assembler } from "./assembler.ts";
+import { MessageAssembler } from "./message_assembler.ts";
 import * as P from "./constants.ts";
-import { COPYING, type Copying } from "./copying.ts";
-import type { MessageInflater } from "./deflate.ts";
+import { COPYING, type Copying } from "./payload.ts";
+import type { MessageInflater } from "./permessage_deflate.ts";
 import { FrameParser } from "./frame_parser.ts";
 
-/** What a session tells, in the order in which it came. A callback that returns false stops {@linkcode Session.receive}. */
-export interface SessionEvents {
+/** What a reader of messages tells, in the order in which it came. A callback that returns false stops {@linkcode MessageReader.receive}. */
+export interface MessageReaderEvents {
   onMessage(data: string | ArrayBuffer): boolean;
   onPing(payload: Uint8Array<ArrayBuffer>): boolean;
   onPong(payload: Uint8Array<ArrayBuffer>): boolean;
@@ -17,15 +17,15 @@ export interface SessionEvents {
 }
 
 /**
- * So much of a compressed frame is inflated before {@linkcode SessionEvents.onFragment} may say stop: DEFLATE makes a
+ * So much of a compressed frame is inflated before {@linkcode MessageReaderEvents.onFragment} may say stop: DEFLATE makes a
  * thousand times as much of it, some 20 ms of work.
  */
 const COMPRESSED_STEP = 16 * 1024;
 
 const REASON = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What a session is made with. */
-export interface SessionOptions {
+/** What a reader is made with. */
+export interface MessageReaderOptions {
   /** In bytes, of the inflated message where it is compressed. */
   readonly maxMessageSize: number;
   /** Null without permessage-deflate. */
@@ -36,11 +36,11 @@ export interface SessionOptions {
   readonly copying?: Copying;
 }
 
-export class Session {
+export class MessageReader {
   readonly #parser: FrameParser;
-  readonly #assembler: Assembler;
+  readonly #assembler: MessageAssembler;
   readonly #inflater: MessageInflater | null;
-  readonly #events: SessionEvents;
+  readonly #events: MessageReaderEvents;
   readonly #control: Uint8Array = new Uint8Array(P.MAX_CONTROL_PAYLOAD);
   /** Whether the message is compressed: its first frame says so. */
   #compressed = false;
@@ -51,9 +51,12 @@ export class Session {
   compressed = 0;
   inflated = 0;
 
-  constructor({ maxMessageSize, inflater, parser, copying = COPYING }: SessionOptions, events: SessionEvents) {
+  constructor(
+    { maxMessageSize, inflater, parser, copying = COPYING }: MessageReaderOptions,
+    events: MessageReaderEvents,
+  ) {
     this.#parser = parser ?? new FrameParser(inflater !== null);
-    this.#assembler = new Assembler(maxMessageSize, copying);
+    this.#assembler = new MessageAssembler(maxMessageSize, copying);
     this.#inflater = inflater;
     this.#events = events;
   }
@@ -61,7 +64,7 @@ export class Session {
   /**
    * Takes bytes from `at`; returns the offset up to which they were taken: short of the end where a callback said stop.
    *
-   * @throws {P.ProtocolViolation} at the first thing the peer does wrong; the session is of no more use then
+   * @throws {P.ProtocolViolation} at the first thing the peer does wrong; the reader is of no more use then
    */
   receive(input: Uint8Array, at: number): number {
     const parser = this.#parser, assembler = this.#assembler, end = input.length;

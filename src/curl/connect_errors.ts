@@ -4,8 +4,8 @@ import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { shownText, shownUrl } from "../observe/redact.ts";
 import * as C from "./constants.ts";
 import { type ConnectReason, connectReason, OUT_OF_FILES, outOfFiles } from "../platform/os_errors.ts";
-import { type ConnectTarget, portOf } from "./setup.ts";
-import { explainTls } from "./explain_tls.ts";
+import { type ConnectTarget, portOf } from "./handle_options.ts";
+import { explainTls } from "./tls_errors.ts";
 import type { ProxyResponse } from "./transfer_log.ts";
 
 /** What is known of an attempt that failed. */

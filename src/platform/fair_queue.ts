@@ -1,5 +1,5 @@
 /** Many connections that a program opens at once: each costs libcurl a fraction of a millisecond, the event loop goes on between. */
-import { reportLater, runtime } from "./ffi.ts";
+import { reportLater, runtime } from "./runtime.ts";
 
 /** How long one turn of the event loop may be kept, ms. */
 const BUDGET = 3;

@@ -2,7 +2,7 @@
  * Where the `curlws` command puts the libraries it installs, and where the loader looks for them. A folder a kind and
  * platform, with a file of a fixed name in it.
  */
-import { type Runtime, runtime } from "../platform/ffi.ts";
+import { type Runtime, runtime } from "../platform/runtime.ts";
 
 /** Which library: a plain libcurl, or libcurl-impersonate. */
 export type CachedKind = "libcurl" | "impersonate";

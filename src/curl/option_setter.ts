@@ -1,11 +1,11 @@
 /** libcurl's options by name, and how they are set: with the kind of each checked, and its name in every error. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
-import { allocate, isNull, type Pointer, runtime, toCString } from "../platform/ffi.ts";
+import { allocate, isNull, type Pointer, runtime, toCString } from "../platform/runtime.ts";
 import { type MemoryFile, memoryFile } from "../platform/libc.ts";
 import type { Curl } from "./library.ts";
 import { oncePerLibrary } from "../platform/once.ts";
-import { OPTION_TABLE } from "./option_table.ts";
+import { OPTION_TABLE } from "./curl_option_table.ts";
 
 /** What an option takes; the names are those of {@linkcode OPTION_TABLE}. */
 export type CurlOptionKind = keyof typeof OPTION_TABLE;

@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { runtime } from "../../src/platform/ffi.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import "../../mod.ts";
-import { runtimeCopying } from "../../src/platform/copying.ts";
-import { AsciiScanner, COPYING } from "../../src/protocol/copying.ts";
+import { runtimeCopying } from "../../src/platform/payload_decoder.ts";
+import { AsciiScanner, COPYING } from "../../src/protocol/payload.ts";
 import { test } from "../support/testing.ts";
 import { property } from "./support.ts";
 

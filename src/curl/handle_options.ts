@@ -5,11 +5,11 @@ import type { CompleteNetwork } from "../options/network.ts";
 import { type CompleteProxy, environmentNoProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
 import { bracketed, type TlsOptions } from "../options/tls.ts";
 import type { Browser } from "../handshake/browsers.ts";
-import type { DebugLog } from "../observe/debug.ts";
+import type { DebugLog } from "../observe/debug_log.ts";
 import * as C from "./constants.ts";
-import type { OptionSetter } from "./easy_options.ts";
-import { runtime } from "../platform/ffi.ts";
-import { setTls } from "./tls_setup.ts";
+import type { OptionSetter } from "./option_setter.ts";
+import { runtime } from "../platform/runtime.ts";
+import { setTls } from "./tls_options.ts";
 
 /** What to connect to, and how. */
 export interface ConnectTarget {

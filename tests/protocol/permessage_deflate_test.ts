@@ -6,7 +6,7 @@ import {
   type InflateStream,
   MessageDeflater,
   MessageInflater,
-} from "../../src/protocol/deflate.ts";
+} from "../../src/protocol/permessage_deflate.ts";
 import type { DeflateParameters } from "../../src/handshake/extensions.ts";
 import { test } from "../support/testing.ts";
 import { fromHex, toHex } from "./support.ts";

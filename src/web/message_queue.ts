@@ -4,7 +4,7 @@ import type { CurlWebSocketError } from "../errors.ts";
 type Data = string | Blob | ArrayBuffer;
 
 /** What an iteration needs of the socket it reads from. */
-export interface Iterated {
+export interface QueuedSocket {
   pause(): void;
   resume(): void;
   close(): void;
@@ -14,8 +14,8 @@ export interface Iterated {
 export const MESSAGE_COST = 64;
 
 /** The messages that wait for the loop that takes them. */
-export class Iteration implements AsyncIterableIterator<Data> {
-  readonly #socket: Iterated;
+export class MessageQueue implements AsyncIterableIterator<Data> {
+  readonly #socket: QueuedSocket;
   readonly #highWaterMark: number;
   #messages: { data: Data; size: number }[] = [];
   #size = 0;
@@ -25,7 +25,7 @@ export class Iteration implements AsyncIterableIterator<Data> {
   #ended = false;
   #error: CurlWebSocketError | null = null;
 
-  constructor(socket: Iterated, highWaterMark: number) {
+  constructor(socket: QueuedSocket, highWaterMark: number) {
     this.#socket = socket;
     this.#highWaterMark = highWaterMark;
   }

@@ -1,5 +1,5 @@
 /** What tells the debug log of frames, in place of what does not: so a connection without the log pays nothing for it. */
-import type { DebugLog } from "./debug.ts";
+import type { DebugLog } from "./debug_log.ts";
 import { OPCODE_TEXT, RSV1 } from "../protocol/constants.ts";
 import { FrameParser } from "../protocol/frame_parser.ts";
 import { SendQueue } from "../connection/send_queue.ts";

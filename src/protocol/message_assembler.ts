@@ -1,6 +1,6 @@
 /** Data frames to messages: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
 import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
-import { AsciiScanner, COPYING, type Copying } from "./copying.ts";
+import { AsciiScanner, COPYING, type Copying } from "./payload.ts";
 
 const MANY_PIECES = 1024;
 const FIRST_CHUNK = 4096;
@@ -43,7 +43,7 @@ function isUtf8(bytes: Uint8Array): boolean {
 }
 
 /** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
-export class Assembler {
+export class MessageAssembler {
   readonly #maxMessageSize: number;
   readonly #copying: Copying;
   #opcode = 0;

@@ -1,9 +1,9 @@
 /** Finds peers that are gone without a word, and measures round trips. Pings are RFC 6455 section 5.5.2's. */
-import { runtime, type Timer } from "../platform/ffi.ts";
+import { runtime, type Timer } from "../platform/runtime.ts";
 import { CurlWebSocketError } from "../errors.ts";
 
 /** What a connection must do for its health. */
-export interface HealthHost {
+export interface HeartbeatHost {
   /** Queues a ping. */
   ping(payload: Uint8Array): void;
   /** Reads, soon, what has come and was not read yet: a thread that was busy is no dead peer. */
@@ -18,8 +18,8 @@ const GRACE = 50;
 const MAX_OUTSTANDING = 16;
 
 /** One connection's. */
-export class Health {
-  readonly #host: HealthHost;
+export class Heartbeat {
+  readonly #host: HeartbeatHost;
   readonly #pingInterval: number;
   readonly #idleTimeout: number;
   readonly #watching: boolean;
@@ -37,7 +37,7 @@ export class Health {
   roundTripTime: number | null = null;
 
   /** Times in milliseconds, 0 for none. */
-  constructor(host: HealthHost, { pingInterval, idleTimeout }: { pingInterval: number; idleTimeout: number }) {
+  constructor(host: HeartbeatHost, { pingInterval, idleTimeout }: { pingInterval: number; idleTimeout: number }) {
     this.#host = host;
     this.#pingInterval = pingInterval;
     this.#idleTimeout = idleTimeout;

@@ -1,6 +1,6 @@
 /** The fastest ways that the runtime offers to take a message out of what was received. */
-import { runtime } from "./ffi.ts";
-import { AsciiScanner, type Copying } from "../protocol/copying.ts";
+import { runtime } from "./runtime.ts";
+import { AsciiScanner, type Copying } from "../protocol/payload.ts";
 
 /** Up to so many bytes, looking for ASCII and reading that as Latin-1 is faster than decoding UTF-8. */
 const SHORT = 1024;

@@ -2,8 +2,8 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { isPath, type Pem, TLS_VERSIONS, type TlsOptions, type TlsVersion } from "../options/tls.ts";
 import * as C from "./constants.ts";
-import type { OptionSetter } from "./easy_options.ts";
-import { runtime } from "../platform/ffi.ts";
+import type { OptionSetter } from "./option_setter.ts";
+import { runtime } from "../platform/runtime.ts";
 import { getText } from "./get_info.ts";
 import { canOpen, readFile } from "../platform/libc.ts";
 
