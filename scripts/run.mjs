@@ -3,6 +3,7 @@
 // dependencies where they are missing, then hands over to a TypeScript file on Deno.
 //
 //   node scripts/run.mjs test [-- options of scripts/test.ts]
+//   node scripts/run.mjs ok
 //   node scripts/run.mjs conformance [-- options of tests/conformance/autobahn.ts]
 //   node scripts/run.mjs fuzz [-- options of tests/fuzz/fuzz.ts]
 //   node scripts/run.mjs torture [-- options of tests/torture/torture.ts]
@@ -23,6 +24,7 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const MODULES = join(ROOT, "node_modules");
 const ENTRIES = {
   test: "scripts/test.ts",
+  ok: "scripts/test.ts --quick",
   start: "bench/demo.ts",
   conformance: "tests/conformance/autobahn.ts",
   fuzz: "tests/fuzz/fuzz.ts",
@@ -99,4 +101,4 @@ if (name === "start" || name === "test") {
   const status = run(deno, ["run", "-A", "cli/mod.ts", "install-libcurl", "--if-missing"]);
   if (status !== 0) process.exit(status);
 }
-process.exit(run(deno, ["run", "-A", ENTRIES[name], ...args]));
+process.exit(run(deno, ["run", "-A", ...ENTRIES[name].split(" "), ...args]));

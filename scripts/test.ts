@@ -2,6 +2,7 @@
  * Every check of the repository, one after another: format, lint, types, documentation, packaging, and the tests on
  * Deno and on Bun. It goes on after a failure, and its last line is the tally of steps and tests.
  *
+ *   --quick            what to run before a commit, in under a minute: the quick checks, and the tests of what does no I/O
  *   --only deno|bun    the tests on that runtime alone
  *   --filter <text>    the tests whose names contain the text, without the other checks
  *   --within <names>   the tests of these folders of tests/ alone, comma-separated
@@ -31,6 +32,11 @@ interface Suite extends Check {
 const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", "bench", "examples", "scripts"];
 /** What users read the docstrings of. */
 const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "cli"].filter((path) => existsSync(join(ROOT, path)));
+
+/** The folders of tests/ that need no server, and the tests that lie beside them. */
+const QUICK_TESTS = ["protocol", "handshake", "rooms_test.ts", "tasks_test.ts"];
+/** The checks that take longer than the others. */
+const SLOW_CHECKS = ["coverage", "packaging", "types of the examples"];
 
 const CHECKS: Check[] = [
   { name: "format", tool: "deno", args: ["fmt", "--check"] },
@@ -137,9 +143,14 @@ async function runSuite(suite: Suite, files: string[]): Promise<Counts> {
 async function main(): Promise<number> {
   const { values } = parseArgs({
     args: process.argv.slice(2),
-    options: { only: { type: "string" }, filter: { type: "string" }, within: { type: "string" } },
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      filter: { type: "string" },
+      within: { type: "string" },
+    },
   });
-  const { only, filter, within } = values;
+  const { quick, only, filter, within } = values;
   if (only !== undefined && only !== "deno" && only !== "bun") throw new Error("--only takes deno or bun");
 
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
@@ -150,9 +161,10 @@ async function main(): Promise<number> {
   };
 
   if (only === undefined && filter === undefined) {
-    for (const check of CHECKS) add(await runCheck(check));
+    const wanted = CHECKS.filter(({ name }) => !quick || !SLOW_CHECKS.some((slow) => name.startsWith(slow)));
+    for (const check of wanted) add(await runCheck(check));
   }
-  const files = testFiles(within?.split(","));
+  const files = testFiles(within?.split(",") ?? (quick ? QUICK_TESTS : undefined));
   const reports = mkdtempSync(join(tmpdir(), "curlws-test-"));
   try {
     // Both at once: most of their time is waiting.
@@ -161,7 +173,7 @@ async function main(): Promise<number> {
   } finally {
     rmSync(reports, { recursive: true, force: true });
   }
-  if (only === undefined && filter === undefined) add(await runConformance());
+  if (!quick && only === undefined && filter === undefined) add(await runConformance());
   console.log(describe(total));
   return total.failed === 0 ? 0 : 1;
 }

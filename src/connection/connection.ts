@@ -547,7 +547,9 @@ export class Connection implements Source {
   /** This cannot go on: a close frame says so to the server, and `error` to the user. */
   #fail(error: CurlWebSocketError, closeCode: number, reason: string): void {
     if (this.#closed) return;
-    this.#failure ??= error;
+    // Again: nothing can be read any more, so that nothing more can be waited for.
+    if (this.#failure !== null) return this.#onEnd();
+    this.#failure = error;
     this.#handler.onClosing();
     this.#sendClose(closeCode, new TextEncoder().encode(reason));
     this.#limit(Math.min(this.#options.closeTimeout || LINGER, LINGER), () => this.#onEnd());
