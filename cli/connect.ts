@@ -9,7 +9,7 @@ import type { Values } from "./values.ts";
 import { Verbose } from "./verbose.ts";
 import { paintFor } from "./colours.ts";
 
-/** Connects, and answers the exit code when the connection is closed. */
+/** Connects, and returns the exit code when the connection is closed. */
 export async function connect(operand: string, values: Values, commands: readonly string[]): Promise<number> {
   const options = socketOptions(values);
   const plan = planOf(values);

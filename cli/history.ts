@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } fr
 import { dirname, join } from "node:path";
 import process from "node:process";
 
-/** So many lines are kept, of so many characters each at most. */
+/** This many lines are kept, of this many characters each at most. */
 const MAX_LINES = 1000, MAX_LENGTH = 4096;
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -28,7 +28,7 @@ export function inputKind(): "terminal" | "nothing" | "data" {
 }
 
 /**
- * Sends standard input to its end: a text message a line, or a binary message a chunk. Answers how many were sent; ends
+ * Sends standard input to its end: a text message a line, or a binary message a chunk. Returns how many were sent; ends
  * early where the socket closes.
  *
  * @throws {CommandError} where a line is no UTF-8, or too long

@@ -30,7 +30,7 @@ const COMMANDS: Record<string, Command> = {
 const HELP: Option = { name: "help", short: "h", help: "this" };
 
 /**
- * Runs the command with its arguments, without the runtime's and the script's, and answers the exit code. What it leaves
+ * Runs the command with its arguments, without the runtime's and the script's, and returns the exit code. What it leaves
  * behind may keep the process alive, such as a standard input that did not end: exit with the code.
  */
 export async function main(args: readonly string[]): Promise<number> {

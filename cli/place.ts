@@ -75,7 +75,7 @@ export function place(
   }
 }
 
-/** Puts `from` in the place of `target`, which goes to `before`; answers whether there was one. */
+/** Puts `from` in the place of `target`, which goes to `before`; returns whether there was one. */
 function exchange(from: string, target: string, before: string): boolean {
   for (let attempt = 0;; attempt++) {
     const replaced = moved(target, before);

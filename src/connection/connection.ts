@@ -50,7 +50,7 @@ const CLOSE_PROGRESS = 64 * 1024;
 /** Our close code where this side fails: RFC 6455 section 7.4.1, as the IANA registry widens it to both sides. */
 const CLOSE_INTERNAL_ERROR = 1011;
 
-/** A TLS record has so many bytes at most. */
+/** A TLS record has this many bytes at most. */
 const TLS_RECORD = 16 * 1024;
 
 /** One a thread: what is read is parsed before anything else is read. */
@@ -93,7 +93,7 @@ export class Connection implements Source {
   #blocked = false;
   /** Bytes of messages that went out in this task: WHATWG's `bufferedAmount` does not fall while one runs. */
   #early = 0;
-  /** Who waits until no more than so many bytes are queued. */
+  /** Who waits until no more than this many bytes are queued. */
   #waiter: { limit: number; onTime: () => void } | null = null;
   /** Whether what is queued may have an answer. */
   #asked = false;
@@ -219,7 +219,7 @@ export class Connection implements Source {
   }
 
   /**
-   * Whether the turn is over. The clock is looked at every so many messages, more seldom the faster they are handled; a
+   * Whether the turn is over. The clock is looked at after some messages, more seldom the faster they are handled; a
    * large one counts for many, since a packet may hold hundreds that inflate to a mebibyte each.
    */
   #late(size: number): boolean {
@@ -386,7 +386,7 @@ export class Connection implements Source {
     }
   }
 
-  /** One turn of reading. Answers whether there may be more at once. */
+  /** One turn of reading. Returns whether there may be more at once. */
   #read(): boolean {
     const transport = this.#transport!;
     if (this.#held !== null) {
@@ -448,7 +448,7 @@ export class Connection implements Source {
   }
 
   /**
-   * Parses bytes that were read. Answers false, and keeps the rest, where the event loop is to have its turn first. Bytes
+   * Parses bytes that were read. Returns false, and keeps the rest, where the event loop is to have its turn first. Bytes
    * that are not `owned` are in the thread's buffer.
    */
   #take(bytes: Uint8Array, owned = false): boolean {

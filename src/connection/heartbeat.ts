@@ -84,7 +84,7 @@ export class Heartbeat {
     this.#outstanding.push({ payload: payload.slice(), at: performance.now() });
   }
 
-  /** A pong came. Answers whether it answers a ping of ours, which is nobody else's business. */
+  /** A pong came. Returns whether it answers a ping of ours, which is nobody else's business. */
   ponged(payload: Uint8Array): boolean {
     const index = this.#outstanding.findIndex((ping) => equal(ping.payload, payload));
     if (index >= 0) {

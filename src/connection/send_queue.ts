@@ -120,7 +120,7 @@ export class SendQueue {
   }
 
   /**
-   * Queues a text message, encoded where it is to be sent from. Answers false, and queues nothing, for one that does not
+   * Queues a text message, encoded where it is to be sent from. Returns false, and queues nothing, for one that does not
    * fit there: it is too long, or not ASCII and longer in bytes than there is room.
    */
   pushText(opcode: number, text: string, key: number): boolean {
@@ -142,7 +142,7 @@ export class SendQueue {
     return true;
   }
 
-  /** Appends as much of a payload as one chunk takes, and masks it; answers how much. */
+  /** Appends as much of a payload as one chunk takes, and masks it; returns how much. */
   #append(payload: Uint8Array, at: number, key: number): number {
     const chunk = this.#room(1, payload.length - at);
     const part = payload.subarray(at, at + chunk.bytes.length - chunk.end);

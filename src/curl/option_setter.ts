@@ -117,7 +117,7 @@ export class OptionSetter {
     return this.#setBlob(numberOf(name), value) === CURLE_OK;
   }
 
-  /** Bytes as a file, which lives until {@linkcode closeFiles}. Answers false where this system cannot. */
+  /** Bytes as a file, which lives until {@linkcode closeFiles}. Returns false where this system cannot. */
   file(name: string, value: Uint8Array): boolean {
     const file = memoryFile(value);
     if (file === null) return false;

@@ -7,7 +7,7 @@ import { allocate, type Pointer } from "../platform/runtime.ts";
 import type { Curl } from "./library.ts";
 import { halfClose } from "../platform/half_close.ts";
 
-/** What {@linkcode Transport.recv} answers where there are no bytes. */
+/** What {@linkcode Transport.recv} returns where there are no bytes. */
 export const WOULD_BLOCK = -1;
 /** The other side has closed. */
 export const END = 0;
@@ -69,7 +69,7 @@ export class Transport {
     curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
   }
 
-  /** Reads into `buffer`; answers how many bytes, {@linkcode WOULD_BLOCK} or {@linkcode END}. */
+  /** Reads into `buffer`; returns how many bytes, {@linkcode WOULD_BLOCK} or {@linkcode END}. */
   recv(buffer: Uint8Array): number {
     if (!this.#open) return END;
     let code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
@@ -83,7 +83,7 @@ export class Transport {
   }
 
   /**
-   * Sends some of `bytes`; answers how many were taken. After 0 the next call must bring the same bytes at the same
+   * Sends some of `bytes`; returns how many were taken. After 0 the next call must bring the same bytes at the same
    * address: TLS may have encrypted some of them already.
    */
   send(bytes: Uint8Array): number {

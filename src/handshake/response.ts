@@ -85,7 +85,7 @@ export class ResponseReader {
   }
 
   /**
-   * Takes bytes. Answers null while more are needed, else the agreement and the bytes behind the header, which belong to
+   * Takes bytes. Returns null while more are needed, else the agreement and the bytes behind the header, which belong to
    * the first frame.
    *
    * @throws {CurlWebSocketError} where the server refuses, or answers what no WebSocket server may
@@ -323,7 +323,7 @@ class BodyReader {
     this.#left = this.#chunked ? 0 : length !== undefined && /^\d+$/.test(length) ? Number(length) : Infinity;
   }
 
-  /** Takes bytes; answers whether the body is complete, or as long as we keep it. */
+  /** Takes bytes; returns whether the body is complete, or as long as we keep it. */
   push(chunk: Uint8Array): boolean {
     this.#received += chunk.length;
     for (let at = 0; at < chunk.length && !this.#over;) {

@@ -5,7 +5,7 @@ export function httpUrl(url: URL): URL {
   return new URL(url.href.replace(/^ws/, "http"));
 }
 
-/** Makes an `http:` or `https:` URL, in place, the `ws:` or `wss:` one it stands for. Answers whether it is one now. */
+/** Makes an `http:` or `https:` URL, in place, the `ws:` or `wss:` one it stands for. Returns whether it is one now. */
 export function becomeWs(url: URL): boolean {
   if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
   return url.protocol === "ws:" || url.protocol === "wss:";

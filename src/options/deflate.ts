@@ -4,7 +4,7 @@ import { checkNames, numberOf } from "./validate.ts";
 
 /** How messages are compressed, RFC 7692. */
 export interface PerMessageDeflateOptions {
-  /** Messages of so many bytes or more are compressed; default 1024. What the server compresses is its own choice. */
+  /** Messages of this many bytes or more are compressed; default 1024. What the server compresses is its own choice. */
   threshold?: number;
   /** zlib's compression level, 0 (none) to 9 (best); default -1, zlib's own choice, which is 6. */
   level?: number;

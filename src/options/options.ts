@@ -158,8 +158,8 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   maxReceiveDelay?: number;
   /**
    * How many bytes may wait; default 1 MiB. Reading pauses while the async iterator, or the readable of a
-   * `CurlWebSocketStream`, holds so many, and goes on at half of that; a message counts its length and 64 bytes. A write to
-   * its writable waits while more than so many are not yet taken by the kernel. Events
+   * `CurlWebSocketStream`, holds this many, and goes on at half of that; a message counts its length and 64 bytes. A write to
+   * its writable waits while more than this many are not yet taken by the kernel. Events
    * alone pause nothing.
    */
   highWaterMark?: number;

@@ -9,7 +9,7 @@ export class Deadline {
   #timer: Timer | null = null;
   #refed = true;
 
-  /** Calls `onTime` after so many milliseconds. */
+  /** Calls `onTime` after this many milliseconds. */
   set(milliseconds: number, onTime: () => void): void {
     this.clear();
     this.#timer = runtime().setTimer(() => {

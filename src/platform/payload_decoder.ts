@@ -2,7 +2,7 @@
 import { runtime } from "./runtime.ts";
 import { AsciiScanner, type Copying } from "../protocol/payload.ts";
 
-/** Up to so many bytes, looking for ASCII and reading that as Latin-1 is faster than decoding UTF-8. */
+/** Up to this many bytes, looking for ASCII and reading that as Latin-1 is faster than decoding UTF-8. */
 const SHORT = 1024;
 
 const scanner = new AsciiScanner();

@@ -109,7 +109,7 @@ export interface Runtime {
   /** The off-thread poll of one opened libcurl. */
   createPoller(libraryPath: string): Poller;
   /**
-   * Runs all microtasks that wait, as a runtime does between two tasks. Answers false where it cannot: then the caller
+   * Runs all microtasks that wait, as a runtime does between two tasks. Returns false where it cannot: then the caller
    * has to {@linkcode defer} what follows. To be called from a task of the event loop, not from a microtask.
    */
   checkpoint(): boolean;

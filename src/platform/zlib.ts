@@ -128,7 +128,7 @@ class ZStream {
     throw new CurlWebSocketError("ERR_ZLIB", `${call} of ${this.zlib.path} ${this.zlib.version} failed with ${code}`);
   }
 
-  /** Copies as much of `from` as fits, behind `at` bytes that are there; answers how much. */
+  /** Copies as much of `from` as fits, behind `at` bytes that are there; returns how much. */
   stage(from: Uint8Array, at: number): number {
     const { bytes, low, high } = input!;
     const count = Math.min(from.length, bytes.length - at);
@@ -223,7 +223,7 @@ class ZlibInflate implements InflateStream {
     }
   }
 
-  /** Stages more input, the tail with the message's last bytes. Answers false where there is none. */
+  /** Stages more input, the tail with the message's last bytes. Returns false where there is none. */
   #refill(): boolean {
     if (this.#rest.length > 0) {
       this.#rest = this.#rest.subarray(this.#z.stage(this.#rest, 0));

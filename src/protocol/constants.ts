@@ -11,7 +11,7 @@ export const OPCODE_PONG = 0xa;
 /** "Per-Message Compressed", RFC 7692 section 6, in a frame's first byte. */
 export const RSV1 = 0x40;
 
-/** RFC 6455 section 5.5: control frames carry at most so many bytes. */
+/** RFC 6455 section 5.5: control frames carry at most this many bytes. */
 export const MAX_CONTROL_PAYLOAD = 125;
 
 /** RFC 6455 section 7.4.1. */

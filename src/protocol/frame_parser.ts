@@ -28,7 +28,7 @@ export class FrameParser {
 
   /**
    * Reads the header of a data frame that is a message by itself, not compressed, and here as a whole, payload and all.
-   * Answers the offset of its payload, or 0 for any other frame, which {@linkcode readHeader} then reads.
+   * Returns the offset of its payload, or 0 for any other frame, which {@linkcode readHeader} then reads.
    */
   readWhole(input: Uint8Array, at: number, end: number): number {
     if (this.inFrame || this.#held > 0 || end - at < 2) return 0;
@@ -56,7 +56,7 @@ export class FrameParser {
   }
 
   /**
-   * Reads a header from `input` at `at`, before `end`. Answers the offset behind it; `inFrame` tells whether it was whole.
+   * Reads a header from `input` at `at`, before `end`. Returns the offset behind it; `inFrame` tells whether it was whole.
    *
    * @throws {ProtocolViolation} at the first byte that is wrong
    */
@@ -75,7 +75,7 @@ export class FrameParser {
     return at;
   }
 
-  /** Answers the header's size, or 0 where bytes are missing. */
+  /** Returns the header's size, or 0 where bytes are missing. */
   #parse(input: Uint8Array, at: number, end: number): number {
     const available = end - at;
     if (available < 1) return 0;

@@ -11,7 +11,7 @@ export function frameSize(payloadLength: number): number {
   return headerSize(payloadLength) + payloadLength;
 }
 
-/** Writes a frame's header at `at`; answers the offset behind it. `opcode` may have RSV1 set. */
+/** Writes a frame's header at `at`; returns the offset behind it. `opcode` may have RSV1 set. */
 export function writeHeader(into: Uint8Array, at: number, opcode: number, length: number, key: number): number {
   into[at++] = 0x80 | opcode;
   if (length < 126) {
@@ -31,7 +31,7 @@ export function writeHeader(into: Uint8Array, at: number, opcode: number, length
   return at;
 }
 
-/** Writes one frame at `at`; answers the offset behind it. The payload is copied, not changed. */
+/** Writes one frame at `at`; returns the offset behind it. The payload is copied, not changed. */
 export function writeFrame(into: Uint8Array, at: number, opcode: number, payload: Uint8Array, key: number): number {
   at = writeHeader(into, at, opcode, payload.length, key);
   into.set(payload, at);

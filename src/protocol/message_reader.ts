@@ -121,7 +121,7 @@ export class MessageReader {
     return at;
   }
 
-  /** Some of a compressed message's payload; `last` ends it. Answers the message then. */
+  /** Some of a compressed message's payload; `last` ends it. Returns the message then. */
   #inflate(payload: Uint8Array, last: boolean): string | ArrayBuffer | undefined {
     const inflater = this.#inflater!, assembler = this.#assembler;
     this.compressed += payload.length;

@@ -9,7 +9,7 @@ import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
 
 /** What the reactor serves: a connection, from its first packet to its last. */
 export interface Source {
-  /** The socket `fd` is ready. Answers whether it has more to do at once and wants another turn before any wait. */
+  /** The socket `fd` is ready. Returns whether it has more to do at once and wants another turn before any wait. */
   onReady(fd: number, events: number): boolean;
   /** The source cannot go on: the waiting failed, or the source itself threw. It detaches itself. */
   onReactorError(error: CurlWebSocketError): void;
@@ -22,11 +22,11 @@ interface Turn {
   events: number;
 }
 
-/** Up to so many sockets are passed to `curl_multi_poll` as they are; more go into a kernel queue. */
+/** Up to this many sockets are passed to `curl_multi_poll` as they are; more go into a kernel queue. */
 const FEW_SOCKETS = 8;
 /** The poll's time-out, ms: not a period, a far deadline. A day. */
 const FAR = 86_400_000;
-/** A turn that read so many bytes was part of a flood: the next one looks again before any wait. */
+/** A turn that read this many bytes was part of a flood: the next one looks again before any wait. */
 const FLOOD = 32 * 1024;
 /**
  * How long after a message was sent the answer is looked for without going to sleep, ms: no longer than going to sleep
