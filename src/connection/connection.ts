@@ -514,6 +514,11 @@ export class Connection implements Source {
     this.#finish(code, reason, this.#closeLeft, null);
   }
 
+  /** A second, or a shorter closeTimeout; one of 0 sets no limit, and this is none of its business. */
+  get #linger(): number {
+    return Math.min(this.#options.closeTimeout || LINGER, LINGER);
+  }
+
   /** Whether our close frame, and so all before it, has left. */
   get #closeLeft(): boolean {
     return this.#out.closeSent && this.#out.queue.size === 0;
@@ -535,7 +540,7 @@ export class Connection implements Source {
     this.#handshaken = true;
     if (this.#ended) return this.#conclude();
     this.#transport!.endSending();
-    this.#limit(Math.min(this.#options.closeTimeout || LINGER, LINGER), () => this.#conclude());
+    this.#limit(this.#linger, () => this.#conclude());
   }
 
   #violated(violation: P.ProtocolViolation): void {
@@ -552,7 +557,7 @@ export class Connection implements Source {
     this.#failure = error;
     this.#handler.onClosing();
     this.#sendClose(closeCode, new TextEncoder().encode(reason));
-    this.#limit(Math.min(this.#options.closeTimeout || LINGER, LINGER), () => this.#onEnd());
+    this.#limit(this.#linger, () => this.#onEnd());
   }
 
   #control(opcode: number, payload: Uint8Array): void {

@@ -5,7 +5,7 @@ import type { ErrorBuffer } from "./error_buffer.ts";
 import { isLateAlert } from "./tls_errors.ts";
 import { allocate, type Pointer } from "../platform/runtime.ts";
 import type { Curl } from "./library.ts";
-import { halfClose } from "../platform/half_close.ts";
+import { halfClose } from "../platform/descriptors.ts";
 
 /** What {@linkcode Transport.recv} returns where there are no bytes. */
 export const WOULD_BLOCK = -1;

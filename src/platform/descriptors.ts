@@ -1,4 +1,4 @@
-/** File descriptors: closed, and kept from child processes. */
+/** File descriptors: closed, one direction or both, and kept from child processes. */
 import { openLibc } from "./libc.ts";
 import { allocate, isNull, type Pointer, runtime, type Symbols } from "./runtime.ts";
 import type { Curl } from "../curl/library.ts";
@@ -7,6 +7,8 @@ import { once } from "./once.ts";
 const DESCRIPTORS = {
   // int close(int)
   close: { parameters: ["i32"], result: "i32" },
+  // int shutdown(int, int how)
+  shutdown: { parameters: ["i32", "i32"], result: "i32" },
   // int dup(int)
   dup: { parameters: ["i32"], result: "i32" },
   // int ioctl(int, unsigned long, ...): FIOCLEX has no third argument, so none travels the variadic way
@@ -34,6 +36,15 @@ function libc(): Symbols<typeof DESCRIPTORS> | null {
 /** Closes a descriptor of ours. */
 export function closeDescriptor(fd: number): void {
   libc()?.close(fd);
+}
+
+/**
+ * Sends TCP's end behind what was sent on a socket; what comes can still be read. On Windows, whose sockets are no
+ * descriptors, it does nothing. It fails if the server has reset the connection, and then there is no end to send.
+ */
+export function halfClose(fd: number): void {
+  const SHUT_WR = 1;
+  libc()?.shutdown(fd, SHUT_WR);
 }
 
 /** Whether a descriptor is open; true where that cannot be asked. */

@@ -18,6 +18,12 @@ async function ending(socket: CurlWebSocket): Promise<unknown[]> {
 }
 
 const RESERVED_BITS = Uint8Array.of(0xf1, 1, 120);
+/** Has the server read nothing more, and sends it more than the kernel's buffers hold: what is sent from now on waits. */
+function fill({ socket, peer }: Pair): void {
+  peer.pause();
+  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+}
+
 const POLICY = frame(Opcode.close, closePayload(1008, "policy"));
 
 for (const tls of [false, true]) {
@@ -184,8 +190,7 @@ test("a loop over messages ends where a reset follows the close frame, and where
 test("not clean: our close frame is behind what the server does not read", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 300 });
   const { socket, peer } = pair;
-  peer.pause();
-  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  fill(pair);
   const end = ending(socket);
   await peer.send(POLICY);
   assertEquals(await end, [1008, "policy", false]);
@@ -195,8 +200,7 @@ test("not clean: our close frame is behind what the server does not read", async
 test("not clean: TCP is reset while our close frame is behind what the server does not read", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 0 });
   const { socket, peer } = pair;
-  peer.pause();
-  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  fill(pair);
   const end = ending(socket);
   await peer.send(POLICY);
   while (socket.readyState === CurlWebSocket.OPEN) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -207,8 +211,7 @@ test("not clean: TCP is reset while our close frame is behind what the server do
 test("a server that ends TCP behind its close frame and still reads gets all, and the close is clean", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 0 });
   const { socket, peer } = pair;
-  peer.pause();
-  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  fill(pair);
   const end = ending(socket);
   await peer.send(POLICY);
   peer.end();
@@ -258,8 +261,7 @@ test("a flood of pings from a server that reads nothing: few pongs wait, and the
   await using pair = await Pair.open({ perMessageDeflate: false });
   const { socket, peer } = pair;
   // The kernel's buffers are full, so nothing goes out any more.
-  peer.pause();
-  for (let i = 0; i < 20; i++) socket.send(new Uint8Array(1 << 20));
+  fill(pair);
   const { framesSent } = socket.stats;
   const burst = frame(Opcode.ping, "x".repeat(125)), count = 20_000;
   const pings = new Uint8Array(burst.length * count);
