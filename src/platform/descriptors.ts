@@ -62,32 +62,43 @@ export function closeOnExec(fd: number): void {
   libc()?.ioctl(fd, FIOCLEX);
 }
 
-/** How many numbers from the lowest free one on are looked at: other threads may take some of them meanwhile. */
-const WINDOW = 16;
-/** `struct pollfd {int fd; short events; short revents}`, that many. */
-const pollfds = allocate(WINDOW * 8);
+/** How many of the lowest free numbers are looked at: a pair takes two, other threads may take some meanwhile. */
+const CANDIDATES = 8;
+/** `struct pollfd {int fd; short events; short revents}`, as many. */
+const pollfds = allocate(CANDIDATES * 8);
 const view = new DataView(pollfds.buffer);
 /** An `int`. */
 const count = allocate(4);
 
+/** The lowest numbers that no descriptor has: each open takes the lowest. None where stderr is closed; fewer where descriptors are nearly out. */
+function lowestFree({ dup, close }: Symbols<typeof DESCRIPTORS>): number[] {
+  const STDERR = 2;
+  const fds: number[] = [];
+  while (fds.length < CANDIDATES) {
+    const fd = dup(STDERR);
+    if (fd < 0) break;
+    fds.push(fd);
+  }
+  for (const fd of fds) close(fd);
+  return fds;
+}
+
 /**
  * Makes a multi, and keeps the pair of sockets that it is woken by from child processes; NULL where libcurl cannot.
  *
- * libcurl does not tell the pair. It is among the lowest numbers that were free; and it is the pair, and nothing that
+ * libcurl does not tell the pair. It is among the lowest numbers that were free, and those may lie far apart; and it is the pair, and nothing that
  * another thread opened in this instant, if a wake-up makes the one readable and leaves something unread of the other.
  */
 export function createMulti(curl: Curl): Pointer {
   const functions = curl.versionNumber < SEALED_MULTI ? libc() : null;
   if (functions === null) return curl.curl_multi_init();
-  const { dup, close, poll, fcntl } = functions;
-  const STDERR = 2, POLLIN = 1;
-  const lowest = dup(STDERR);
-  if (lowest >= 0) close(lowest);
+  const { poll, fcntl } = functions;
+  const POLLIN = 1;
+  const free = lowestFree(functions);
   const multi = curl.curl_multi_init();
-  // There was no number where stderr is closed, or descriptors are out.
-  if (lowest < 0 || isNull(multi)) return multi;
+  if (isNull(multi)) return multi;
   const fds: number[] = [];
-  for (let fd = lowest; fd < lowest + WINDOW; fd++) {
+  for (const fd of free) {
     // Closed, or close-on-exec already.
     if (fcntl(fd, F_GETFD) !== 0) continue;
     view.setInt32(fds.length * 8, fd, true);

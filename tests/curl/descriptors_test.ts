@@ -75,6 +75,9 @@ test("every descriptor of a connection, and of what waits for it, is close-on-ex
   const output = await runScript(
     server.url("/echo"),
     `${LISTING}
+    // One low number is free, and the next free one is far from it.
+    const { openSync, closeSync } = await import("node:fs");
+    closeSync(Array.from({ length: 60 }, () => openSync("/dev/null")).at(0));
     const before = new Set(descriptors());
     const urls = Array.from({ length: 10 }, () => url).concat(${JSON.stringify(secure.url("/echo"))});
     await Promise.all(urls.map((url) => opened(new CurlWebSocket(url, { tls: { verify: false } }))));
