@@ -7,18 +7,18 @@
  * @module
  */
 import process from "node:process";
-import { type Command, say } from "./command.ts";
-import { completions } from "./completions.ts";
-import { connect } from "./connect.ts";
+import { type Command, say } from "./options/command.ts";
+import { completions } from "./options/completions.ts";
+import { connect } from "./session/connect.ts";
 import { CommandError, UsageError, words } from "./errors.ts";
 import { exitCodeOf, FAILED, OK, USAGE } from "./exit_codes.ts";
-import { type Commands, help, table } from "./help.ts";
-import { installImpersonate, installLibcurl } from "./install.ts";
-import type { Option } from "./option.ts";
-import { OPTIONS } from "./options.ts";
-import { printLine } from "./output.ts";
-import { parse } from "./parse.ts";
-import { REFUSED } from "./refused.ts";
+import { type Commands, help, table } from "./options/help.ts";
+import { installImpersonate, installLibcurl } from "./install/install.ts";
+import type { Option } from "./options/option.ts";
+import { OPTIONS } from "./options/options.ts";
+import { printLine } from "./terminal/output.ts";
+import { parse } from "./options/parse.ts";
+import { REFUSED } from "./options/refused.ts";
 import { versions } from "./version.ts";
 
 const COMMANDS: Record<string, Command> = {

@@ -76,7 +76,7 @@ export function manifest(): Manifest {
     },
     bin: { curlws: COMMAND },
     // Bundlers may leave out what is not used of every other file.
-    sideEffects: [...new Set([...entries.map(([, path]) => built(path, ".js")), "./runtimes/mod.js", "./cli/*"])],
+    sideEffects: [...new Set([...entries.map(([, path]) => built(path, ".js")), "./runtimes/mod.js", "./cli/**"])],
     engines: { deno: ">=2.9", bun: ">=1.4" },
     dependencies: dependencies(imports),
   };

@@ -1,0 +1,78 @@
+/** Figures of a session, for `--stats`. */
+import process from "node:process";
+import type { CurlWebSocket } from "../../mod.ts";
+
+interface Direction {
+  messages: number;
+  bytes: number;
+}
+
+/** Counts. */
+export class Stats {
+  readonly received: Direction = { messages: 0, bytes: 0 };
+  readonly sent: Direction = { messages: 0, bytes: 0 };
+  #openedAt = 0;
+  #cpuAtOpen = process.cpuUsage();
+
+  /** The connection is open. */
+  opened(): void {
+    this.#openedAt = performance.now();
+    this.#cpuAtOpen = process.cpuUsage();
+  }
+
+  count(direction: Direction, bytes: number): void {
+    direction.messages++;
+    direction.bytes += bytes;
+  }
+
+  /** Lines for people. The rates, and the second figure of CPU, count from when it was open; the start takes some too. */
+  report(socket: CurlWebSocket): string {
+    const seconds = this.#openedAt === 0 ? 0 : (performance.now() - this.#openedAt) / 1000;
+    const all = cpuSeconds(process.cpuUsage()), cpu = cpuSeconds(process.cpuUsage(this.#cpuAtOpen));
+    const rate = ({ messages, bytes }: Direction) =>
+      seconds === 0 ? "" : `, ${number(messages / seconds)} messages/s, ${size(bytes / seconds)}/s`;
+    const line = (name: string, direction: Direction) =>
+      `${name} ${number(direction.messages)} messages, ${size(direction.bytes)}${rate(direction)}`;
+    const lines = [
+      line("received", this.received),
+      line("sent    ", this.sent),
+      `CPU ${all.toFixed(2)} s in all` +
+      (seconds === 0
+        ? ", never open"
+        : `; open for ${seconds.toFixed(2)} s, with ${cpu.toFixed(2)} s of CPU, ${
+          (100 * cpu / seconds).toFixed(1)
+        } % of a core`),
+    ];
+    const times = socket.connection?.times;
+    if (times !== undefined) {
+      const { lookup, tcp, tls, handshake } = times;
+      lines.push(
+        `connecting took ${milliseconds(lookup + tcp + tls + handshake)}: look-up ${milliseconds(lookup)}, TCP ${
+          milliseconds(tcp)
+        }, TLS or proxy ${milliseconds(tls)}, handshake ${milliseconds(handshake)}`,
+      );
+    }
+    if (socket.roundTripTime !== null) lines.push(`last round trip ${milliseconds(socket.roundTripTime)}`);
+    return lines.map((each) => `curlws: ${each}\n`).join("");
+  }
+}
+
+function cpuSeconds({ user, system }: { user: number; system: number }): number {
+  return (user + system) / 1e6;
+}
+
+/** With commas between thousands, and a decimal below ten. */
+function number(value: number): string {
+  return value.toLocaleString("en-US", { maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+function size(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let unit = 0, value = bytes;
+  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000;
+  return `${unit === 0 ? number(value) : value.toFixed(value < 10 ? 2 : 1)} ${units[unit]}`;
+}
+
+export function milliseconds(value: number): string {
+  return value < 1000 ? `${value.toFixed(value < 10 ? 2 : 1)} ms` : `${(value / 1000).toFixed(2)} s`;
+}

@@ -1,0 +1,124 @@
+/** Standard input as messages, no faster than the connection takes them. */
+import { Buffer } from "node:buffer";
+import { fstatSync } from "node:fs";
+import process from "node:process";
+import { isatty } from "node:tty";
+import { CommandError } from "../errors.ts";
+
+/** What the input needs of a socket. */
+export interface Receiver {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  send(data: string | Uint8Array): void;
+}
+
+/** What is read is bounded by what the connection has not yet taken. */
+const HIGH_WATER = 1024 * 1024;
+/** How long until the connection is asked again, ms: twice as long each time, up to the second. */
+const FIRST_LOOK = 1, LAST_LOOK = 16;
+
+/** What standard input is: a terminal, nothing (it is closed, or /dev/null), or something to read. */
+export function inputKind(): "terminal" | "nothing" | "data" {
+  if (isatty(0)) return "terminal";
+  try {
+    return fstatSync(0).isCharacterDevice() ? "nothing" : "data";
+  } catch {
+    return "nothing";
+  }
+}
+
+/**
+ * Sends standard input to its end: a text message a line, or a binary message a chunk. Returns how many were sent; ends
+ * early where the socket closes.
+ *
+ * @throws {CommandError} where a line is no UTF-8, or too long
+ */
+export async function sendInput(
+  socket: Receiver,
+  { binary, maxSize, onSent }: { binary: boolean; maxSize: number; onSent(size: number): void },
+): Promise<number> {
+  let count = 0;
+  const send = (data: string | Uint8Array, size: number): void => {
+    socket.send(data);
+    count++;
+    onSent(size);
+  };
+  const lines = new Lines(maxSize);
+  for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+    if (socket.readyState !== 1) return count;
+    if (binary) send(chunk, chunk.length);
+    else {
+      for (const [line, size] of lines.push(chunk)) {
+        send(line, size);
+        if (socket.bufferedAmount > HIGH_WATER) await drained(socket);
+      }
+    }
+    if (socket.bufferedAmount > HIGH_WATER) await drained(socket);
+    if (socket.readyState !== 1) return count;
+  }
+  const last = lines.end();
+  if (last !== null && socket.readyState === 1) send(...last);
+  return count;
+}
+
+/** Waits until the connection took most of what was sent. */
+export async function drained(socket: Receiver, limit: number = HIGH_WATER / 2): Promise<void> {
+  for (let wait = FIRST_LOOK; socket.bufferedAmount > limit && socket.readyState === 1;) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    wait = Math.min(wait * 2, LAST_LOOK);
+  }
+}
+
+/** Cuts bytes into lines, without their `\n` or `\r\n`. */
+class Lines {
+  readonly #decoder: TextDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  readonly #maxSize: number;
+  #parts: Uint8Array[] = [];
+  #size = 0;
+  #number = 0;
+
+  constructor(maxSize: number) {
+    this.#maxSize = maxSize;
+  }
+
+  *push(chunk: Uint8Array): Generator<[line: string, size: number]> {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      yield this.#line(chunk.subarray(from, end));
+      from = end + 1;
+    }
+    if (from === chunk.length) return;
+    this.#parts.push(chunk.subarray(from));
+    this.#size += chunk.length - from;
+    this.#check(this.#size);
+  }
+
+  /** The last line, where no `\n` ended it. */
+  end(): [line: string, size: number] | null {
+    return this.#size === 0 ? null : this.#line(new Uint8Array(0));
+  }
+
+  #check(size: number): void {
+    if (size <= this.#maxSize) return;
+    throw new CommandError(
+      `line ${
+        this.#number + 1
+      } of standard input is longer than ${this.#maxSize} bytes; --max-message-size allows more, --binary sends it in pieces`,
+    );
+  }
+
+  #line(rest: Uint8Array): [string, number] {
+    let bytes = this.#parts.length === 0 ? rest : Buffer.concat([...this.#parts, rest]);
+    this.#parts = [];
+    this.#size = 0;
+    this.#check(bytes.length);
+    this.#number++;
+    if (bytes.at(-1) === 13) bytes = bytes.subarray(0, -1);
+    try {
+      return [this.#decoder.decode(bytes), bytes.length];
+    } catch (cause) {
+      const message = `line ${this.#number} of standard input is not UTF-8, as text must be; --binary sends bytes`;
+      throw new CommandError(message, { cause });
+    }
+  }
+}
