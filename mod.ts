@@ -48,7 +48,7 @@ export type {
   TlsOptions,
   TlsVersion,
 } from "./src/options/options.ts";
-export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/curl/connection_info.ts";
+export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/observe/connection_info.ts";
 export { type ReactorStats, reactorStats, type SocketStats } from "./src/observe/statistics.ts";
 export type {
   CloseMessage,

@@ -1,6 +1,6 @@
 /** The pump: the only place where a transport meets the protocol. */
 import type { CompleteOptions } from "../options/options.ts";
-import type { ConnectionInfo } from "../curl/connection_info.ts";
+import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { READABLE, WRITABLE } from "../curl/constants.ts";
 import { allocate, runtime } from "../platform/runtime.ts";
 import { type Curl, loadCurl } from "../curl/library.ts";

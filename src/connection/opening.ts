@@ -1,7 +1,8 @@
 /** The way to an open connection: libcurl connects, the handshake is made, and redirects and challenges are answered. */
 import { type CompleteCookies, cookiesFor, storeCookies } from "../handshake/cookies.ts";
 import type { CompleteOptions } from "../options/options.ts";
-import { type ConnectionInfo, withHandshake } from "../curl/connection_info.ts";
+import { withHandshake } from "../curl/connection_info.ts";
+import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { Connector } from "../curl/connector.ts";
 import { READABLE, WRITABLE } from "../curl/constants.ts";
 import { allocate, runtime } from "../platform/runtime.ts";

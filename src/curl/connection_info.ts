@@ -1,42 +1,11 @@
-/** What is to be told of a connection that stands. */
+/** Asks libcurl what a connection that stands goes over, and how long each phase of connecting took. */
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import * as C from "./constants.ts";
 import type { Pointer } from "../platform/runtime.ts";
 import { getNumber, getText } from "./get_info.ts";
 import type { Curl } from "./library.ts";
-import type { TlsInfo, TransferLog } from "./transfer_log.ts";
-
-export type { TlsInfo } from "./transfer_log.ts";
-
-/** How long each phase of connecting took, in milliseconds; together they are the time from the start to the open event. */
-export interface ConnectionTimes {
-  /** Looking up the name of the server, or of its proxy. */
-  readonly lookup: number;
-  /** TCP, to the server or its proxy. */
-  readonly tcp: number;
-  /** TLS, and before it what a proxy took to connect on; with neither about 0. */
-  readonly tls: number;
-  /** The WebSocket's opening handshake. */
-  readonly handshake: number;
-}
-
-/** A connection that stands: both its ends, and what is between them. */
-export interface ConnectionInfo {
-  /** This machine's address; `""` for a Unix socket. */
-  readonly localAddress: string;
-  /** This machine's port; 0 for a Unix socket. */
-  readonly localPort: number;
-  /** The address that TCP leads to, which is the proxy's where there is one; `""` for a Unix socket. */
-  readonly remoteAddress: string;
-  /** The port that TCP leads to; 0 for a Unix socket. */
-  readonly remotePort: number;
-  /** The server's TLS, or null for `ws:`. */
-  readonly tls: TlsInfo | null;
-  /** The proxy's URL without username and password, or null. */
-  readonly proxy: string | null;
-  /** How long each phase took. */
-  readonly times: ConnectionTimes;
-}
+import type { ConnectionInfo, TlsInfo } from "../observe/connection_info.ts";
+import type { TransferLog } from "./transfer_log.ts";
 
 const UNKNOWN: TlsInfo = { version: null, cipher: null, alpn: null };
 

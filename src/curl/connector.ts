@@ -1,7 +1,8 @@
 /** Opens a connection with libcurl, without ever blocking: `curl_multi_socket_action` driven by the reactor. */
 import { CurlWebSocketError, errorOf } from "../errors.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
-import { type ConnectionInfo, readConnection } from "./connection_info.ts";
+import { readConnection } from "./connection_info.ts";
+import type { ConnectionInfo } from "../observe/connection_info.ts";
 import * as C from "./constants.ts";
 import { closeOnExec, createMulti } from "../platform/descriptors.ts";
 import { OptionSetter } from "./option_setter.ts";

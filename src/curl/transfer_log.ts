@@ -1,15 +1,6 @@
 /** What libcurl tells of a connection in its verbose log alone: the TLS that was agreed, and a proxy's answer. */
 import type { HeaderList } from "../handshake/response.ts";
-
-/** TLS as it was agreed. Each is null where libcurl's TLS library does not tell. */
-export interface TlsInfo {
-  /** For example `"TLSv1.3"`. */
-  readonly version: string | null;
-  /** The cipher suite, by the TLS library's name for it: `"TLS_AES_256_GCM_SHA384"`. */
-  readonly cipher: string | null;
-  /** The protocol agreed by ALPN, `"http/1.1"`; null also where the server knows no ALPN. */
-  readonly alpn: string | null;
-}
+import type { TlsInfo } from "../observe/connection_info.ts";
 
 /** An answer of a proxy to CONNECT. */
 export interface ProxyResponse {

@@ -1,5 +1,5 @@
 /** Tells of connections by `node:diagnostics_channel`, where somebody has subscribed. */
-import type { ConnectionInfo } from "../curl/connection_info.ts";
+import type { ConnectionInfo } from "./connection_info.ts";
 import { type Channel, runtime } from "../platform/runtime.ts";
 import type { CurlWebSocketError } from "../errors.ts";
 import type { SocketStats } from "./statistics.ts";

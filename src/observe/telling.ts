@@ -1,5 +1,5 @@
 /** What a connection tells those who look at it from outside: the debug log, and the subscribers of its channels. */
-import type { ConnectionInfo } from "../curl/connection_info.ts";
+import type { ConnectionInfo } from "./connection_info.ts";
 import { type DebugLog, debugLog } from "./debug_log.ts";
 import { publish } from "./channels.ts";
 import { type CurlWebSocketError, withUrl } from "../errors.ts";

@@ -1,5 +1,5 @@
 /** `CurlWebSocket`: the WHATWG WebSocket class (https://websockets.spec.whatwg.org) over libcurl. */
-import type { ConnectionInfo } from "../curl/connection_info.ts";
+import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { runtime } from "../platform/runtime.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CloseResult } from "../observe/telling.ts";

@@ -1,7 +1,7 @@
 /** `CurlWebSocketStream`: the WebSocketStream of https://github.com/whatwg/websockets/pull/48 over libcurl. */
 import { Connection } from "../connection/connection.ts";
 import type { CloseResult } from "../observe/telling.ts";
-import type { ConnectionInfo } from "../curl/connection_info.ts";
+import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { CurlWebSocketError } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
 import { withParams } from "../options/handshake.ts";
