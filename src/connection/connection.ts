@@ -2,7 +2,8 @@
 import type { CompleteOptions } from "../options/options.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { READABLE, WRITABLE } from "../curl/constants.ts";
-import { allocate, runtime } from "../platform/runtime.ts";
+import { allocate } from "../platform/ffi.ts";
+import { runtime } from "../platform/runtime.ts";
 import { type Curl, loadCurl } from "../curl/library.ts";
 import { Reactor, type Source } from "../reactor/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "../curl/transport.ts";

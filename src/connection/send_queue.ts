@@ -1,5 +1,5 @@
 /** Frames on their way out: gathered into few buffers, counted as WHATWG's `bufferedAmount` counts. */
-import { allocate } from "../platform/runtime.ts";
+import { allocate } from "../platform/ffi.ts";
 import { frameSize, headerSize, writeFrame, writeHeader } from "../protocol/frame_writer.ts";
 import { mask, maskingMemory } from "../protocol/mask.ts";
 

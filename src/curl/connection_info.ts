@@ -1,7 +1,7 @@
 /** Asks libcurl what a connection that stands goes over, and how long each phase of connecting took. */
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import * as C from "./constants.ts";
-import type { Pointer } from "../platform/runtime.ts";
+import type { Pointer } from "../platform/ffi.ts";
 import { getNumber, getText } from "./get_info.ts";
 import type { Curl } from "./library.ts";
 import type { ConnectionInfo, TlsInfo } from "../observe/connection_info.ts";

@@ -9,7 +9,8 @@ import { OptionSetter } from "./option_setter.ts";
 import { ErrorBuffer } from "./error_buffer.ts";
 import { explainFailure } from "./connect_errors.ts";
 import { clientCertificate } from "./tls_errors.ts";
-import { allocate, type Callback, type CType, isNull, type Pointer, runtime } from "../platform/runtime.ts";
+import { allocate, type Callback, type CType, ffi, isNull, type Pointer } from "../platform/ffi.ts";
+import { runtime } from "../platform/runtime.ts";
 import { getNumber } from "./get_info.ts";
 import { impersonate } from "./impersonate.ts";
 import type { Curl } from "./library.ts";
@@ -94,7 +95,7 @@ function dropCallbacks(): void {
 function makeCallbacks(): Callbacks {
   const made: Callback[] = [];
   const make = (parameters: readonly CType[], step: (...args: never[]) => number) => {
-    const callback = runtime().callback(parameters, "i32", step);
+    const callback = ffi().callback(parameters, "i32", step);
     made.push(callback);
     return callback;
   };
@@ -304,7 +305,7 @@ export class Connector implements Source {
   onDebug(kind: number, data: Pointer, size: number): void {
     const wanted = TransferLog.wants(kind), traced = this.#tracing ? TRACED[kind] : undefined;
     if (this.#done || size === 0 || !(wanted || this.#logged || traced !== undefined)) return;
-    const text = runtime().latin1(runtime().view(data, size), 0, size);
+    const text = runtime().latin1(ffi().view(data, size), 0, size);
     if (this.#logged) this.#target.log!.curl(kind, text);
     if (traced !== undefined) tracer()?.(traced, text);
     if (wanted) this.#log.add(kind, text);
@@ -353,7 +354,7 @@ export class Connector implements Source {
     }
     if (message === null) return;
     // struct CURLMsg {CURLMSG msg; CURL *easy_handle; union {void *whatever; CURLcode result} data}
-    const bytes = runtime().view(message, 24);
+    const bytes = ffi().view(message, 24);
     const result = new DataView(bytes.buffer, bytes.byteOffset).getInt32(16, true);
     if (result !== C.CURLE_OK) return this.#fail(this.#describe(result));
     const connectedFd = getNumber(this.#curl, this.#easy, C.CURLINFO_ACTIVESOCKET) ?? -1;

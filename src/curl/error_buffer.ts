@@ -1,6 +1,6 @@
 /** Where libcurl writes what went wrong with a handle, in words. */
 import { CURL_ERROR_SIZE } from "./constants.ts";
-import { allocate } from "../platform/runtime.ts";
+import { allocate } from "../platform/ffi.ts";
 import { shownWords } from "../observe/redact.ts";
 import type { Curl } from "./library.ts";
 

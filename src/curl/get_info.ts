@@ -1,5 +1,5 @@
 /** `curl_easy_getinfo` by the type of what it gives. */
-import { allocate, isNull, type Pointer, runtime } from "../platform/runtime.ts";
+import { allocate, ffi, isNull, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
 
 /** Used again: nothing is kept of it between two calls. */
@@ -23,6 +23,6 @@ export function getNumber(curl: Curl, easy: Pointer, info: number): number | nul
 /** Text; null where there is none, or the loaded libcurl has no such information. */
 export function getText(curl: Curl, easy: Pointer, info: number): string | null {
   if (ask(curl, easy, info) === null) return null;
-  const pointer = runtime().pointerAt(runtime().pointerTo(out!.bytes), 0);
-  return isNull(pointer) ? null : runtime().cString(pointer);
+  const pointer = ffi().pointerAt(ffi().pointerTo(out!.bytes), 0);
+  return isNull(pointer) ? null : ffi().cString(pointer);
 }

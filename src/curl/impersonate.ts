@@ -2,7 +2,7 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { type Browser, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
 import * as C from "./constants.ts";
-import { isNull, type Pointer, runtime, type Symbols, toCString } from "../platform/runtime.ts";
+import { ffi, isNull, type Pointer, type Symbols, toCString } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
 import { oncePerLibrary } from "../platform/once.ts";
 
@@ -22,7 +22,7 @@ const OLD_SSL_ENABLE_ALPS = 320;
 const libraries = oncePerLibrary((path) => {
   let symbols: Symbols<typeof SYMBOLS> | null = null;
   try {
-    symbols = runtime().open(path, SYMBOLS);
+    symbols = ffi().open(path, SYMBOLS);
   } catch {
     // A plain libcurl: it is open already, and only this function can be missing.
   }

@@ -2,7 +2,8 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
 import { type CachedKind, cachedLibrary } from "./library_cache.ts";
-import { isNull, type Pointer, type Runtime, runtime, type Symbols } from "../platform/runtime.ts";
+import { ffi, isNull, type Pointer, type Symbols } from "../platform/ffi.ts";
+import { type Runtime, runtime } from "../platform/runtime.ts";
 import { pinLibrary } from "../platform/libc.ts";
 import { openAll } from "../platform/once.ts";
 import { loadZlib } from "../platform/zlib.ts";
@@ -117,7 +118,7 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
   const known = opened.get(key);
   if (known !== undefined) return known;
   // Before any library: each would be a question of its own, and a yes to it would not be enough.
-  if (!runtime().mayCallC()) throw noPermission();
+  if (!ffi().mayCallC()) throw noPermission();
   const cached = (kind: CachedKind) => cachedLibrary(kind) ?? [];
   const names = named !== undefined
     ? [named]
@@ -136,7 +137,7 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
       if (error instanceof CurlWebSocketError) {
         if (error.code !== "ERR_LIBCURL_TOO_OLD") throw error;
         tooOld ??= error;
-      } else if (runtime().isPermissionError(error)) {
+      } else if (ffi().isPermissionError(error)) {
         throw new CurlWebSocketError(
           "ERR_FFI_PERMISSION",
           `opening ${name} is not allowed: run the program without --deny-ffi for it, or name another with CURLWS_LIBCURL`,
@@ -187,7 +188,7 @@ function firstLine(error: unknown): string {
 function open(path: string): Curl {
   const { os, arch } = runtime();
   const padded = os === "darwin" && arch === "arm64";
-  const symbols = runtime().open(path, CURL_SYMBOLS);
+  const symbols = ffi().open(path, CURL_SYMBOLS);
   const { info, versionNumber } = describe(path, symbols);
   if (versionNumber < OLDEST_VERSION) {
     throw new CurlWebSocketError(
@@ -196,7 +197,7 @@ function open(path: string): Curl {
     );
   }
   pinLibrary(path);
-  const variadic = runtime().open(path, variadicSymbols(padded));
+  const variadic = ffi().open(path, variadicSymbols(padded));
   // Thread-safe from 7.84; before, only Workers that first use it in the same instant could collide.
   const code = symbols.curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code !== CURLE_OK) throw new CurlWebSocketError("ERR_LIBCURL", `curl_global_init of ${path} failed with ${code}`);
@@ -210,7 +211,7 @@ function open(path: string): Curl {
     setPointer: (easy, option, value) => variadic.setopt_pointer(easy, option, ...padding, value),
     setCallback: (multi, option, callback) => variadic.multi_setopt_pointer(multi, option, ...padding, callback),
     getInfo: (easy, what, into) => variadic.getinfo(easy, what, ...padding, into),
-    message: (code) => runtime().cString(symbols.curl_easy_strerror(code)),
+    message: (code) => ffi().cString(symbols.curl_easy_strerror(code)),
   };
 }
 
@@ -219,15 +220,15 @@ function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): { info: 
   const CURLVERSION_FIRST = 0, VERSION = 8, VERSION_NUM = 16, FEATURE_BITS = 32, SSL_VERSION = 40;
   const data = symbols.curl_version_info(CURLVERSION_FIRST);
   if (isNull(data)) throw new TypeError(`curl_version_info of ${path} gave NULL`);
-  const bytes = runtime().view(data, 48);
+  const bytes = ffi().view(data, 48);
   const fields = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const bits = fields.getInt32(FEATURE_BITS, true);
   const features = FEATURES.filter(([bit]) => bits & (1 << bit)).map(([, name]) => name);
-  const tls = runtime().cString(runtime().pointerAt(data, SSL_VERSION));
+  const tls = ffi().cString(ffi().pointerAt(data, SSL_VERSION));
   const zlib = loadZlib()?.version ?? null;
   const info: LibcurlInfo = {
     path,
-    version: runtime().cString(runtime().pointerAt(data, VERSION)),
+    version: ffi().cString(ffi().pointerAt(data, VERSION)),
     tls: tls === "" ? null : tls,
     features,
     zlib,

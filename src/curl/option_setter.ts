@@ -1,7 +1,7 @@
 /** libcurl's options by name, and how they are set: with the kind of each checked, and its name in every error. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
-import { allocate, isNull, type Pointer, runtime, toCString } from "../platform/runtime.ts";
+import { allocate, ffi, isNull, type Pointer, toCString } from "../platform/ffi.ts";
 import { type MemoryFile, memoryFile } from "../platform/libc.ts";
 import type { Curl } from "./library.ts";
 import { oncePerLibrary } from "../platform/once.ts";
@@ -69,7 +69,7 @@ const NAMES = {
 /** Each library's own list of options, which came with 7.73; null where it has none. */
 const lists = oncePerLibrary((path) => {
   try {
-    return runtime().open(path, NAMES);
+    return ffi().open(path, NAMES);
   } catch {
     // It is open already: only this function can be missing.
     return null;
@@ -79,7 +79,7 @@ const lists = oncePerLibrary((path) => {
 /** What a library itself calls an option of a number; null where it does not say. */
 function nameIn(curl: Curl, number: number): string | null {
   const option = lists(curl.info.path)?.curl_easy_option_by_id(number) ?? null;
-  return isNull(option) ? null : runtime().cString(runtime().pointerAt(option, 0));
+  return isNull(option) ? null : ffi().cString(ffi().pointerAt(option, 0));
 }
 
 /** Options up to this number stand for the same everywhere; libcurl-impersonate 7.84 has its own by the next. */
@@ -205,7 +205,7 @@ export class OptionSetter {
     const CURL_BLOB_COPY = 1;
     const blob = allocate(24);
     const fields = new DataView(blob.buffer);
-    fields.setBigUint64(0, runtime().address(runtime().pointerTo(data)), true);
+    fields.setBigUint64(0, ffi().address(ffi().pointerTo(data)), true);
     fields.setBigUint64(8, BigInt(data.length), true);
     fields.setUint32(16, CURL_BLOB_COPY, true);
     return this.curl.setBuffer(this.easy, number, blob);

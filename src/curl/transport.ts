@@ -3,7 +3,7 @@ import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
 import type { ErrorBuffer } from "./error_buffer.ts";
 import { isLateAlert } from "./tls_errors.ts";
-import { allocate, type Pointer } from "../platform/runtime.ts";
+import { allocate, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
 import { halfClose } from "../platform/descriptors.ts";
 

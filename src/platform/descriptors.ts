@@ -1,6 +1,7 @@
 /** File descriptors: closed, one direction or both, and kept from child processes. */
 import { openLibc } from "./libc.ts";
-import { allocate, isNull, type Pointer, runtime, type Symbols } from "./runtime.ts";
+import { allocate, isNull, type Pointer, type Symbols } from "./ffi.ts";
+import { runtime } from "./runtime.ts";
 import type { Curl } from "../curl/library.ts";
 import { once } from "./once.ts";
 

@@ -1,6 +1,7 @@
 /** The few C library functions that are needed. */
 import { CurlWebSocketError } from "../errors.ts";
-import { allocate, isNull, type Pointer, runtime, type Symbols, type SymbolTable, toCString } from "./runtime.ts";
+import { allocate, ffi, isNull, type Pointer, type Symbols, type SymbolTable, toCString } from "./ffi.ts";
+import { runtime } from "./runtime.ts";
 import { once } from "./once.ts";
 
 const MEMORY = {
@@ -27,9 +28,9 @@ export function openLibc<Table extends SymbolTable>(table: Table): Symbols<Table
   let cause: unknown;
   for (const name of names()) {
     try {
-      return runtime().open(name, table);
+      return ffi().open(name, table);
     } catch (error) {
-      if (runtime().isPermissionError(error)) {
+      if (ffi().isPermissionError(error)) {
         throw new CurlWebSocketError(
           "ERR_FFI_PERMISSION",
           `opening ${name} is not allowed: run the program without --deny-ffi for it`,
@@ -190,6 +191,6 @@ export function allocateNative(bytes: number): NativeMemory {
   const { calloc, free } = memory();
   const pointer = calloc(bytes, 1);
   if (isNull(pointer)) throw new CurlWebSocketError("ERR_LIBCURL", `calloc of ${bytes} bytes failed: out of memory`);
-  const view = runtime().view(pointer, bytes);
+  const view = ffi().view(pointer, bytes);
   return { pointer, view: new DataView(view.buffer, view.byteOffset, bytes), free: () => void free(pointer) };
 }

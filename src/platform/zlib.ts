@@ -1,5 +1,6 @@
 /** Raw DEFLATE streams by the system's zlib. */
-import { allocate, type Pointer, type Runtime, runtime, type Symbols, toCString } from "./runtime.ts";
+import { allocate, ffi, type Pointer, type Symbols, toCString } from "./ffi.ts";
+import { type Runtime, runtime } from "./runtime.ts";
 import { CurlWebSocketError } from "../errors.ts";
 import { type DeflateStream, InflateError, type InflateStream } from "../protocol/permessage_deflate.ts";
 
@@ -70,7 +71,7 @@ interface Buffer {
 
 function makeBuffer(): Buffer {
   const bytes = allocate(BUFFER_SIZE);
-  const address = runtime().address(runtime().pointerTo(bytes));
+  const address = ffi().address(ffi().pointerTo(bytes));
   return { bytes, low: Number(address & 0xffff_ffffn), high: Number(address >> 32n) };
 }
 
@@ -96,8 +97,8 @@ export function loadZlib(): Zlib | null {
   const named = runtime().env("CURLWS_ZLIB");
   for (const path of named ? [named] : zlibCandidates(runtime())) {
     try {
-      const symbols = runtime().open(path, ZLIB_SYMBOLS);
-      const version = runtime().cString(symbols.zlibVersion());
+      const symbols = ffi().open(path, ZLIB_SYMBOLS);
+      const version = ffi().cString(symbols.zlibVersion());
       return opened = { ...symbols, path, version, layout: runtime().os === "windows" ? LLP64 : LP64 };
     } catch {
       // The next one; compression is never what keeps a program from connecting.
@@ -117,7 +118,7 @@ class ZStream {
     this.zlib = zlib;
     const bytes = allocate(zlib.layout.bytes);
     this.words = new Uint32Array(bytes.buffer);
-    this.pointer = runtime().pointerTo(bytes);
+    this.pointer = ffi().pointerTo(bytes);
     input ??= makeBuffer();
     output ??= makeBuffer();
   }
@@ -151,7 +152,7 @@ class ZStream {
   message(): string {
     const at = this.zlib.layout.message;
     const isNull = this.words[at] === 0 && this.words[at + 1] === 0;
-    return isNull ? "invalid data" : runtime().cString(runtime().pointerAt(this.pointer, at * 4));
+    return isNull ? "invalid data" : ffi().cString(ffi().pointerAt(this.pointer, at * 4));
   }
 
   /** What the last call wrote. */

@@ -2,7 +2,8 @@
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { READABLE } from "../curl/constants.ts";
 import { createMulti, isOpen, isWakeable } from "../platform/descriptors.ts";
-import { isNull, type Pointer, type Poller, reportLater, runtime, type Timer } from "../platform/runtime.ts";
+import { ffi, isNull, type Pointer, type Poller } from "../platform/ffi.ts";
+import { reportLater, runtime, type Timer } from "../platform/runtime.ts";
 import type { Curl } from "../curl/library.ts";
 import { noHandle } from "../platform/os_errors.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
@@ -178,7 +179,7 @@ export class Reactor {
     if (isNull(multi)) throw noHandle();
     try {
       if (!isWakeable(this.#curl, multi)) throw noHandle();
-      this.#poller ??= runtime().createPoller(this.#curl.info.path);
+      this.#poller ??= ffi().createPoller(this.#curl.info.path);
       this.#poller[this.#refs > 0 ? "ref" : "unref"]();
     } catch (cause) {
       this.#curl.curl_multi_cleanup(multi);

@@ -1,6 +1,7 @@
 /** The sockets a reactor waits for, in the form that `curl_multi_poll` takes: `curl_waitfd`s. */
 import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "../curl/constants.ts";
-import { type Pointer, runtime, type Symbols } from "../platform/runtime.ts";
+import type { Pointer, Symbols } from "../platform/ffi.ts";
+import { runtime } from "../platform/runtime.ts";
 import { closeDescriptor, closeOnExec } from "../platform/descriptors.ts";
 import { allocateNative, type NativeMemory, openLibc } from "../platform/libc.ts";
 import { once } from "../platform/once.ts";

@@ -6,7 +6,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { CurlWebSocket, type CurlWebSocketError, type CurlWebSocketInit, libcurl } from "../../mod.ts";
-import { allocate } from "../../src/platform/runtime.ts";
+import { allocate } from "../../src/platform/ffi.ts";
 import { openLibc } from "../../src/platform/libc.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";

@@ -1,13 +1,13 @@
 import { assert } from "@std/assert";
 import "../../mod.ts";
-import { runtime } from "../../src/platform/runtime.ts";
+import { ffi } from "../../src/platform/ffi.ts";
 import { allocateNative } from "../../src/platform/libc.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { test } from "../support/testing.ts";
 
 test("a poll never resolves before curl_multi_poll has returned", async () => {
   const curl = loadCurl();
-  const poller = runtime().createPoller(curl.info.path);
+  const poller = ffi().createPoller(curl.info.path);
   const multi = curl.curl_multi_init();
   const { pointer } = allocateNative(8);
   const poll = (milliseconds: number) =>

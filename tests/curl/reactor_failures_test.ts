@@ -3,14 +3,8 @@ import { assertEquals } from "@std/assert";
 import type { CurlWebSocketError } from "../../mod.ts";
 import "../../mod.ts";
 import { CURL_WAIT_POLLIN, READABLE } from "../../src/curl/constants.ts";
-import {
-  type Pointer,
-  type PollDone,
-  type Poller,
-  type Runtime,
-  runtime,
-  setRuntime,
-} from "../../src/platform/runtime.ts";
+import { type Ffi, ffi, type Pointer, type PollDone, type Poller, setFfi } from "../../src/platform/ffi.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { type Curl, loadCurl } from "../../src/curl/library.ts";
 import { Reactor, type Source } from "../../src/reactor/reactor.ts";
 import { runScript } from "../support/script.ts";
@@ -35,7 +29,7 @@ class TestPoller implements Poller {
   end(ready: number[] = [], code = 0): void {
     const { fds, count, done } = this.#out!;
     this.#out = null;
-    const bytes = count === 0 ? new Uint8Array() : runtime().view(fds, count * 8);
+    const bytes = count === 0 ? new Uint8Array() : ffi().view(fds, count * 8);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let at = 0; at < bytes.length; at += 8) {
       if (ready.includes(view.getInt32(at, true))) view.setInt16(at + 6, CURL_WAIT_POLLIN, true);
@@ -68,21 +62,21 @@ class TestSource implements Source {
   }
 }
 
-/** Runs `body` with another runtime in the place of the real one. */
-async function withRuntime(change: (real: Runtime) => Partial<Runtime>, body: () => Promise<void>): Promise<void> {
-  const real = runtime();
-  setRuntime({ ...real, ...change(real) });
+/** Runs `body` with another FFI in the place of the real one. */
+async function withFfi(change: (real: Ffi) => Partial<Ffi>, body: () => Promise<void>): Promise<void> {
+  const real = ffi();
+  setFfi({ ...real, ...change(real) });
   try {
     await body();
   } finally {
-    setRuntime(real);
+    setFfi(real);
   }
 }
 
 /** Reactors whose polls the test ends. */
 function withPollers(body: (make: (curl?: Curl) => { reactor: Reactor; poller: TestPoller }) => Promise<void>) {
   let poller: TestPoller;
-  return withRuntime(() => ({ createPoller: () => poller = new TestPoller() }), () =>
+  return withFfi(() => ({ createPoller: () => poller = new TestPoller() }), () =>
     body((curl = loadCurl()) => {
       const reactor = new Reactor(curl), idle = new TestSource();
       // What keeps it open.
@@ -223,13 +217,13 @@ test(
 /** Twenty connections in a process where calls of epoll fail: `fails` is a function of the name, the arguments and the count. */
 async function echoWithout(fails: string): Promise<void> {
   await using server = await WsServer.start();
-  const ffi = new URL("../../src/platform/runtime.ts", import.meta.url).href;
+  const module = new URL("../../src/platform/ffi.ts", import.meta.url).href;
   const output = await runScript(
     server.url("/echo"),
-    `const { runtime, setRuntime } = await import(${JSON.stringify(ffi)});
+    `const { ffi, setFfi } = await import(${JSON.stringify(module)});
     const { default: process } = await import("node:process");
     const fails = ${fails};
-    const real = runtime(), calls = {};
+    const real = ffi(), calls = {};
     let failures = 0;
     const around = (symbols, name) => (...args) => {
       calls[name] = (calls[name] ?? 0) + 1;
@@ -237,7 +231,7 @@ async function echoWithout(fails: string): Promise<void> {
       failures++;
       return -1;
     };
-    setRuntime({ ...real, open(path, table) {
+    setFfi({ ...real, open(path, table) {
       const symbols = real.open(path, table);
       if (!("epoll_ctl" in table)) return symbols;
       return Object.fromEntries(Object.keys(table).map((name) => [name, around(symbols, name)]));

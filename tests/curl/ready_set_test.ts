@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import "../../mod.ts";
 import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "../../src/curl/constants.ts";
-import { runtime } from "../../src/platform/runtime.ts";
+import { ffi } from "../../src/platform/ffi.ts";
 import { ArraySet } from "../../src/reactor/ready_set.ts";
 import { test } from "../support/testing.ts";
 
@@ -11,7 +11,7 @@ test("the array lays out curl_waitfds, grows, and reads back what was ready", ()
   set.delete(100);
   const { fds, count } = set.prepare();
   assertEquals(count, 39);
-  const bytes = runtime().view(fds, count * 8);
+  const bytes = ffi().view(fds, count * 8);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   assertEquals(view.getInt32(0, true), 101);
   assertEquals(view.getInt16(4, true), CURL_WAIT_POLLIN);

@@ -1,7 +1,7 @@
 /** An address of this machine that takes no connection and refuses none: it listens, and its queue is full. */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { allocate } from "../../src/platform/runtime.ts";
+import { allocate } from "../../src/platform/ffi.ts";
 import { openLibc } from "../../src/platform/libc.ts";
 
 const SOCKETS = {

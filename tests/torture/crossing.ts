@@ -14,7 +14,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CurlWebSocket, type CurlWebSocketInit } from "../../mod.ts";
-import { runtime, setRuntime, type Symbols, type SymbolTable } from "../../src/platform/runtime.ts";
+import { ffi, setFfi, type Symbols, type SymbolTable } from "../../src/platform/ffi.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { certificates } from "../support/certificates.ts";
 import { serverCommand } from "../support/servers.ts";
 import { makeMessage, randomFrom } from "./crossing_messages.mjs";
@@ -36,8 +37,8 @@ const sends = { short: 0, failed: 0 };
 
 /** Now and then the kernel takes less than it is given, or nothing, or the connection breaks in the middle of a message. */
 function troubleSends(random: () => number): void {
-  const real = runtime();
-  setRuntime({
+  const real = ffi();
+  setFfi({
     ...real,
     open<Table extends SymbolTable>(path: string, table: Table): Symbols<Table> {
       const symbols = real.open(path, table);

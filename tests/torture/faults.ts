@@ -5,18 +5,18 @@
  * A failing call does what the real one does when it fails: it is not made, and gives what C documents for that case.
  * What the real one could not do to a caller is not done here either; {@linkcode CANNOT_FAIL} says why.
  */
-import type {
-  Callback,
-  CArgument,
-  CType,
-  Pointer,
-  Poller,
-  Runtime,
-  Symbols,
-  SymbolTable,
-  Timer,
-} from "../../src/platform/runtime.ts";
-import { isNull } from "../../src/platform/runtime.ts";
+import {
+  type Callback,
+  type CArgument,
+  type CType,
+  type Ffi,
+  isNull,
+  type Pointer,
+  type Poller,
+  type Symbols,
+  type SymbolTable,
+} from "../../src/platform/ffi.ts";
+import type { Runtime, Timer } from "../../src/platform/runtime.ts";
 
 /** What is to fail: the `n`-th call of `name`, counted from {@linkcode Faults.arm}, in the way `kind`. */
 export interface Fault {
@@ -185,7 +185,7 @@ export class Faults {
   readonly #retries: Map<bigint, { buffer: ArrayBufferLike; offset: number; length: number }> = new Map();
   /** Whether connections of this run are encrypted: then a spurious "try again" would never be followed by a wake-up. */
   encrypted = false;
-  #real: Runtime | null = null;
+  #real: Ffi | null = null;
 
   /** From now on calls are counted, and the one fails. */
   arm(fault: Fault | null): void {
@@ -245,21 +245,24 @@ export class Faults {
     return isNull(pointer) ? 0n : this.#real!.address(pointer);
   }
 
-  /** A runtime whose calls can fail. */
-  around(real: Runtime): Runtime {
+  /** These functions, and they throw when it is their turn to fail. */
+  #throwing<Name extends string, Of extends Record<Name, unknown>>(real: Of, ...names: Name[]): Pick<Of, Name> {
+    const throwing = names.map((name) => {
+      const call = real[name] as (...args: unknown[]) => unknown;
+      return [name, (...args: unknown[]) => {
+        if (this.called(name) !== null) throw THROWS[name]!();
+        return call(...args);
+      }];
+    });
+    return Object.fromEntries(throwing) as Pick<Of, Name>;
+  }
+
+  /** An FFI whose calls can fail. */
+  aroundFfi(real: Ffi, { defer }: Runtime): Ffi {
     this.#real = real;
-    const throwing = Object.fromEntries(
-      (["callback", "createPoller", "sha1", "hash", "copy", "utf8"] as const).map((name) => {
-        const call = real[name] as (...args: unknown[]) => unknown;
-        return [name, (...args: unknown[]) => {
-          if (this.called(name) !== null) throw THROWS[name]!();
-          return call(...args);
-        }];
-      }),
-    ) as unknown as Pick<Runtime, "callback" | "createPoller" | "sha1" | "hash" | "copy" | "utf8">;
+    const throwing = this.#throwing(real, "callback", "createPoller");
     return {
       ...real,
-      ...throwing,
       open: <Table extends SymbolTable>(path: string, table: Table): Symbols<Table> => {
         if (this.called("open") !== null) throw THROWS.open!();
         const symbols = real.open(path, table) as Record<string, CCall>;
@@ -284,7 +287,7 @@ export class Faults {
         const around: Poller = Object.create(poller);
         around.poll = (multi, fds, count, milliseconds, done) => {
           if (this.called("Poller.poll") === null) return poller.poll(multi, fds, count, milliseconds, done);
-          real.defer(() => done(-1, new Error("torture: the poll failed")));
+          defer(() => done(-1, new Error("torture: the poll failed")));
         };
         for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(poller)) as (keyof Poller)[]) {
           if (name as string === "constructor" || name === "poll") continue;
@@ -293,6 +296,14 @@ export class Faults {
         }
         return around;
       },
+    };
+  }
+
+  /** A runtime whose calls can fail. */
+  aroundRuntime(real: Runtime): Runtime {
+    return {
+      ...real,
+      ...this.#throwing(real, "sha1", "hash", "copy", "utf8"),
       checkpoint: () => this.called("checkpoint") === null && real.checkpoint(),
       setTimer: (fn: () => void, milliseconds: number): Timer => {
         const timer = real.setTimer(() => {

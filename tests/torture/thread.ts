@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import "../../mod.ts";
+import { ffi, setFfi } from "../../src/platform/ffi.ts";
 import { runtime, setRuntime } from "../../src/platform/runtime.ts";
 import { Reactor } from "../../src/reactor/reactor.ts";
 import { type Books, type Fault, Faults, HARMLESS, USERS_ERROR } from "./faults.ts";
@@ -58,7 +59,8 @@ export class TortureThread {
   constructor(place: Place) {
     this.#place = place;
     documentedCodes(readFileSync(new URL("../../docs/errors.md", import.meta.url), "utf8"));
-    setRuntime(this.faults.around(runtime()));
+    setFfi(this.faults.aroundFfi(ffi(), runtime()));
+    setRuntime(this.faults.aroundRuntime(runtime()));
     this.#watchErrors();
     this.#watchAllocations();
   }
