@@ -9,6 +9,7 @@ import type { DebugLog } from "../observe/debug_log.ts";
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./option_setter.ts";
 import { runtime } from "../platform/runtime.ts";
+import { impersonate } from "./impersonate.ts";
 import { setTls } from "./tls_options.ts";
 
 /** What to connect to, and how. */
@@ -46,7 +47,33 @@ export function chooseProxy({ url, proxy, network }: ConnectTarget): CompletePro
   }
 }
 
-/** Sets all of it. `proxy` is {@linkcode chooseProxy}'s. */
+/** The longest time that libcurl takes, ms: a C `long` has 32 bits on Windows. */
+const FOREVER = 0x7fff_ffff;
+/**
+ * libcurl's own limit is longer than the caller's by this part, and by this many ms at most, so that the caller's ends the
+ * attempt. It is not longer still: libcurl gives the first of several addresses half of its limit, and the next one half of
+ * what is left.
+ */
+const MARGIN = 0.1, MOST_MARGIN = 1_000;
+
+/** Sets what every attempt needs: to connect and nothing more, whatever the user's options are. */
+export function setConnecting(set: OptionSetter, { timeout, browser }: ConnectTarget): void {
+  set.long("CONNECT_ONLY", 1);
+  set.long("NOSIGNAL", 1);
+  set.long("TCP_NODELAY", 1);
+  set.long("HTTP_VERSION", C.CURL_HTTP_VERSION_1_1);
+  if (browser !== null) impersonate(set.curl, set.easy, browser);
+  set.long("HTTPPROXYTUNNEL", 1);
+  // libcurl's default of 300 s must not end a longer wait. Without a limit, the system's own holds for each address: some
+  // two minutes, after which libcurl tries the next.
+  const limit = timeout === 0 ? FOREVER : Math.ceil(timeout + Math.min(timeout * MARGIN, MOST_MARGIN));
+  set.long("CONNECTTIMEOUT_MS", Math.min(limit, FOREVER));
+  // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate 7.84
+  // has another option, of TLS session tickets, by the same number.
+  if (set.curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);
+}
+
+/** Sets what the user's options say. `proxy` is {@linkcode chooseProxy}'s. */
 export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: CompleteProxy | null): void {
   const { url, tls, network, curlOptions } = target;
   const secure = url.protocol === "https:";
