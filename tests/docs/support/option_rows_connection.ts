@@ -1,8 +1,8 @@
 /** The rows of docs/options.md about TLS, the network and messages. */
 import { type Row, since } from "./option_row.ts";
 
-const TLS = "curl/tls_test.ts", NETWORK = "curl/network_test.ts", CONNECT = "curl/connect_test.ts";
-const HEALTH = "curl/health_test.ts", DEFLATE = "curl/deflate_test.ts";
+const TLS = "options/tls_test.ts", NETWORK = "options/network_test.ts", CONNECT = "curl/connector_test.ts";
+const HEALTH = "connection/heartbeat_test.ts", DEFLATE = "options/deflate_test.ts";
 const offers = (options: string, offer: string) => `perMessageDeflate: ${options} offers ${offer}`;
 const ALL_OFFERS =
   "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; client_max_window_bits=8";
@@ -149,7 +149,7 @@ export const PLACES: Row[] = [
     default: "none",
     guide: "network.md#libcurls-own-options",
     tests: [[
-      "curl/curl_options_test.ts",
+      "options/curl_options_test.ts",
       "curlOptions by name, by full name and by number, each kind",
       "curlOptions are set last",
       "what the loaded libcurl lacks is ERR_LIBCURL with the option and the version",
@@ -206,7 +206,7 @@ export const MESSAGES: Row[] = [
     default: "64 MiB",
     guide: "messages.md#sizes",
     tests: [
-      ["curl/protocol_test.ts", "a message of exactly maxMessageSize arrives"],
+      ["web/violations_test.ts", "a message of exactly maxMessageSize arrives"],
       [
         DEFLATE,
         "maxMessageSize is of the inflated message: one of exactly that size arrives, though compressed it is longer",

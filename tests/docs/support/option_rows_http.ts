@@ -1,8 +1,8 @@
 /** The rows of docs/options.md about the request and about proxies. */
 import { feature, impersonates, type Row, since } from "./option_row.ts";
 
-const AUTH = "curl/auth_test.ts", COOKIES = "curl/cookies_test.ts", REDIRECT = "curl/redirect_test.ts";
-const PROXY = "curl/proxy_test.ts", PROGRAMS = "curl/proxy_programs_test.ts", WIRE = "curl/wire_test.ts";
+const AUTH = "options/handshake_auth_test.ts", COOKIES = "curl/cookies_test.ts", REDIRECT = "curl/redirect_test.ts";
+const PROXY = "options/proxy_test.ts", PROGRAMS = "options/proxy_programs_test.ts", WIRE = "web/wire_test.ts";
 const IMPERSONATE = "curl/impersonate_test.ts";
 const SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 const through = (...schemes: string[]) => schemes.map((scheme) => `wss through a proxy of the scheme ${scheme}`);
@@ -55,7 +55,7 @@ export const HTTP: Row[] = [
     what: "the value of Origin",
     default: "none; the URL's with `impersonate`",
     guide: "handshake.md#impersonation",
-    tests: [["curl/params_test.ts", "origin is sent as it is given", "what is no origin is a TypeError"]],
+    tests: [["options/handshake_params_test.ts", "origin is sent as it is given", "what is no origin is a TypeError"]],
   },
   {
     option: "auth",
@@ -126,7 +126,11 @@ export const HTTP: Row[] = [
     what: "parameters behind the URL's query",
     default: "none",
     guide: "handshake.md#parameters",
-    tests: [["curl/params_test.ts", "params: /a? becomes /a?x=1", "params: / becomes /?list=a&list=1&list=false"]],
+    tests: [[
+      "options/handshake_params_test.ts",
+      "params: /a? becomes /a?x=1",
+      "params: / becomes /?list=a&list=1&list=false",
+    ]],
   },
 ];
 
@@ -224,7 +228,7 @@ export const PROXIES: Row[] = [
     default: "the environment's `no_proxy`",
     guide: "proxy.md#the-environment",
     tests: [[PROXY, "noProxy takes hosts out"], [
-      "curl/no_proxy_test.ts",
+      "options/no_proxy_test.ts",
       "noProxy matches as curl's own test cases say",
     ]],
   },
