@@ -14,7 +14,7 @@ import * as P from "../protocol/constants.ts";
 import { MessageInflater } from "../protocol/permessage_deflate.ts";
 import type { Agreement } from "../handshake/response.ts";
 import { MessageReader } from "../protocol/message_reader.ts";
-import { Opening } from "./opening.ts";
+import { Dialer } from "./dialer.ts";
 import { CompressionFailed, Outgoing } from "./outgoing.ts";
 import { runtimeCopying } from "../platform/payload_decoder.ts";
 import type { SocketStats } from "../observe/statistics.ts";
@@ -70,7 +70,7 @@ export class Connection implements Source {
   /** Null without permessage-deflate. */
   #inflater: MessageInflater | null = null;
   /** Null when the connection is open, or closed. */
-  #opening: Opening | null = null;
+  #dialer: Dialer | null = null;
   /** Null before the handshake is done. */
   #info: ConnectionInfo | null = null;
   #transport: Transport | null = null;
@@ -131,7 +131,7 @@ export class Connection implements Source {
       look: () => this.#transport !== null && this.#reactor.again(this, this.#transport.fd, READABLE),
       fail: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
     }, options);
-    this.#opening = new Opening(this.#curl, this.#reactor, url, protocols, options, {
+    this.#dialer = new Dialer(this.#curl, this.#reactor, url, protocols, options, {
       onOpened: (transport, agreement, rest, info) => this.#onOpened(transport, agreement, rest, info),
       onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
       onAnswer: (url, status, headers) => this.#telling.answered(url, status, headers),
@@ -244,12 +244,12 @@ export class Connection implements Source {
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
-    this.#opening!.start();
+    this.#dialer!.start();
   }
 
   /** The handshake is done. `rest` came behind it. */
   #onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
-    this.#opening = null;
+    this.#dialer = null;
     this.#transport = transport;
     this.#info = info;
     this.#stopListening();
@@ -364,7 +364,7 @@ export class Connection implements Source {
 
   setRef(refed: boolean): void {
     this.#refed = refed;
-    this.#opening?.setRef(refed);
+    this.#dialer?.setRef(refed);
     this.#reactor.setRef(this, refed);
     this.#deadline.setRef(refed);
   }
@@ -670,7 +670,7 @@ export class Connection implements Source {
     this.#held = null;
     this.#inflater?.close();
     this.#out.close();
-    this.#opening?.close();
+    this.#dialer?.close();
     if (this.#transport !== null) {
       this.#reactor.watch(this.#transport.fd, this, 0);
       this.#reactor.detach(this);

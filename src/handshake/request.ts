@@ -108,6 +108,16 @@ export function buildRequest(
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
+/**
+ * Whether a request has credentials: those of `authorization`, which is {@linkcode RequestExtras}', of the URL, or of the
+ * caller's own field.
+ */
+export function hasCredentials(url: URL, headers: HeaderList, authorization: string | null | undefined): boolean {
+  return typeof authorization === "string" ||
+    (authorization === undefined && (url.username !== "" || url.password !== "")) ||
+    headers.some(([name]) => name.toLowerCase() === "authorization");
+}
+
 /** What stands in the request line. */
 export function target(url: URL): string {
   return url.pathname + url.search;

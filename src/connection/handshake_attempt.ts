@@ -1,0 +1,332 @@
+/** One attempt at a WebSocket connection: libcurl connects, the request is sent, and the response is read. */
+import { withHandshake } from "../curl/connection_info.ts";
+import type { ConnectionInfo } from "../observe/connection_info.ts";
+import { Connector, type ConnectTarget } from "../curl/connector.ts";
+import { READABLE, WRITABLE } from "../curl/constants.ts";
+import type { Curl } from "../curl/library.ts";
+import { END, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
+import { CurlWebSocketError, errorOf } from "../errors.ts";
+import type { DeflateOffer } from "../handshake/extensions.ts";
+import { buildRequest, hasCredentials } from "../handshake/request.ts";
+import {
+  acceptFor,
+  type Agreement,
+  type HandshakeOffer,
+  type HeaderList,
+  makeKey,
+  ResponseReader,
+} from "../handshake/response.ts";
+import type { DebugLog } from "../observe/debug_log.ts";
+import { shownUrl } from "../observe/redact.ts";
+import { ResponseTrace, tracer } from "../observe/trace.ts";
+import { Deadline } from "../platform/deadline.ts";
+import { allocate } from "../platform/ffi.ts";
+import { runtime } from "../platform/runtime.ts";
+import { loadZlib } from "../platform/zlib.ts";
+import type { Reactor, Source } from "../reactor/reactor.ts";
+import { SendQueue } from "./send_queue.ts";
+
+/** What one attempt connects to, and asks for there. */
+export interface AttemptRequest {
+  /** The `ws:` or `wss:` URL. */
+  readonly url: URL;
+  /** How libcurl connects. */
+  readonly target: ConnectTarget;
+  readonly headers: HeaderList;
+  readonly protocols: readonly string[];
+  /** Null if compression is not to be offered. */
+  readonly deflate: DeflateOffer | null;
+  /** The value of Origin, or null for none. */
+  readonly origin: string | null;
+  /** The value of Cookie, or null for none. */
+  readonly cookie: string | null;
+  /** The value of Authorization, null for none; undefined for what the URL's user and password make. */
+  readonly authorization: string | null | undefined;
+  /** How long the server may take for its response, ms; 0 for no limit. */
+  readonly handshakeTimeout: number;
+}
+
+/** How an attempt ends: exactly one of `onAccepted`, `onRefused` and `onFailed` is called, unless it is closed before. */
+export interface AttemptHandler {
+  /** libcurl has connected. From now on the attempt has a limit of its own, `handshakeTimeout`. */
+  onConnected(): void;
+  /** Returns whether a refusal leads to another attempt, so that its body is of no use. */
+  isFollowed(status: number, headers: HeaderList): boolean;
+  /** The server agreed. The connection is the attempt's until {@linkcode HandshakeAttempt.take}. `rest` came behind the response. */
+  onAccepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void;
+  /** The server refused; `error` has its status and its headers. */
+  onRefused(error: CurlWebSocketError): void;
+  /** There is no response. The attempt has closed its connection. */
+  onFailed(error: CurlWebSocketError): void;
+}
+
+/** What a response is read into, one a thread: few are larger. */
+const READ_SIZE = 16 * 1024;
+let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+/**
+ * How long the attempt waits for a refusal's body, ms, once its header is there: some servers neither say how long it is nor
+ * close the connection. What comes in that time goes into the error, which is then reported within a second.
+ */
+const BODY_TIME = 750;
+
+export class HandshakeAttempt implements Source {
+  readonly #curl: Curl;
+  readonly #reactor: Reactor;
+  readonly #request: AttemptRequest;
+  readonly #handler: AttemptHandler;
+  readonly #log: DebugLog | null;
+  #connector: Connector | null = null;
+  #transport: Transport | null = null;
+  #info: ConnectionInfo | null = null;
+  #connectedAt = 0;
+  /** Null before libcurl has connected, and after the response. */
+  #response: ResponseReader | null = null;
+  /** Null if nobody listens. */
+  #trace: ResponseTrace | null = null;
+  /** What of the request is still to be sent. */
+  readonly #out: SendQueue = new SendQueue();
+  /** Why the rest of the request could not be sent. The server may have refused before it had read all of it. */
+  #unsent: CurlWebSocketError | null = null;
+  /** Whether all of a refusal has come but its body. */
+  #awaitsBody = false;
+  readonly #deadline: Deadline = new Deadline();
+  #refed: boolean;
+  #closed = false;
+
+  /** Prepares an attempt, which begins with {@linkcode start}. `refed` says whether it keeps the process alive. */
+  constructor(curl: Curl, reactor: Reactor, request: AttemptRequest, refed: boolean, handler: AttemptHandler) {
+    this.#curl = curl;
+    this.#reactor = reactor;
+    this.#request = request;
+    this.#refed = refed;
+    this.#handler = handler;
+    this.#log = request.target.log ?? null;
+    this.#deadline.setRef(refed);
+  }
+
+  /**
+   * Begins to connect.
+   *
+   * @throws {CurlWebSocketError} if libcurl cannot begin
+   */
+  start(): void {
+    const { url, target } = this.#request;
+    this.#log?.write("connect", `to ${shownUrl(url)}`);
+    if (this.#closed) return;
+    const connector = new Connector(this.#curl, this.#reactor, target, {
+      onConnected: (transport, info) => {
+        this.#info = info;
+        this.#guard(() => this.#onConnected(transport));
+      },
+      onFailed: (error) => this.#fail(error),
+    });
+    // libcurl's first words go to the log.
+    if (this.#closed) return connector.close();
+    this.#connector = connector;
+    connector.setRef(this.#refed);
+  }
+
+  /** The proxy that is being connected through, without its credentials; null if there is none, or libcurl has connected. */
+  get proxyName(): string | null {
+    return this.#connector?.proxyName ?? null;
+  }
+
+  /** Whether the attempt keeps the process alive. */
+  setRef(refed: boolean): void {
+    this.#refed = refed;
+    this.#connector?.setRef(refed);
+    this.#reactor.setRef(this, refed);
+    this.#deadline.setRef(refed);
+  }
+
+  /** Ends the attempt, at any time, and closes its connection; the handler is not called any more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#deadline.clear();
+    this.#release()?.close();
+  }
+
+  /** Returns the connection of an accepted attempt, which is the caller's to close from now on. */
+  take(): Transport {
+    this.#closed = true;
+    return this.#release() as Transport;
+  }
+
+  onReactorError(error: CurlWebSocketError): void {
+    this.#fail(error);
+  }
+
+  onReady(_fd: number, events: number): boolean {
+    this.#guard(() => {
+      // What has come goes first: a send that fails may end reading too, as it does in GnuTLS.
+      if (this.#response !== null) this.#read();
+      if (events & WRITABLE && this.#response !== null && !this.#closed) this.#flush();
+    });
+    return false;
+  }
+
+  /**
+   * Runs a step; what it throws ends the attempt. A step that calls the caller's code, such as a log or a subscriber, must
+   * look at `#closed` after each such call: the caller may have given up inside it.
+   */
+  #guard(step: () => void): void {
+    if (this.#closed) return;
+    try {
+      step();
+    } catch (cause) {
+      this.#fail(errorOf("connecting", cause));
+    }
+  }
+
+  #fail(error: CurlWebSocketError): void {
+    if (this.#closed) return;
+    this.close();
+    this.#handler.onFailed(error);
+  }
+
+  #onConnected(transport: Transport): void {
+    this.#connector = null;
+    this.#transport = transport;
+    this.#connectedAt = performance.now();
+    this.#log?.write("connect", `connected ${describe(this.#info!)}`);
+    if (this.#closed) return;
+    const { url, headers, protocols, deflate, origin, cookie, authorization, target } = this.#request;
+    const offer: HandshakeOffer = {
+      protocols,
+      deflate: deflate === null || loadZlib() === null ? null : deflate,
+    };
+    const key = makeKey();
+    const accept = acceptFor(key, (text) => runtime().sha1(text));
+    const followed = (status: number, headers: HeaderList) => this.#handler.isFollowed(status, headers);
+    this.#response = new ResponseReader(accept, offer, followed, hasCredentials(url, headers, authorization));
+    this.#handler.onConnected();
+    this.#deadline.limit(this.#request.handshakeTimeout, this.#onTimeout);
+    const { browser } = target;
+    const request = buildRequest(url, key, offer, headers, { origin, cookie, authorization, browser });
+    tracer()?.("request", new TextDecoder("latin1").decode(request));
+    this.#trace = tracer() === null ? null : new ResponseTrace();
+    this.#log?.request(request);
+    if (this.#closed) return;
+    this.#reactor.attach(this);
+    this.#reactor.setRef(this, this.#refed);
+    this.#out.pushRaw(request);
+    this.#flush();
+  }
+
+  /** The time for the response is up. */
+  readonly #onTimeout = (): void => {
+    this.#guard(() => {
+      const { url, handshakeTimeout } = this.#request;
+      const message = `${url.host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
+      this.#ended(new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message));
+    });
+  };
+
+  #flush(): void {
+    const transport = this.#transport!;
+    try {
+      this.#out.flush((bytes) => transport.send(bytes));
+    } catch (error) {
+      this.#unsent = this.#lost(errorOf("sending the handshake", error));
+      this.#out.close();
+      return this.#read();
+    }
+    this.#reactor.watch(transport.fd, this, READABLE | (this.#out.empty ? 0 : WRITABLE));
+  }
+
+  /** Reads what has come of the response. The reader bounds how much that can be. */
+  #read(): void {
+    const buffer = readBuffer ??= allocate(READ_SIZE);
+    const transport = this.#transport!, response = this.#response!;
+    for (;;) {
+      let count: number, answer;
+      try {
+        count = transport.recv(buffer);
+      } catch (error) {
+        return this.#ended(this.#lost(errorOf("receiving the handshake", error)));
+      }
+      if (count === END) {
+        const message = `${this.#request.url.host} closed the connection without answering the handshake`;
+        return this.#ended(this.#lost(new CurlWebSocketError("ERR_CONNECTION_LOST", message)));
+      }
+      if (count === WOULD_BLOCK) break;
+      this.#trace?.push(buffer.subarray(0, count));
+      if (this.#closed) return;
+      try {
+        answer = response.push(buffer.subarray(0, count));
+      } catch (error) {
+        return this.#refused(errorOf("reading the handshake", error));
+      }
+      if (answer !== null) return this.#accepted(answer.agreement, answer.rest.slice());
+      // A socket that gave less than asked for is drained, unless libcurl reads ahead.
+      if (!transport.readsAhead && count < buffer.length && this.#unsent === null) break;
+    }
+    if (this.#unsent !== null) return this.#ended(this.#unsent);
+    if (response.refusing) this.#awaitBody();
+  }
+
+  /** The error of a connection that was lost, with what may be the reason: by an end or a reset, as the server's timing has it. */
+  #lost(error: CurlWebSocketError): CurlWebSocketError {
+    const { hint } = this.#transport!;
+    if (hint === null || error.code !== "ERR_CONNECTION_LOST") return error;
+    return new CurlWebSocketError(error.code, `${error.message}; ${hint}`, { ...error });
+  }
+
+  /** No more of the response comes: what came of a refusal counts, else `error`. */
+  #ended(error: CurlWebSocketError): void {
+    this.#refused(this.#response!.end() ?? error);
+  }
+
+  /** Bounds the wait for a refusal's body. */
+  #awaitBody(): void {
+    if (this.#awaitsBody) return;
+    this.#awaitsBody = true;
+    const { handshakeTimeout } = this.#request;
+    const left = handshakeTimeout === 0 ? BODY_TIME : handshakeTimeout - (performance.now() - this.#connectedAt);
+    this.#deadline.set(Math.max(0, Math.min(BODY_TIME, left)), this.#onTimeout);
+  }
+
+  #accepted(agreement: Agreement, rest: Uint8Array): void {
+    const info = withHandshake(this.#info!, performance.now() - this.#connectedAt);
+    this.#answered(() => this.#handler.onAccepted(agreement, rest, info));
+  }
+
+  /** The server responded with something else than yes, or with nothing. */
+  #refused(error: CurlWebSocketError): void {
+    if (error.status === undefined) return this.#fail(error);
+    this.#answered(() => this.#handler.onRefused(error));
+  }
+
+  /** The response is complete. `report` calls the handler, which takes or closes the connection at once or later. */
+  #answered(report: () => void): void {
+    this.#response = null;
+    this.#deadline.clear();
+    report();
+    if (this.#transport !== null) this.#reactor.watch(this.#transport.fd, this, 0);
+  }
+
+  /** Takes this out of the reactor. Returns what was under way, which is for the caller to close or keep. */
+  #release(): { close(): void } | null {
+    const connector = this.#connector, transport = this.#transport;
+    this.#connector = this.#transport = this.#response = null;
+    this.#out.close();
+    if (transport !== null) {
+      this.#reactor.watch(transport.fd, this, 0);
+      this.#reactor.detach(this);
+    }
+    return transport ?? connector;
+  }
+}
+
+/** A connection that stands, for the log. */
+function describe({ localAddress, localPort, remoteAddress, remotePort, tls, proxy, times }: ConnectionInfo): string {
+  const to = remoteAddress === ""
+    ? "by a Unix socket"
+    : `${localAddress}:${localPort} to ${remoteAddress}:${remotePort}`;
+  const through = proxy === null ? "" : `, through the proxy ${proxy}`;
+  const secure = tls === null ? "" : `, ${tls.version ?? "TLS"}, ${tls.cipher ?? "cipher unknown"}`;
+  const took = `; name ${times.lookup.toFixed(1)}, TCP ${times.tcp.toFixed(1)}, TLS ${times.tls.toFixed(1)} ms`;
+  return to + through + secure + took;
+}
