@@ -14,7 +14,8 @@ import * as args from "./webidl.ts";
 import { EventHandlers, makeEnumerable } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
 import { MessageQueue } from "./message_queue.ts";
-import { FastMessageEvent, MessageListeners } from "./message_events.ts";
+import { FastMessageEvent } from "./message_events.ts";
+import { MessageListeners } from "./message_listeners.ts";
 
 export type { CurlWebSocketInit, NativeInit } from "./webidl.ts";
 import type { CurlWebSocketInit, NativeInit } from "./webidl.ts";
