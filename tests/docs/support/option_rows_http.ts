@@ -1,7 +1,9 @@
 /** The rows of docs/options.md about the request and about proxies. */
 import { feature, impersonates, type Row, since } from "./option_row.ts";
 
-const AUTH = "options/handshake_auth_test.ts", COOKIES = "curl/cookies_test.ts", REDIRECT = "curl/redirect_test.ts";
+const AUTH = "options/handshake_auth_test.ts",
+  COOKIES = "connection/dialer_cookies_test.ts",
+  REDIRECT = "connection/dialer_redirects_test.ts";
 const PROXY = "options/proxy_test.ts", PROGRAMS = "options/proxy_programs_test.ts", WIRE = "web/wire_test.ts";
 const IMPERSONATE = "curl/impersonate_test.ts";
 const SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
