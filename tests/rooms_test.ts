@@ -29,10 +29,9 @@ const STILL: Readonly<Record<string, string>> = {
   "observe/frame_log.ts -> connection/send_queue.ts": "the frame log is a kind of send queue",
   "observe/statistics.ts -> reactor/reactor.ts": "reactorStats() asks all reactors",
   "options/curl_options.ts -> curl/option_setter.ts": "the table of libcurl's options",
-  "reactor/reactor.ts -> curl/constants.ts": "what libcurl calls readable",
+  "reactor/reactor.ts -> curl/create_multi.ts": "the reactor polls by libcurl itself",
   "reactor/reactor.ts -> curl/library.ts": "the reactor polls by libcurl itself",
   "reactor/ready_set.ts -> curl/constants.ts": "what libcurl calls readable",
-  "platform/descriptors.ts -> curl/library.ts": "the pair of a multi is found by its numbers",
   "platform/payload_decoder.ts -> protocol/payload.ts": "the interface that it implements",
   "platform/zlib.ts -> protocol/permessage_deflate.ts": "the interfaces that it implements",
 };

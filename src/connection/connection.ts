@@ -1,7 +1,7 @@
 /** The pump: the only place where a transport meets the protocol. */
 import type { CompleteOptions } from "../options/options.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
-import { READABLE, WRITABLE } from "../curl/constants.ts";
+import { READABLE, WRITABLE } from "../reactor/readiness.ts";
 import { allocate } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
 import { type Curl, loadCurl } from "../curl/library.ts";

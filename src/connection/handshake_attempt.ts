@@ -2,7 +2,7 @@
 import { withHandshake } from "../curl/connection_info.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { Connector, type ConnectTarget } from "../curl/connector.ts";
-import { READABLE, WRITABLE } from "../curl/constants.ts";
+import { READABLE, WRITABLE } from "../reactor/readiness.ts";
 import type { Curl } from "../curl/library.ts";
 import { END, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf } from "../errors.ts";

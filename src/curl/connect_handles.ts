@@ -1,6 +1,5 @@
 /** libcurl's handles of one attempt to connect: who owns them, and when they are freed. */
 import { CurlWebSocketError } from "../errors.ts";
-import { createMulti } from "../platform/descriptors.ts";
 import { noHandle } from "../platform/os_errors.ts";
 import { allocate, ffi, isNull, type Pointer } from "../platform/ffi.ts";
 import type { Reactor } from "../reactor/reactor.ts";
@@ -13,6 +12,7 @@ import {
   holdCallbacks,
 } from "./connect_callbacks.ts";
 import * as C from "./constants.ts";
+import { createMulti } from "./create_multi.ts";
 import { ErrorBuffer } from "./error_buffer.ts";
 import type { Curl } from "./library.ts";
 import { OptionSetter } from "./option_setter.ts";

@@ -65,10 +65,6 @@ export const CURLMOPT_TIMERFUNCTION = 20004;
 export const CURL_SOCKET_TIMEOUT = -1;
 export const CURL_POLL_REMOVE = 4;
 
-/** Readiness, in the bits of `CURL_POLL_*` and `CURL_CSELECT_*`, which agree. */
-export const READABLE = 1;
-export const WRITABLE = 2;
-
 /** `curl_waitfd` events. */
 export const CURL_WAIT_POLLIN = 1;
 export const CURL_WAIT_POLLOUT = 4;

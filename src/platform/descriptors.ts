@@ -1,8 +1,7 @@
-/** File descriptors: closed, one direction or both, and kept from child processes. */
+/** File descriptors: closed, one direction or both, kept from child processes, and looked at. */
 import { openLibc } from "./libc.ts";
-import { allocate, isNull, type Pointer, type Symbols } from "./ffi.ts";
+import { allocate, type Symbols } from "./ffi.ts";
 import { runtime } from "./runtime.ts";
-import type { Curl } from "../curl/library.ts";
 import { once } from "./once.ts";
 
 const DESCRIPTORS = {
@@ -23,8 +22,6 @@ const DESCRIPTORS = {
 } as const;
 
 const F_GETFD = 1;
-/** Of a libcurl from here on, the pair of a multi is close-on-exec; its sockets are from 8.17 on. */
-const SEALED_MULTI = 0x080900;
 
 const opened = once(() => openLibc(DESCRIPTORS));
 
@@ -63,19 +60,25 @@ export function closeOnExec(fd: number): void {
   libc()?.ioctl(fd, FIOCLEX);
 }
 
-/** How many of the lowest free numbers are looked at: a pair takes two, other threads may take some meanwhile. */
-const CANDIDATES = 8;
+/** How many descriptors {@linkcode readable} looks at in one call. */
+const MAX_LOOKED_AT = 8;
 /** `struct pollfd {int fd; short events; short revents}`, as many. */
-const pollfds = allocate(CANDIDATES * 8);
+const pollfds = allocate(MAX_LOOKED_AT * 8);
 const view = new DataView(pollfds.buffer);
 /** An `int`. */
 const count = allocate(4);
 
-/** The lowest numbers that no descriptor has: each open takes the lowest. None where stderr is closed; fewer where descriptors are nearly out. */
-function lowestFree({ dup, close }: Symbols<typeof DESCRIPTORS>): number[] {
+/**
+ * The `count` lowest numbers that no descriptor has: each open takes the lowest. None if stderr is closed, and on
+ * Windows; fewer if descriptors are nearly out.
+ */
+export function lowestFree(count: number): number[] {
   const STDERR = 2;
+  const functions = libc();
+  if (functions === null) return [];
+  const { dup, close } = functions;
   const fds: number[] = [];
-  while (fds.length < CANDIDATES) {
+  while (fds.length < count) {
     const fd = dup(STDERR);
     if (fd < 0) break;
     fds.push(fd);
@@ -84,54 +87,27 @@ function lowestFree({ dup, close }: Symbols<typeof DESCRIPTORS>): number[] {
   return fds;
 }
 
-/**
- * Makes a multi, and keeps the pair of sockets that it is woken by from child processes; NULL where libcurl cannot.
- *
- * libcurl does not tell the pair. It is among the lowest numbers that were free, and those may lie far apart; and it is the pair, and nothing that
- * another thread opened in this instant, if a wake-up makes the one readable and leaves something unread of the other.
- */
-export function createMulti(curl: Curl): Pointer {
-  const functions = curl.versionNumber < SEALED_MULTI ? libc() : null;
-  if (functions === null) return curl.curl_multi_init();
-  const { poll, fcntl } = functions;
-  const POLLIN = 1;
-  const free = lowestFree(functions);
-  const multi = curl.curl_multi_init();
-  if (isNull(multi)) return multi;
-  const fds: number[] = [];
-  for (const fd of free) {
-    // Closed, or close-on-exec already.
-    if (fcntl(fd, F_GETFD) !== 0) continue;
-    view.setInt32(fds.length * 8, fd, true);
-    view.setInt16(fds.length * 8 + 4, POLLIN, true);
-    fds.push(fd);
-  }
-  const isReadable = (_fd: number, i: number) => view.getInt16(i * 8 + 6, true) === POLLIN;
-  const hasUnread = (fd: number) => {
-    const SIOCOUTQ = 0x5411;
-    return functions.ioctl_pointer(fd, SIOCOUTQ, count) === 0 && count.some((byte) => byte !== 0);
-  };
-  const linux = runtime().os === "linux";
-  poll(pollfds, fds.length, 0);
-  const others = new Set(fds.filter((fd, i) => isReadable(fd, i) || (linux && hasUnread(fd))));
-  curl.curl_multi_wakeup(multi);
-  poll(pollfds, fds.length, 0);
-  const read = fds.findIndex((fd, i) => isReadable(fd, i) && !others.has(fd));
-  // Only Linux tells what is unread; elsewhere it is the next number.
-  const write = linux ? fds.findIndex((fd) => hasUnread(fd) && !others.has(fd)) : read + 1;
-  for (const fd of read < 0 ? [] : [fds[read], fds[write]]) if (fd !== undefined) closeOnExec(fd);
-  // Takes the wake-up, so that the next poll sleeps.
-  curl.curl_multi_poll(multi, null, 0, 0, null);
-  return multi;
+/** Whether a descriptor is open, and child processes would inherit it. */
+export function isInherited(fd: number): boolean {
+  return libc()?.fcntl(fd, F_GETFD) === 0;
 }
 
-/**
- * Whether a poll of this multi can be woken. If descriptors are out, libcurl makes a multi without the pair for that, and
- * says so when it is first woken: then a poll may sleep for a day.
- */
-export function isWakeable(curl: Curl, multi: Pointer): boolean {
-  if (curl.curl_multi_wakeup(multi) !== 0) return false;
-  // Takes the wake-up, so that the next poll sleeps.
-  curl.curl_multi_poll(multi, null, 0, 0, null);
-  return true;
+/** Which of these descriptors, 8 at most, can be read now. */
+export function readable(fds: readonly number[]): number[] {
+  const POLLIN = 1;
+  for (const [i, fd] of fds.entries()) {
+    view.setInt32(i * 8, fd, true);
+    view.setInt16(i * 8 + 4, POLLIN, true);
+    // If poll(2) fails, it leaves this as it is.
+    view.setInt16(i * 8 + 6, 0, true);
+  }
+  libc()?.poll(pollfds, fds.length, 0);
+  return fds.filter((_fd, i) => view.getInt16(i * 8 + 6, true) === POLLIN);
+}
+
+/** Whether something was written to a socket that its other end has not read yet. Only Linux tells; false elsewhere. */
+export function hasUnread(fd: number): boolean {
+  const SIOCOUTQ = 0x5411;
+  if (runtime().os !== "linux") return false;
+  return libc()?.ioctl_pointer(fd, SIOCOUTQ, count) === 0 && count.some((byte) => byte !== 0);
 }

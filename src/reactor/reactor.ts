@@ -1,7 +1,8 @@
 /** One a thread and library: sleeps in `curl_multi_poll` for all its sockets, and gives the ready ones their turns. */
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
-import { READABLE } from "../curl/constants.ts";
-import { createMulti, isOpen, isWakeable } from "../platform/descriptors.ts";
+import { READABLE } from "./readiness.ts";
+import { createMulti, isWakeable } from "../curl/create_multi.ts";
+import { isOpen } from "../platform/descriptors.ts";
 import { ffi, isNull, type Pointer, type Poller } from "../platform/ffi.ts";
 import { reportLater, runtime, type Timer } from "../platform/runtime.ts";
 import type { Curl } from "../curl/library.ts";

@@ -1,5 +1,6 @@
 /** The sockets a reactor waits for, in the form that `curl_multi_poll` takes: `curl_waitfd`s. */
-import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "../curl/constants.ts";
+import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT } from "../curl/constants.ts";
+import { READABLE, WRITABLE } from "./readiness.ts";
 import type { Pointer, Symbols } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
 import { closeDescriptor, closeOnExec } from "../platform/descriptors.ts";

@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import type { CurlWebSocketError } from "../../mod.ts";
 import "../../mod.ts";
-import { CURL_WAIT_POLLIN, READABLE } from "../../src/curl/constants.ts";
+import { CURL_WAIT_POLLIN } from "../../src/curl/constants.ts";
+import { READABLE } from "../../src/reactor/readiness.ts";
 import { type Ffi, ffi, type Pointer, type PollDone, type Poller, setFfi } from "../../src/platform/ffi.ts";
 import { runtime } from "../../src/platform/runtime.ts";
 import { type Curl, loadCurl } from "../../src/curl/library.ts";

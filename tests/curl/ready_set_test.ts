@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import "../../mod.ts";
-import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT, READABLE, WRITABLE } from "../../src/curl/constants.ts";
+import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT } from "../../src/curl/constants.ts";
+import { READABLE, WRITABLE } from "../../src/reactor/readiness.ts";
 import { ffi } from "../../src/platform/ffi.ts";
 import { ArraySet } from "../../src/reactor/ready_set.ts";
 import { test } from "../support/testing.ts";

@@ -1,0 +1,6 @@
+/** What a socket can be ready for, as bits: libcurl's `CURL_POLL_*` and `CURL_CSELECT_*` have the same values, and no conversion is needed. */
+
+/** Bytes, an end or an error can be read. */
+export const READABLE = 1;
+/** The kernel takes bytes to send. */
+export const WRITABLE = 2;
