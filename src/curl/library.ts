@@ -4,7 +4,7 @@ import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
 import { type CachedKind, cachedLibrary } from "./library_cache.ts";
 import { ffi, isNull, type Pointer, type Symbols } from "../platform/ffi.ts";
 import { type Runtime, runtime } from "../platform/runtime.ts";
-import { pinLibrary } from "../platform/libc.ts";
+import { pinLibrary } from "../platform/pin_library.ts";
 import { openAll } from "../platform/once.ts";
 import { loadZlib } from "../platform/zlib.ts";
 import { CURL_SYMBOLS, VARIADIC_PADDING, variadicSymbols } from "./symbols.ts";

@@ -2,7 +2,7 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
 import { allocate, ffi, isNull, type Pointer, toCString } from "../platform/ffi.ts";
-import { type MemoryFile, memoryFile } from "../platform/libc.ts";
+import { type MemoryFile, memoryFile } from "../platform/memory_file.ts";
 import type { Curl } from "./library.ts";
 import { oncePerLibrary } from "../platform/once.ts";
 import { OPTION_TABLE } from "./curl_option_table.ts";

@@ -5,7 +5,7 @@ import * as C from "./constants.ts";
 import type { OptionSetter } from "./option_setter.ts";
 import { runtime } from "../platform/runtime.ts";
 import { getText } from "./get_info.ts";
-import { canOpen, readFile } from "../platform/libc.ts";
+import { canOpen, readFile } from "../platform/files.ts";
 
 /** Where systems keep the certificates they trust: those that curl's own configure script looks at, and macOS's. */
 const BUNDLES = [

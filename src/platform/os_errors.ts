@@ -1,7 +1,7 @@
 /** What the system says of a connection that could not be made: `CURLINFO_OS_ERRNO`, behind curl's one code 7 for all of it. */
 import { CurlWebSocketError } from "../errors.ts";
 import { runtime } from "./runtime.ts";
-import { canOpen } from "./libc.ts";
+import { canOpen } from "./files.ts";
 
 /** Why TCP did not come about. */
 export type ConnectReason =

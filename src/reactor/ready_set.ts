@@ -4,7 +4,8 @@ import { READABLE, WRITABLE } from "./readiness.ts";
 import type { Pointer, Symbols } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
 import { closeDescriptor, closeOnExec } from "../platform/descriptors.ts";
-import { allocateNative, type NativeMemory, openLibc } from "../platform/libc.ts";
+import { openLibc } from "../platform/libc.ts";
+import { allocateNative, type NativeMemory } from "../platform/native_memory.ts";
 import { once } from "../platform/once.ts";
 
 /** Sockets with the readiness each waits for; `events` is `READABLE | WRITABLE`, never 0. */

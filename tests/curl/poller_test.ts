@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
 import "../../mod.ts";
 import { ffi } from "../../src/platform/ffi.ts";
-import { allocateNative } from "../../src/platform/libc.ts";
+import { allocateNative } from "../../src/platform/native_memory.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { test } from "../support/testing.ts";
 
