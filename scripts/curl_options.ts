@@ -1,7 +1,7 @@
 /**
- * Makes src/curl/curl_option_table.ts from curl's public header, and from the patch that adds libcurl-impersonate's options:
+ * Makes src/options/curl_option_table.ts from curl's public header, and from the patch that adds libcurl-impersonate's options:
  *
- *     deno run --allow-read scripts/curl_options.ts include/curl/curl.h [patches/curl.patch] > src/curl/curl_option_table.ts
+ *     deno run --allow-read scripts/curl_options.ts include/curl/curl.h [patches/curl.patch] > src/options/curl_option_table.ts
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";

@@ -28,7 +28,6 @@ const FOR_ALL = ["errors.ts", "observe/redact.ts"];
 const STILL: Readonly<Record<string, string>> = {
   "observe/frame_log.ts -> connection/send_queue.ts": "the frame log is a kind of send queue",
   "observe/statistics.ts -> reactor/reactor.ts": "reactorStats() asks all reactors",
-  "options/curl_options.ts -> curl/option_setter.ts": "the table of libcurl's options",
   "reactor/reactor.ts -> curl/create_multi.ts": "the reactor polls by libcurl itself",
   "reactor/reactor.ts -> curl/library.ts": "the reactor polls by libcurl itself",
   "reactor/ready_set.ts -> curl/constants.ts": "what libcurl calls readable",

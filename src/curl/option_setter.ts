@@ -1,65 +1,11 @@
-/** libcurl's options by name, and how they are set: with the kind of each checked, and its name in every error. */
+/** How libcurl's options are set: by name, which is in every error. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
 import { allocate, ffi, isNull, type Pointer, toCString } from "../platform/ffi.ts";
 import { type MemoryFile, memoryFile } from "../platform/memory_file.ts";
 import type { Curl } from "./library.ts";
 import { oncePerLibrary } from "../platform/once.ts";
-import { OPTION_TABLE } from "./curl_option_table.ts";
-
-/** What an option takes; the names are those of {@linkcode OPTION_TABLE}. */
-export type CurlOptionKind = keyof typeof OPTION_TABLE;
-
-/** One option. */
-export interface EasyOption {
-  /** As in curl.h, without `CURLOPT_`; a number for one that is newer than our table. */
-  readonly name: string;
-  /** The value of the `CURLOPT_` constant. */
-  readonly number: number;
-  readonly kind: CurlOptionKind;
-}
-
-/** curl.h's CURLOPTTYPE_*. */
-const BASES: Readonly<Record<CurlOptionKind, number>> = {
-  long: 0,
-  string: 10_000,
-  list: 10_000,
-  object: 10_000,
-  callbackData: 10_000,
-  callback: 20_000,
-  offset: 30_000,
-  blob: 40_000,
-};
-
-let byName: Map<string, EasyOption> | undefined;
-let byNumber: Map<number, EasyOption> | undefined;
-
-function load(): void {
-  byName = new Map();
-  byNumber = new Map();
-  for (const [kind, words] of Object.entries(OPTION_TABLE) as [CurlOptionKind, string][]) {
-    for (const [, name, number] of words.matchAll(/(\w+)=(\d+)/g)) {
-      const option = { name: name!, number: BASES[kind] + Number(number), kind };
-      byName.set(option.name, option);
-      byNumber.set(option.number, option);
-    }
-  }
-}
-
-/**
- * The option of a name, with or without `CURLOPT_`, or of a number; null where there is none. Of a number that is not in
- * the table the kind follows from its range; one among the pointers takes a string.
- */
-export function easyOption(key: string): EasyOption | null {
-  if (byName === undefined) load();
-  if (!/^\d+$/.test(key)) return byName!.get(key.replace(/^CURLOPT_/, "")) ?? null;
-  const number = Number(key);
-  const known = byNumber!.get(number);
-  if (known !== undefined) return known;
-  const kinds: readonly CurlOptionKind[] = ["long", "string", "callback", "offset", "blob"];
-  const kind = kinds[Math.floor(number / 10_000)];
-  return kind === undefined ? null : { name: String(number), number, kind };
-}
+import { type EasyOption, easyOption } from "../options/easy_option.ts";
 
 const NAMES = {
   // const struct curl_easyoption {const char *name; ...} *curl_easy_option_by_id(CURLoption)

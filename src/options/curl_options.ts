@@ -1,5 +1,5 @@
 /** The option `curlOptions`: libcurl's own options, by name or number. */
-import { type CurlOptionKind, type EasyOption, easyOption } from "../curl/option_setter.ts";
+import { type CurlOptionKind, type EasyOption, easyOption } from "./easy_option.ts";
 
 /** A value for one of libcurl's options. */
 export type CurlOptionValue = number | string | boolean | Uint8Array | readonly string[];

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CurlOptionValue, CurlWebSocket, type CurlWebSocketOptions } from "../../mod.ts";
-import { OPTION_TABLE } from "../../src/curl/curl_option_table.ts";
+import { OPTION_TABLE } from "../../src/options/curl_option_table.ts";
 import { rawCurlOptions, withoutIdentity } from "../../src/options/curl_options.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";

@@ -1,8 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CurlWebSocket, type CurlWebSocketInit, libcurl } from "../../mod.ts";
-import { easyOption, OptionSetter } from "../../src/curl/option_setter.ts";
-import { loadCurl } from "../../src/curl/library.ts";
-import { OPTION_TABLE } from "../../src/curl/curl_option_table.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
 import { isAtLeast, libcurlNamed, whyNoLibcurl, whyNoSocks } from "../support/libcurls.ts";
@@ -142,27 +139,3 @@ test("an option whose number is another one's in this libcurl is refused by name
   await using server = await WsServer.start();
   await using _socket = await connected(server.url("/echo"), { library, curlOptions: { 325: 1, 10321: "brotli" } });
 }, { skip: whyNoLibcurl("impersonate-7.84") });
-
-test("the table has each option once, in the range of its kind", () => {
-  const names = Object.values(OPTION_TABLE).flatMap((words) => [...words.matchAll(/(\w+)=(\d+)/g)]);
-  assert(names.length > 300);
-  const numbers = names.map(([, name]) => easyOption(name!)!.number);
-  assertEquals(new Set(numbers).size, numbers.length);
-  assertEquals(easyOption("CURLOPT_CAINFO_BLOB")?.number, 40309);
-  assertEquals(easyOption("MAX_RECV_SPEED_LARGE")?.number, 30146);
-  assertEquals(easyOption("213")?.name, "TCP_KEEPALIVE");
-  assertEquals(easyOption("10999")?.name, "IMPERSONATE");
-});
-
-test("lists outlive the handle that reads them, and are freed once", () => {
-  const curl = loadCurl();
-  for (let i = 0; i < 100; i++) {
-    const easy = curl.curl_easy_init();
-    const set = new OptionSetter(curl, easy);
-    for (let j = 0; j < 10; j++) set.list("RESOLVE", [`a${j}:1:127.0.0.1`, `b${j}:1:[::1]`]);
-    set.list("CONNECT_TO", []);
-    curl.curl_easy_cleanup(easy);
-    set.free();
-    set.free();
-  }
-});
