@@ -1,14 +1,10 @@
 /**
- * Which folder of `src/` may import from which: the rooms of the house. A folder imports nothing that is not named here, and no
- * imports go in a circle, of files or of folders, but for those that are named as still to go.
+ * The rooms of the house: which folder of `src/` and of `cli/` may import from which, who may name a runtime, where the test of a
+ * file lies, and how long a file may be. What is not as it should be is named, with its reason; such a list only gets shorter.
  */
-import { assertEquals } from "@std/assert";
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
-import { fileURLToPath } from "node:url";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { circleIn, codeOf, filesBelow, folderOf, importsBelow, read } from "./support/modules.ts";
 import { test } from "./support/testing.ts";
-
-const SRC = join(dirname(fileURLToPath(import.meta.url)), "..", "src");
 
 /** What each folder may import from, beside itself. Everyone may import the errors, and what may be shown (`redact.ts`). */
 const MAY: Readonly<Record<string, readonly string[]>> = {
@@ -35,66 +31,171 @@ const STILL: Readonly<Record<string, string>> = {
   "platform/zlib.ts -> protocol/permessage_deflate.ts": "the interfaces that it implements",
 };
 
-const files = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .map((path) => path.replaceAll("\\", "/")).filter((path) => path.endsWith(".ts"));
+/** What each folder of `cli/` may import from, beside itself. Only `cli/mod.ts` may import from all of them. */
+const CLI_MAY: Readonly<Record<string, readonly string[]>> = {
+  options: ["terminal"],
+  session: ["options", "terminal"],
+  install: ["options", "terminal"],
+  terminal: [],
+};
+const CLI_FOR_ALL = ["errors.ts", "exit_codes.ts", "../mod.ts", "../src/observe/redact.ts"];
+/** What the command takes of `src/` that is not public, and what for. */
+const CLI_TAKES: Readonly<Record<string, string>> = {
+  "../src/curl/library_cache.ts": "where a libcurl is installed, so that it is found",
+  "../src/handshake/browsers.ts": "the names of the browsers, for --impersonate",
+  "../src/observe/trace.ts": "what -v shows",
+};
 
-/** The files that a file imports, of types too. */
-function importsOf(file: string): string[] {
-  const source = readFileSync(join(SRC, file), "utf8");
-  return [...source.matchAll(/^(?:import|export)\s[^;]*?from\s+"(\.[^"]+)"/gm)]
-    .map(([, specifier]) => normalize(join(dirname(file), specifier!)).replaceAll("\\", "/"));
+/** What `runtimes/` may import, beside itself. */
+const RUNTIMES_MAY = ["../src/platform/"];
+const RUNTIMES_STILL = ["../src/observe/channels.ts"];
+
+/** Who names Deno or Bun outside `runtimes/`, and why. */
+const NAMES_A_RUNTIME: Readonly<Record<string, string>> = {
+  "cli/terminal/output.ts": "Deno's own write is the one that does not block the event loop while a pipe is full",
+};
+
+/** The longest a file may be, in lines: a longer one has two jobs. */
+const MAX_LINES = 400;
+const WRITTEN_BY_HAND = ["src", "cli", "runtimes", "scripts", "bench", "tests", "examples"];
+/** Longer files, which are still to be split. */
+const STILL_LONG: readonly string[] = [
+  "src/connection/connection.ts",
+  "src/reactor/reactor.ts",
+  "src/web/websocket.ts",
+  "tests/conformance/autobahn.ts",
+  "tests/options/proxy_test.ts",
+  "tests/torture/faults.ts",
+];
+
+/** Tests that are named after no file of the folder that they test: what they are about instead. */
+const OF_NO_FILE: Readonly<Record<string, string>> = {
+  "tests/curl/descriptors_test.ts": "belongs in tests/platform/",
+  "tests/curl/environment_test.ts": "belongs in tests/platform/",
+  "tests/curl/permission_test.ts": "belongs in tests/runtimes/",
+  "tests/curl/poller_test.ts": "belongs in tests/runtimes/",
+  "tests/curl/reactor_failures_test.ts": "belongs in tests/reactor/",
+  "tests/curl/reactor_test.ts": "belongs in tests/reactor/",
+  "tests/curl/ready_set_test.ts": "belongs in tests/reactor/",
+};
+
+const src = importsBelow("src"), cli = importsBelow("cli");
+
+/** The imports, as `file -> file`, from one folder into another that are not allowed. */
+function forbidden(
+  imports: ReadonlyMap<string, readonly string[]>,
+  may: Readonly<Record<string, readonly string[]>>,
+  forAll: readonly string[],
+): string[] {
+  return [...imports].flatMap(([file, targets]) =>
+    targets.filter((target) => {
+      const from = folderOf(file), to = folderOf(target);
+      return from !== to && !forAll.includes(target) && !forAll.includes(file) && !may[from]?.includes(to);
+    }).map((target) => `${file} -> ${target}`)
+  ).sort();
 }
 
-const folder = (path: string) => path.includes("/") ? path.slice(0, path.indexOf("/")) : path;
-
-/** A circle in a graph, or null. */
-function circle(graph: ReadonlyMap<string, readonly string[]>): string[] | null {
-  const done = new Set<string>();
-  const visit = (node: string, path: readonly string[]): string[] | null => {
-    if (path.includes(node)) return [...path.slice(path.indexOf(node)), node];
-    if (done.has(node)) return null;
-    for (const next of graph.get(node) ?? []) {
-      const found = visit(next, [...path, node]);
-      if (found !== null) return found;
-    }
-    done.add(node);
-    return null;
-  };
-  for (const node of graph.keys()) {
-    const found = visit(node, []);
-    if (found !== null) return found;
+/** Which folder imports from which, without what everyone may import, and without those imports that `leftOut` names. */
+function foldersOf(
+  imports: ReadonlyMap<string, readonly string[]>,
+  forAll: readonly string[],
+  leftOut: Readonly<Record<string, string>> = {},
+): Map<string, string[]> {
+  const graph = new Map<string, string[]>();
+  for (const [file, targets] of imports) {
+    const others = targets.filter((target) =>
+      folderOf(target) !== folderOf(file) && !forAll.includes(target) && !(`${file} -> ${target}` in leftOut)
+    );
+    graph.set(folderOf(file), [...graph.get(folderOf(file)) ?? [], ...others.map(folderOf)]);
   }
-  return null;
+  return graph;
 }
 
 test("each folder of src/ imports only from where it may", () => {
-  const wrong: string[] = [];
-  for (const file of files) {
-    for (const target of importsOf(file)) {
-      const from = folder(file), to = folder(target);
-      const allowed = from === to || FOR_ALL.includes(target) || FOR_ALL.includes(file) || MAY[from]?.includes(to);
-      if (!allowed) wrong.push(`${file} -> ${target}`);
-    }
-  }
-  assertEquals(wrong.sort(), Object.keys(STILL).sort());
+  assertEquals(forbidden(src, MAY, FOR_ALL), Object.keys(STILL).sort());
 });
 
-test("no file imports itself by way of others", () => {
-  assertEquals(circle(new Map(files.map((file) => [file, importsOf(file)]))), null);
+test("no file of src/ or cli/ imports itself by way of others", () => {
+  assertEquals(circleIn(src), null);
+  assertEquals(circleIn(cli), null);
 });
 
-test("no folder imports itself by way of others, but for what is still to go", () => {
-  const graph = new Map<string, string[]>();
-  for (const file of files) {
-    for (const target of importsOf(file)) {
-      if (`${file} -> ${target}` in STILL || FOR_ALL.includes(target)) continue;
-      if (folder(file) !== folder(target)) graph.set(folder(file), [...graph.get(folder(file)) ?? [], folder(target)]);
-    }
-  }
-  assertEquals(circle(graph), null);
+test("no folder of src/ or cli/ imports itself by way of others, but for what is still to go", () => {
+  assertEquals(circleIn(foldersOf(src, FOR_ALL, STILL)), null);
+  assertEquals(circleIn(foldersOf(cli, CLI_FOR_ALL)), null);
 });
 
 test("no file lies at the root of src/ but the errors, and each folder has its rule", () => {
+  const files = [...src.keys()];
   assertEquals(files.filter((file) => !file.includes("/")), ["errors.ts"]);
-  assertEquals([...new Set(files.map(folder))].filter((name) => name !== "errors.ts").sort(), Object.keys(MAY).sort());
+  assertEquals(
+    [...new Set(files.map(folderOf))].filter((name) => name !== "errors.ts").sort(),
+    Object.keys(MAY).sort(),
+  );
+});
+
+test("each folder of cli/ imports only from where it may, and of src/ only what is named", () => {
+  const files = [...cli.keys()];
+  const folders = new Set(files.filter((file) => file.includes("/")).map(folderOf));
+  assertEquals([...folders].sort(), Object.keys(CLI_MAY).sort());
+  // mod.ts and version.ts lie above the folders.
+  const below = new Map([...cli].filter(([file]) => file.includes("/")));
+  assertEquals(forbidden(below, CLI_MAY, [...CLI_FOR_ALL, ...Object.keys(CLI_TAKES)]), []);
+  const taken = new Set([...cli.values()].flat().filter((target) => target.startsWith("../src/")));
+  assertEquals([...taken].filter((target) => !CLI_FOR_ALL.includes(target)).sort(), Object.keys(CLI_TAKES).sort());
+});
+
+test("runtimes/ imports only what a runtime must provide", () => {
+  const outside = new Set([...importsBelow("runtimes").values()].flat().filter((target) => target.startsWith("../")));
+  assertEquals(
+    [...outside].filter((target) => !RUNTIMES_MAY.some((start) => target.startsWith(start))),
+    RUNTIMES_STILL,
+  );
+});
+
+test("only runtimes/ names Deno or Bun, and nothing of src/ imports a module of Node or Bun", () => {
+  const names = (path: string) => /\b(?:Deno|Bun)\b/.test(codeOf(read(path)));
+  assert(names("runtimes/deno.ts"));
+  const paths = ["src", "cli"].flatMap((folder) =>
+    [...(folder === "src" ? src : cli).keys()].map((file) => `${folder}/${file}`)
+  );
+  assertEquals(paths.filter(names), Object.keys(NAMES_A_RUNTIME));
+  const modules = /^(?:import|export)\s[^;]*?"(?:node|bun|npm|jsr):|\bimport\("(?:node|bun|npm|jsr):/m;
+  assertMatch(read("runtimes/bun_ffi.ts"), modules);
+  assertEquals(paths.filter((path) => path.startsWith("src/") && modules.test(read(path))), []);
+});
+
+/** Whether a test is named after a file, alone or with the subject behind: `proxy_test.ts`, `proxy_environment_test.ts`. */
+const namedAfter = (test: string, source: string) => test === source || test.startsWith(`${source}_`);
+
+test("the test of a file lies in the folder of the same name, and is named after it", () => {
+  // tests/web/ tests the whole socket, by subjects of the standard.
+  const rooms = [
+    ...Object.keys(MAY).filter((name) => name !== "web").map((name) => [`src/${name}`, `tests/${name}`] as const),
+    ["runtimes", "tests/runtimes"] as const,
+    ["cli", "tests/cli"] as const,
+  ];
+  const folders = new Set(filesBelow("tests").map(folderOf));
+  const astray = rooms.filter(([, tests]) => folders.has(folderOf(tests.slice("tests/".length)))).flatMap(
+    ([room, tests]) => {
+      const sources = filesBelow(room).map((file) => file.replace(/\.\w+$/, ""));
+      return filesBelow(tests).filter((file) => file.endsWith("_test.ts"))
+        .filter((file) => !sources.some((source) => namedAfter(file.slice(0, -"_test.ts".length), source)))
+        .map((file) => `${tests}/${file}`);
+    },
+  );
+  assertEquals(astray.sort(), Object.keys(OF_NO_FILE).sort());
+});
+
+test("npm run libcurls runs the tests of every room, but for the two that know no libcurl", () => {
+  const pure = ["handshake", "protocol"];
+  const within = /const WITHIN = "(.*)"/.exec(read("scripts/libcurls.ts"))![1]!.split(",");
+  assertEquals(within, [...Object.keys(MAY), "runtimes"].filter((room) => !pure.includes(room)).sort());
+});
+
+test(`no file is longer than ${MAX_LINES} lines, but for those that are still to be split`, () => {
+  const paths = WRITTEN_BY_HAND.flatMap((folder) => filesBelow(folder).map((file) => `${folder}/${file}`))
+    .filter((path) => /\.(?:m?ts|m?js|py)$/.test(path));
+  const long = paths.filter((path) => read(path).trimEnd().split("\n").length > MAX_LINES);
+  assertEquals(long.sort(), [...STILL_LONG].sort());
 });

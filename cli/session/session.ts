@@ -4,7 +4,6 @@ import process from "node:process";
 import type { CurlWebSocket, CurlWebSocketError } from "../../mod.ts";
 import { printable, printableLines, shownSubprotocols, shownUrl } from "../../src/observe/redact.ts";
 import { type Paint, paintFor } from "../terminal/colours.ts";
-import type { Plan } from "./connect.ts";
 import { CommandError, OutputError, words } from "../errors.ts";
 import { CLOSED_BY_SERVER, exitCodeOf, OK, SIGNALS, TIMED_OUT } from "../exit_codes.ts";
 import { type Format, formatted } from "./format.ts";
@@ -13,6 +12,7 @@ import { drained, inputKind, sendInput } from "../terminal/input.ts";
 import { Interactive } from "../terminal/interactive.ts";
 import { Output, standardOutput } from "../terminal/output.ts";
 import { inOurWords } from "../options/socket_options.ts";
+import type { Plan } from "./plan.ts";
 import { Stats } from "./stats.ts";
 import type { Verbose } from "./verbose.ts";
 
