@@ -12,7 +12,7 @@ import { Deadline } from "../platform/deadline.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import * as P from "../protocol/constants.ts";
 import { MessageInflater } from "../protocol/permessage_deflate.ts";
-import type { Agreement } from "../handshake/response.ts";
+import type { Agreement } from "../handshake/agreement.ts";
 import { MessageReader } from "../protocol/message_reader.ts";
 import { Dialer } from "./dialer.ts";
 import { CompressionFailed, Outgoing } from "./outgoing.ts";

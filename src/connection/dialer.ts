@@ -4,12 +4,14 @@ import { resolveBrowser } from "../curl/impersonate.ts";
 import type { Curl } from "../curl/library.ts";
 import type { Transport } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf } from "../errors.ts";
+import type { Agreement } from "../handshake/agreement.ts";
 import { type Browser, pageOrigin } from "../handshake/browsers.ts";
 import { type CompleteCookies, cookiesFor, storeCookies } from "../handshake/cookies.ts";
 import { type Challenge, digestChallenge, digestCredentials, isStale } from "../handshake/digest.ts";
+import { fieldValues, type HeaderList } from "../handshake/fields.ts";
+import { makeKey } from "../handshake/key.ts";
 import { redirectLocation, redirectTarget } from "../handshake/redirect.ts";
 import { target } from "../handshake/request.ts";
-import { type Agreement, type HeaderList, makeKey } from "../handshake/response.ts";
 import { httpUrl } from "../handshake/url.ts";
 import type { DebugLog } from "../observe/debug_log.ts";
 import { shownUrl } from "../observe/redact.ts";
@@ -245,7 +247,7 @@ export class Dialer {
   /** The challenge of a refusal that is worth an answer: the first, or one with a new nonce because the old one was stale. */
   #answerable(headers: HeaderList): Challenge | null {
     if (this.#auth?.type !== "digest") return null;
-    const fields = headers.filter(([name]) => name.toLowerCase() === "www-authenticate").map(([, value]) => value);
+    const fields = fieldValues(headers, "www-authenticate");
     const challenge = digestChallenge(fields);
     if (challenge === null || this.#challenge === null) return challenge;
     const renewed = challenge.parameters.get("nonce") !== this.#challenge.parameters.get("nonce");

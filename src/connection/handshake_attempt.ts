@@ -6,16 +6,12 @@ import { READABLE, WRITABLE } from "../reactor/readiness.ts";
 import type { Curl } from "../curl/library.ts";
 import { END, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf } from "../errors.ts";
+import type { Agreement, HandshakeOffer } from "../handshake/agreement.ts";
 import type { DeflateOffer } from "../handshake/extensions.ts";
+import type { HeaderList } from "../handshake/fields.ts";
+import { acceptFor, makeKey } from "../handshake/key.ts";
 import { buildRequest, hasCredentials } from "../handshake/request.ts";
-import {
-  acceptFor,
-  type Agreement,
-  type HandshakeOffer,
-  type HeaderList,
-  makeKey,
-  ResponseReader,
-} from "../handshake/response.ts";
+import { ResponseReader } from "../handshake/response.ts";
 import type { DebugLog } from "../observe/debug_log.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { ResponseTrace, tracer } from "../observe/trace.ts";

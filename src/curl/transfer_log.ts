@@ -1,5 +1,5 @@
 /** What libcurl tells of a connection in its verbose log alone: the TLS that was agreed, and a proxy's answer. */
-import type { HeaderList } from "../handshake/response.ts";
+import type { HeaderList } from "../handshake/fields.ts";
 import type { TlsInfo } from "../observe/connection_info.ts";
 
 /** An answer of a proxy to CONNECT. */

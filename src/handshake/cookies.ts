@@ -1,6 +1,6 @@
 /** Cookies of the handshake: fixed ones, or those of a jar. */
 import { CurlWebSocketError, wordsOf } from "../errors.ts";
-import type { HeaderList } from "./response.ts";
+import type { HeaderList } from "./fields.ts";
 import { httpUrl } from "./url.ts";
 
 /**

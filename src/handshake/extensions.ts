@@ -1,4 +1,5 @@
 /** `Sec-WebSocket-Extensions`: its grammar (RFC 6455 section 9.1), and permessage-deflate's parameters (RFC 7692 section 7.1). */
+import { isToken } from "./fields.ts";
 
 /** RFC 7692 section 7.1.2: a window has 2^8 to 2^15 bytes. */
 export const MIN_WINDOW_BITS = 8;
@@ -38,7 +39,6 @@ export class ExtensionError extends Error {
 
 /** A token, a quoted string or a separator, with optional white space; RFC 6455 section 9.1 and RFC 2616 section 2.2. */
 const LEXEME = /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)"|([;,=]))[ \t]*/y;
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /**
  * Reads a field value.
@@ -69,7 +69,7 @@ export function parseExtensions(text: string): Extension[] {
       if (next("=")) {
         // "The value after quoted-string unescaping MUST conform to the 'token' ABNF."
         const lexeme = lexemes[at++];
-        if (lexeme === undefined || lexeme.kind === "separator" || !TOKEN.test(lexeme.text)) {
+        if (lexeme === undefined || lexeme.kind === "separator" || !isToken(lexeme.text)) {
           throw malformed(text, `the value of ${parameter} is no token`);
         }
         value = lexeme.text;

@@ -1,5 +1,5 @@
 /** Redirects of the handshake, as far as they can be followed. Pure. */
-import type { HeaderList } from "./response.ts";
+import { fieldValues, type HeaderList } from "./fields.ts";
 import { becomeWs } from "./url.ts";
 
 const STATUSES = [301, 302, 303, 307, 308];
@@ -7,7 +7,7 @@ const STATUSES = [301, 302, 303, 307, 308];
 /** The `Location` of a redirect that may be followed, or null where an answer is none. */
 export function redirectLocation(status: number, headers: HeaderList): string | null {
   if (!STATUSES.includes(status)) return null;
-  return headers.find(([name]) => name.toLowerCase() === "location")?.[1] ?? null;
+  return fieldValues(headers, "location")[0] ?? null;
 }
 
 /**

@@ -2,7 +2,9 @@
 import { type Browser, browserFields } from "./browsers.ts";
 import { offerDeflate } from "./extensions.ts";
 import { shownValue } from "../observe/redact.ts";
-import { base64, type HandshakeOffer, type HeaderList, isToken } from "./response.ts";
+import { base64 } from "./base64.ts";
+import type { HandshakeOffer } from "./agreement.ts";
+import { checkFields, fieldValues, type HeaderList } from "./fields.ts";
 
 /** The fields that are ours: a caller may place them and say their case, and give another value of some. */
 const FIXED: ReadonlyMap<string, RegExp> = new Map([
@@ -11,29 +13,6 @@ const FIXED: ReadonlyMap<string, RegExp> = new Map([
   ["sec-websocket-version", /^13$/],
 ]);
 const OURS_ALONE = ["sec-websocket-key", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
-
-/** Whether text may be a field's value: neither a control character nor one above U+00FF. */
-export function isFieldValue(text: string): boolean {
-  // deno-lint-ignore no-control-regex -- these are what must not go out
-  return !/[\0-\x08\x0a-\x1f\x7f]/.test(text) && !/[^\0-\xff]/.test(text);
-}
-
-/**
- * Checks that fields may go out in some request; `option` is where they come from.
- *
- * @throws {TypeError} for a name or value that may not
- */
-export function checkFields(option: string, headers: HeaderList): void {
-  for (const [name, value] of headers) {
-    if (!isToken(name)) throw new TypeError(`${option}: ${JSON.stringify(name)} is not a header name`);
-    if (!isFieldValue(value)) {
-      const shown = shownValue(name, value);
-      throw new TypeError(
-        `${option}: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
-      );
-    }
-  }
-}
 
 /**
  * Checks the caller's fields of the handshake, beside {@linkcode checkFields}.
@@ -115,7 +94,7 @@ export function buildRequest(
 export function hasCredentials(url: URL, headers: HeaderList, authorization: string | null | undefined): boolean {
   return typeof authorization === "string" ||
     (authorization === undefined && (url.username !== "" || url.password !== "")) ||
-    headers.some(([name]) => name.toLowerCase() === "authorization");
+    fieldValues(headers, "authorization").length > 0;
 }
 
 /** What stands in the request line. */

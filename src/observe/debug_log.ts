@@ -1,6 +1,6 @@
 /** The debug log that `CURLWS_DEBUG` asks for: lines on standard error, without credentials and without what messages hold. */
 import { runtime } from "../platform/runtime.ts";
-import type { HeaderList } from "../handshake/response.ts";
+import type { HeaderList } from "../handshake/fields.ts";
 import { printable, shownFirstLine, shownValue, shownWords } from "./redact.ts";
 
 const CATEGORIES = ["connect", "curl", "handshake", "frames", "close"] as const;

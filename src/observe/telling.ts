@@ -3,7 +3,8 @@ import type { ConnectionInfo } from "./connection_info.ts";
 import { type DebugLog, debugLog } from "./debug_log.ts";
 import { publish } from "./channels.ts";
 import { type CurlWebSocketError, withUrl } from "../errors.ts";
-import type { Agreement, HeaderList } from "../handshake/response.ts";
+import type { Agreement } from "../handshake/agreement.ts";
+import type { HeaderList } from "../handshake/fields.ts";
 import { plainUrl, shownSubprotocols, shownUrl } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
 

@@ -1,8 +1,8 @@
 /** The options of the handshake's HTTP: whose request it is, who asks, with which cookies, and how far it may be sent on. */
 import type { CompleteCookies, CookieJar, CookiesOption } from "../handshake/cookies.ts";
 import { BARE_NAMES, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
-import { type HeaderList, isToken } from "../handshake/response.ts";
-import { basicCredentials, isFieldValue } from "../handshake/request.ts";
+import { type HeaderList, isFieldValue, isToken } from "../handshake/fields.ts";
+import { basicCredentials } from "../handshake/request.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { checkNames, numberOf, textOf, wordOf } from "./validate.ts";
 

@@ -1,5 +1,5 @@
 /** The option `headers`. */
-import type { HeaderList } from "../handshake/response.ts";
+import type { HeaderList } from "../handshake/fields.ts";
 
 /** Header fields of a request, as a caller gives them. */
 export type HeadersOption = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;

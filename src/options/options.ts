@@ -1,7 +1,7 @@
 /** The options a user may give, validated and made whole. An option that is not known is an error, never ignored. */
 import type { CookiesOption } from "../handshake/cookies.ts";
 import { offersClientWindow } from "../handshake/browsers.ts";
-import type { HeaderList } from "../handshake/response.ts";
+import type { HeaderList } from "../handshake/fields.ts";
 import { checkHeaders } from "../handshake/request.ts";
 import { checkNames, numberOf, textOf } from "./validate.ts";
 import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./deflate.ts";

@@ -1,6 +1,5 @@
 /** The option `proxy`, and the proxy that the environment names. */
-import type { HeaderList } from "../handshake/response.ts";
-import { checkFields } from "../handshake/request.ts";
+import { checkFields, type HeaderList } from "../handshake/fields.ts";
 import { checkNames, textOf, wordOf } from "./validate.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
 import { bypassesProxy } from "./no_proxy.ts";

@@ -1,6 +1,6 @@
 /** The arguments of `CurlWebSocket`'s members: their Web IDL conversions, and the checks of the WebSockets Standard. */
 import type { CurlWebSocketOptions } from "../options/options.ts";
-import { isToken } from "../handshake/response.ts";
+import { isToken } from "../handshake/fields.ts";
 import { becomeWs } from "../handshake/url.ts";
 import { shownSubprotocols, shownUrl } from "../observe/redact.ts";
 

@@ -6,7 +6,7 @@ import { CurlWebSocketError } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
 import { withParams } from "../options/handshake.ts";
 import { CLOSE_ABNORMAL, OPCODE_BINARY } from "../protocol/constants.ts";
-import type { Agreement } from "../handshake/response.ts";
+import type { Agreement } from "../handshake/agreement.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";

@@ -8,7 +8,8 @@ import {
   offersClientWindow,
   pageOrigin,
 } from "../../src/handshake/browsers.ts";
-import type { HandshakeOffer, HeaderList } from "../../src/handshake/response.ts";
+import type { HandshakeOffer } from "../../src/handshake/agreement.ts";
+import type { HeaderList } from "../../src/handshake/fields.ts";
 import { buildRequest, type RequestExtras } from "../../src/handshake/request.ts";
 import { test } from "../support/testing.ts";
 

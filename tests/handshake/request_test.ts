@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { acceptFor, type HandshakeOffer, type HeaderList, isToken, makeKey } from "../../src/handshake/response.ts";
+import type { HandshakeOffer } from "../../src/handshake/agreement.ts";
+import { type HeaderList, isToken } from "../../src/handshake/fields.ts";
+import { acceptFor, makeKey } from "../../src/handshake/key.ts";
 import { buildRequest, checkHeaders } from "../../src/handshake/request.ts";
 import { test } from "../support/testing.ts";
 import { ACCEPTS } from "../vectors/handshake.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CurlWebSocketError } from "../../src/errors.ts";
-import { MAX_BODY_SIZE, ResponseReader } from "../../src/handshake/response.ts";
+import { MAX_BODY_SIZE } from "../../src/handshake/body.ts";
+import { ResponseReader } from "../../src/handshake/response.ts";
 import { test } from "../support/testing.ts";
 import { ACCEPT, failed, header, NOTHING, read } from "./responses.ts";
 import { concat, cut, latin1, toHex } from "../protocol/support.ts";

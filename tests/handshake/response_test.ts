@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { CurlWebSocketError } from "../../src/errors.ts";
-import { type HandshakeOffer, MAX_BODY_SIZE, MAX_HEADER_SIZE, ResponseReader } from "../../src/handshake/response.ts";
+import type { HandshakeOffer } from "../../src/handshake/agreement.ts";
+import { MAX_BODY_SIZE } from "../../src/handshake/body.ts";
+import { MAX_HEADER_SIZE, ResponseReader } from "../../src/handshake/response.ts";
 import { test } from "../support/testing.ts";
 import {
   ACCEPT,

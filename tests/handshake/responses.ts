@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { CurlWebSocketError } from "../../src/errors.ts";
 import type { DeflateOffer } from "../../src/handshake/extensions.ts";
-import { type Agreement, type HandshakeOffer, ResponseReader } from "../../src/handshake/response.ts";
+import type { Agreement, HandshakeOffer } from "../../src/handshake/agreement.ts";
+import { ResponseReader } from "../../src/handshake/response.ts";
 import { ACCEPTS } from "../vectors/handshake.ts";
 import { bytewise, concat, cut, latin1, toHex } from "../protocol/support.ts";
 

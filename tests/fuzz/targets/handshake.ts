@@ -1,6 +1,8 @@
 /** The reader of the server's answer: the same result however it is cut, few kinds of error, bounded memory. */
 import { CurlWebSocketError } from "../../../src/errors.ts";
-import { type HandshakeOffer, MAX_BODY_SIZE, ResponseReader } from "../../../src/handshake/response.ts";
+import type { HandshakeOffer } from "../../../src/handshake/agreement.ts";
+import { MAX_BODY_SIZE } from "../../../src/handshake/body.ts";
+import { ResponseReader } from "../../../src/handshake/response.ts";
 import {
   allocatedBy,
   check,

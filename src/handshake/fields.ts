@@ -1,0 +1,41 @@
+/** Header fields of HTTP, RFC 9110 section 5. Pure. */
+import { shownValue } from "../observe/redact.ts";
+
+/** Header fields in their order, with their names as they were given or received. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+/** RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Returns whether a string is a token, as subprotocols and the names of fields must be. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+/** Returns the values of all fields with this name, in their order. `name` is in lower case, the fields' in any. */
+export function fieldValues(headers: HeaderList, name: string): string[] {
+  return headers.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
+}
+
+/** Returns whether text may be a field's value: neither a control character nor one above U+00FF. */
+export function isFieldValue(text: string): boolean {
+  // deno-lint-ignore no-control-regex -- these are what must not go out
+  return !/[\0-\x08\x0a-\x1f\x7f]/.test(text) && !/[^\0-\xff]/.test(text);
+}
+
+/**
+ * Checks that fields may go out in some request; `option` is where they come from.
+ *
+ * @throws {TypeError} for a name or value that may not
+ */
+export function checkFields(option: string, headers: HeaderList): void {
+  for (const [name, value] of headers) {
+    if (!isToken(name)) throw new TypeError(`${option}: ${JSON.stringify(name)} is not a header name`);
+    if (!isFieldValue(value)) {
+      const shown = shownValue(name, value);
+      throw new TypeError(
+        `${option}: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
+      );
+    }
+  }
+}
