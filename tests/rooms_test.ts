@@ -12,7 +12,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   connection: ["handshake", "protocol", "reactor", "curl", "observe", "options", "platform"],
   curl: ["reactor", "options", "observe", "handshake", "platform"],
   reactor: ["platform"],
-  options: ["handshake"],
+  options: ["handshake", "observe"],
   observe: ["handshake", "protocol", "platform"],
   platform: [],
   handshake: [],
@@ -43,7 +43,7 @@ const CLI_FOR_ALL = ["errors.ts", "exit_codes.ts", "../mod.ts", "../src/observe/
 const CLI_TAKES: Readonly<Record<string, string>> = {
   "../src/curl/library_cache.ts": "where a libcurl is installed, so that it is found",
   "../src/handshake/browsers.ts": "the names of the browsers, for --impersonate",
-  "../src/observe/trace.ts": "what -v shows",
+  "../src/observe/observer.ts": "what -v shows",
 };
 
 /** What `runtimes/` may import, beside itself. */

@@ -1,7 +1,7 @@
 /** `curlws URL`: one connection, from standard input and to standard output. */
 import process from "node:process";
 import { CurlWebSocket } from "../../mod.ts";
-import { setTracer } from "../../src/observe/trace.ts";
+import { withObserver } from "../../src/observe/observer.ts";
 import { UsageError } from "../errors.ts";
 import { inOurWords, socketOptions } from "../options/socket_options.ts";
 import type { Values } from "../options/values.ts";
@@ -15,10 +15,9 @@ export async function connect(operand: string, values: Values, commands: readonl
   const options = socketOptions(values);
   const plan = planOf(values);
   const verbose = values.has("verbose") ? new Verbose(paintFor(process.stderr)) : null;
-  if (verbose !== null) setTracer((kind, text) => verbose.trace(kind, text));
   let socket: CurlWebSocket;
   try {
-    socket = new CurlWebSocket(urlOf(operand, commands), options);
+    socket = new CurlWebSocket(urlOf(operand, commands), withObserver(options, verbose));
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError || error instanceof DOMException) {
       throw new UsageError(inOurWords(error.message), { cause: error });

@@ -93,7 +93,6 @@ export class Session {
 
   #onOpen(): void {
     this.#stats.opened();
-    this.#verbose?.opened(this.#socket);
     if (this.#interactive) return this.#startTerminal();
     if (this.#plan.listen || inputKind() === "nothing") return;
     this.#sendInput().catch((error) => this.#fail(error));

@@ -1,15 +1,19 @@
-/** What `-v` tells on standard error, in curl's manner: `*` for words, `>` for what is sent, `<` for what comes. */
+/**
+ * What `-v` shows on standard error, in curl's manner: `*` for words, `>` for what is sent, `<` for what comes. Credentials
+ * are shown as they go over the wire; what would move the terminal's cursor is escaped.
+ */
+import { Buffer } from "node:buffer";
 import process from "node:process";
-import type { CurlWebSocket } from "../../mod.ts";
+import type { ConnectionInfo, CurlWebSocket } from "../../mod.ts";
+import type { CurlLogKind, Observer } from "../../src/observe/observer.ts";
 import { printable } from "../../src/observe/redact.ts";
-import type { TraceKind } from "../../src/observe/trace.ts";
 import type { Paint } from "../terminal/colours.ts";
 import { milliseconds } from "./stats.ts";
 
-const MARKS: Readonly<Record<TraceKind, string>> = { text: "*", request: ">", response: "<" };
+const MARKS: Readonly<Record<CurlLogKind, string>> = { words: "*", request: ">", response: "<" };
 
 /** Writes lines, or has them written by whoever owns the terminal. */
-export class Verbose {
+export class Verbose implements Observer {
   readonly #paint: Paint;
   /** Where lines go. */
   write: (text: string) => void = (text) => void process.stderr.write(text);
@@ -18,13 +22,19 @@ export class Verbose {
     this.#paint = paint;
   }
 
-  trace(kind: TraceKind, text: string): void {
-    const lines = text.replace(/\r?\n$/, "").split(/\r?\n/);
-    this.#lines(MARKS[kind], lines);
+  curlLogged(kind: CurlLogKind, text: string): void {
+    this.#block(MARKS[kind], text);
   }
 
-  opened({ connection, extensions, protocol }: CurlWebSocket): void {
-    if (connection === null) return;
+  requestSent(request: Uint8Array): void {
+    this.#block(">", latin1(request));
+  }
+
+  headReceived(head: Uint8Array): void {
+    this.#block("<", latin1(head));
+  }
+
+  opened({ extensions, protocol }: { extensions: string; protocol: string }, connection: ConnectionInfo): void {
     const { localAddress, localPort, remoteAddress, remotePort, tls, proxy, times } = connection;
     const unix = remoteAddress === "";
     this.#lines("*", [
@@ -45,13 +55,22 @@ export class Verbose {
     this.#lines("*", [`pong${roundTripTime === null ? "" : `, after ${milliseconds(roundTripTime)}`}`]);
   }
 
+  /** The session calls this when the last messages are printed, which are still waiting when an observer hears of the end. */
   closed({ code, reason, wasClean }: CloseEvent): void {
     const words = reason === "" ? "" : ` ${JSON.stringify(reason)}`;
     this.#lines("*", [`closed${wasClean ? "" : ", not cleanly"}: ${code}${words}`]);
+  }
+
+  #block(mark: string, text: string): void {
+    this.#lines(mark, text.replace(/\r?\n$/, "").split(/\r?\n/));
   }
 
   #lines(mark: string, lines: readonly string[]): void {
     const painted = lines.map((line) => this.#paint("dim", `${mark} ${printable(line)}`.trimEnd()));
     this.write(painted.join("\n") + "\n");
   }
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

@@ -7,7 +7,7 @@ import { runtime } from "../platform/runtime.ts";
 import { type Curl, loadCurl } from "../curl/library.ts";
 import { Reactor, type Source } from "../reactor/reactor.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
-import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
+import { CurlWebSocketError, errorOf, withUrl, wordsOf } from "../errors.ts";
 import { Deadline } from "../platform/deadline.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import * as P from "../protocol/constants.ts";
@@ -18,7 +18,10 @@ import { Dialer } from "./dialer.ts";
 import { CompressionFailed, Outgoing } from "./outgoing.ts";
 import { runtimeCopying } from "../platform/payload_decoder.ts";
 import type { SocketStats } from "../observe/statistics.ts";
-import { type CloseResult, Telling } from "../observe/telling.ts";
+import { ChannelPublisher } from "../observe/channels.ts";
+import { debugLog } from "../observe/debug_log.ts";
+import { type CloseResult, frameObserver, type Observer, observers } from "../observe/observer.ts";
+import { shownUrl } from "../observe/redact.ts";
 import { TracedParser, TracedQueue } from "../observe/frame_log.ts";
 import { createInflate, loadZlib } from "../platform/zlib.ts";
 
@@ -62,7 +65,8 @@ export class Connection implements Source {
   readonly #handler: ConnectionHandler;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
-  readonly #telling: Telling;
+  readonly #url: URL;
+  readonly #observer: Observer | null;
   readonly #out: Outgoing;
   readonly #heartbeat: Heartbeat;
   /** Null before the handshake is done. */
@@ -121,9 +125,10 @@ export class Connection implements Source {
   constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
     this.#options = options;
     this.#handler = handler;
-    this.#telling = new Telling(handler.owner, url);
-    const { log } = this.#telling;
-    this.#out = new Outgoing(log?.wants("frames") ? new TracedQueue(log) : undefined);
+    this.#url = url;
+    this.#observer = observers([debugLog(), new ChannelPublisher(handler.owner, url), options.observer]);
+    const frames = frameObserver(this.#observer);
+    this.#out = new Outgoing(frames === null ? undefined : new TracedQueue(frames));
     this.#curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
     this.#reactor = Reactor.of(this.#curl);
     this.#heartbeat = new Heartbeat({
@@ -134,8 +139,7 @@ export class Connection implements Source {
     this.#dialer = new Dialer(this.#curl, this.#reactor, url, protocols, options, {
       onOpened: (transport, agreement, rest, info) => this.#onOpened(transport, agreement, rest, info),
       onFailed: (error) => this.#finish(P.CLOSE_ABNORMAL, "", false, error),
-      onAnswer: (url, status, headers) => this.#telling.answered(url, status, headers),
-      log,
+      observer: this.#observer,
     });
     // Whatever comes of it is told in a later task, when the constructor's caller has added its listeners.
     this.#start();
@@ -259,7 +263,8 @@ export class Connection implements Source {
     this.#bytesReceived = rest.length;
     this.#begin(agreement);
     this.#heartbeat.start();
-    this.#telling.opened(agreement, info);
+    this.#observer?.opened?.(agreement, info);
+    if (this.#closed) return;
     this.#handler.onOpen(agreement);
     if (this.#closed) return;
     // TLS bytes may wait inside libcurl, where no poll sees them: read first.
@@ -470,8 +475,8 @@ export class Connection implements Source {
       this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
       this.#out.compress(zlib, deflate, this.#options.deflate!);
     }
-    const { log } = this.#telling;
-    const parser = log?.wants("frames") ? new TracedParser(log, deflate !== null) : undefined;
+    const frames = frameObserver(this.#observer);
+    const parser = frames === null ? undefined : new TracedParser(frames, deflate !== null);
     this.#reader = new MessageReader({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
       onMessage: (data) => {
         const size = typeof data === "string" ? data.length : data.byteLength;
@@ -527,7 +532,8 @@ export class Connection implements Source {
 
   #onCloseFrame(code: number, reason: string): void {
     this.#closeReceived = { code, reason };
-    this.#telling.closeReceived(code, reason);
+    this.#observer?.closeReceived?.(code, reason);
+    if (this.#closed) return;
     this.#handler.onClosing();
     // RFC 6455 section 5.5.1: the answer typically echoes the code.
     this.#sendClose(code === P.CLOSE_NO_STATUS ? 0 : code, new Uint8Array(0));
@@ -576,7 +582,8 @@ export class Connection implements Source {
       const why = this.#failure ?? errorOf("queueing the close frame", error);
       return this.#finish(P.CLOSE_ABNORMAL, "", false, why);
     }
-    this.#telling.closeSent(code, reason);
+    this.#observer?.closeSent?.(code, new TextDecoder().decode(reason));
+    if (this.#closed) return;
     this.#heartbeat.stop();
     this.#flushSoon();
   }
@@ -678,8 +685,9 @@ export class Connection implements Source {
     }
     this.#release();
     runtime().defer(() => {
-      const result: CloseResult = { code, reason, wasClean, error: this.#telling.located(error) };
-      this.#telling.ended(result, () => this.stats);
+      const located = error === null ? null : withUrl(error, shownUrl(this.#url));
+      const result: CloseResult = { code, reason, wasClean, error: located };
+      this.#observer?.ended?.(result, this.stats);
       this.#handler.onClosed(result);
     });
   }

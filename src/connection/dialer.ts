@@ -13,7 +13,7 @@ import { makeKey } from "../handshake/key.ts";
 import { redirectLocation, redirectTarget } from "../handshake/redirect.ts";
 import { target } from "../handshake/request.ts";
 import { httpUrl } from "../handshake/url.ts";
-import type { DebugLog } from "../observe/debug_log.ts";
+import type { Observer } from "../observe/observer.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { withoutIdentity } from "../options/curl_options.ts";
 import type { CompleteOptions } from "../options/options.ts";
@@ -28,9 +28,8 @@ export interface DialHandler {
   /** `rest` came behind the handshake, and belongs to the first frames. */
   onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void;
   onFailed(error: CurlWebSocketError): void;
-  /** A server responded, in whatever way. */
-  onAnswer(url: URL, status: number, headers: HeaderList): void;
-  readonly log: DebugLog | null;
+  /** Who observes all attempts, or null. */
+  readonly observer: Observer | null;
 }
 
 /** The caller's fields that are for the first origin alone: Host, and what authenticates by its name. */
@@ -127,7 +126,7 @@ export class Dialer {
   }
 
   /**
-   * Runs a step; what it throws is the end. A step that calls the caller's code, such as a cookie jar or a subscriber, must
+   * Runs a step; what it throws is the end. A step that calls the caller's code, such as a cookie jar or an observer, must
    * look at `#closed` after each such call: the caller may have given up inside it.
    */
   #guard(step: () => void): void {
@@ -168,7 +167,7 @@ export class Dialer {
         curlOptions: this.#curlOptions,
         browser: this.#browser,
         timeout: connectTimeout === 0 ? 0 : Math.max(1, left),
-        log: this.#handler.log,
+        observer: this.#handler.observer,
       },
       headers: this.#headers,
       protocols: this.#protocols,
@@ -200,7 +199,7 @@ export class Dialer {
   }
 
   #accepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
-    this.#handler.onAnswer(this.#url, 101, agreement.headers);
+    this.#handler.observer?.responseReceived?.(this.#url, 101, agreement.headers);
     if (this.#closed) return;
     this.#stored(agreement.headers, () => {
       this.#closed = true;
@@ -225,7 +224,7 @@ export class Dialer {
   /** The server refused, which may be an invitation to another attempt. */
   #refused(error: CurlWebSocketError): void {
     const { status, headers = [] } = error;
-    this.#handler.onAnswer(this.#url, status!, headers);
+    this.#handler.observer?.responseReceived?.(this.#url, status!, headers);
     if (this.#closed) return;
     this.#stored(headers, () => {
       if (!this.#isFollowed(status!, headers)) return this.#fail(error);

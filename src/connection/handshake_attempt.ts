@@ -12,9 +12,7 @@ import type { HeaderList } from "../handshake/fields.ts";
 import { acceptFor, makeKey } from "../handshake/key.ts";
 import { buildRequest, hasCredentials } from "../handshake/request.ts";
 import { ResponseReader } from "../handshake/response.ts";
-import type { DebugLog } from "../observe/debug_log.ts";
-import { shownUrl } from "../observe/redact.ts";
-import { ResponseTrace, tracer } from "../observe/trace.ts";
+import type { Observer } from "../observe/observer.ts";
 import { Deadline } from "../platform/deadline.ts";
 import { allocate } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
@@ -71,15 +69,13 @@ export class HandshakeAttempt implements Source {
   readonly #reactor: Reactor;
   readonly #request: AttemptRequest;
   readonly #handler: AttemptHandler;
-  readonly #log: DebugLog | null;
+  readonly #observer: Observer | null;
   #connector: Connector | null = null;
   #transport: Transport | null = null;
   #info: ConnectionInfo | null = null;
   #connectedAt = 0;
   /** Null before libcurl has connected, and after the response. */
   #response: ResponseReader | null = null;
-  /** Null if nobody listens. */
-  #trace: ResponseTrace | null = null;
   /** What of the request is still to be sent. */
   readonly #out: SendQueue = new SendQueue();
   /** Why the rest of the request could not be sent. The server may have refused before it had read all of it. */
@@ -97,7 +93,7 @@ export class HandshakeAttempt implements Source {
     this.#request = request;
     this.#refed = refed;
     this.#handler = handler;
-    this.#log = request.target.log ?? null;
+    this.#observer = request.target.observer ?? null;
     this.#deadline.setRef(refed);
   }
 
@@ -108,7 +104,7 @@ export class HandshakeAttempt implements Source {
    */
   start(): void {
     const { url, target } = this.#request;
-    this.#log?.write("connect", `to ${shownUrl(url)}`);
+    this.#observer?.attemptStarted?.(url);
     if (this.#closed) return;
     const connector = new Connector(this.#curl, this.#reactor, target, {
       onConnected: (transport, info) => {
@@ -117,7 +113,7 @@ export class HandshakeAttempt implements Source {
       },
       onFailed: (error) => this.#fail(error),
     });
-    // libcurl's first words go to the log.
+    // libcurl logs its first words in the constructor.
     if (this.#closed) return connector.close();
     this.#connector = connector;
     connector.setRef(this.#refed);
@@ -164,7 +160,7 @@ export class HandshakeAttempt implements Source {
   }
 
   /**
-   * Runs a step; what it throws ends the attempt. A step that calls the caller's code, such as a log or a subscriber, must
+   * Runs a step; what it throws ends the attempt. A step that calls the caller's code, such as an observer, must
    * look at `#closed` after each such call: the caller may have given up inside it.
    */
   #guard(step: () => void): void {
@@ -186,7 +182,7 @@ export class HandshakeAttempt implements Source {
     this.#connector = null;
     this.#transport = transport;
     this.#connectedAt = performance.now();
-    this.#log?.write("connect", `connected ${describe(this.#info!)}`);
+    this.#observer?.connected?.(this.#info!);
     if (this.#closed) return;
     const { url, headers, protocols, deflate, origin, cookie, authorization, target } = this.#request;
     const offer: HandshakeOffer = {
@@ -196,14 +192,14 @@ export class HandshakeAttempt implements Source {
     const key = makeKey();
     const accept = acceptFor(key, (text) => runtime().sha1(text));
     const followed = (status: number, headers: HeaderList) => this.#handler.isFollowed(status, headers);
-    this.#response = new ResponseReader(accept, offer, followed, hasCredentials(url, headers, authorization));
+    const authorized = hasCredentials(url, headers, authorization);
+    const onHead = (head: Uint8Array) => this.#observer?.headReceived?.(head);
+    this.#response = new ResponseReader(accept, offer, followed, authorized, onHead);
     this.#handler.onConnected();
     this.#deadline.limit(this.#request.handshakeTimeout, this.#onTimeout);
     const { browser } = target;
     const request = buildRequest(url, key, offer, headers, { origin, cookie, authorization, browser });
-    tracer()?.("request", new TextDecoder("latin1").decode(request));
-    this.#trace = tracer() === null ? null : new ResponseTrace();
-    this.#log?.request(request);
+    this.#observer?.requestSent?.(request);
     if (this.#closed) return;
     this.#reactor.attach(this);
     this.#reactor.setRef(this, this.#refed);
@@ -248,13 +244,13 @@ export class HandshakeAttempt implements Source {
         return this.#ended(this.#lost(new CurlWebSocketError("ERR_CONNECTION_LOST", message)));
       }
       if (count === WOULD_BLOCK) break;
-      this.#trace?.push(buffer.subarray(0, count));
-      if (this.#closed) return;
       try {
         answer = response.push(buffer.subarray(0, count));
       } catch (error) {
         return this.#refused(errorOf("reading the handshake", error));
       }
+      // An observer may have been called with the response's head.
+      if (this.#closed) return;
       if (answer !== null) return this.#accepted(answer.agreement, answer.rest.slice());
       // A socket that gave less than asked for is drained, unless libcurl reads ahead.
       if (!transport.readsAhead && count < buffer.length && this.#unsent === null) break;
@@ -291,6 +287,7 @@ export class HandshakeAttempt implements Source {
 
   /** The server responded with something else than yes, or with nothing. */
   #refused(error: CurlWebSocketError): void {
+    if (this.#closed) return;
     if (error.status === undefined) return this.#fail(error);
     this.#answered(() => this.#handler.onRefused(error));
   }
@@ -314,15 +311,4 @@ export class HandshakeAttempt implements Source {
     }
     return transport ?? connector;
   }
-}
-
-/** A connection that stands, for the log. */
-function describe({ localAddress, localPort, remoteAddress, remotePort, tls, proxy, times }: ConnectionInfo): string {
-  const to = remoteAddress === ""
-    ? "by a Unix socket"
-    : `${localAddress}:${localPort} to ${remoteAddress}:${remotePort}`;
-  const through = proxy === null ? "" : `, through the proxy ${proxy}`;
-  const secure = tls === null ? "" : `, ${tls.version ?? "TLS"}, ${tls.cipher ?? "cipher unknown"}`;
-  const took = `; name ${times.lookup.toFixed(1)}, TCP ${times.tcp.toFixed(1)}, TLS ${times.tls.toFixed(1)} ms`;
-  return to + through + secure + took;
 }

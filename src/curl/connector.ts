@@ -1,7 +1,6 @@
 /** Opens a connection with libcurl, without ever blocking: `curl_multi_socket_action` driven by the reactor. */
 import { type CurlWebSocketError, errorOf } from "../errors.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
-import { tracer } from "../observe/trace.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { Deadline } from "../platform/deadline.ts";
 import { closeOnExec } from "../platform/descriptors.ts";
@@ -36,7 +35,7 @@ export interface ConnectHandler {
 const MAX_PROXY_ANSWER = 64 * 1024;
 
 /** By curl_infotype: CURLINFO_TEXT, _HEADER_IN, _HEADER_OUT. The headers are a proxy's. */
-const TRACED = ["text", "response", "request"] as const;
+const LOG_KINDS = ["words", "response", "request"] as const;
 
 /** One attempt. */
 export class Connector implements Source, CallbackReceiver {
@@ -47,7 +46,6 @@ export class Connector implements Source, CallbackReceiver {
   readonly #handles: ConnectHandles;
   readonly #proxy: CompleteProxy | null;
   readonly #log: TransferLog = new TransferLog();
-  readonly #tracing: boolean = tracer() !== null;
   readonly #fds: Set<number> = new Set();
   readonly #timer: Deadline = new Deadline();
   /** How often libcurl has set its timer: only the last one counts. */
@@ -96,12 +94,12 @@ export class Connector implements Source, CallbackReceiver {
   /** Whether libcurl's log is read: it alone tells of TLS and of a proxy's answer. A user who asks for it has it instead. */
   get #hasLog(): boolean {
     const { url, curlOptions } = this.#target;
-    return (url.protocol === "https:" || this.#proxy !== null || this.#tracing || this.#logged) &&
+    return (url.protocol === "https:" || this.#proxy !== null || this.#observed) &&
       !curlOptions.some(({ option }) => option.name === "VERBOSE");
   }
 
-  get #logged(): boolean {
-    return this.#target.log?.wants("curl") ?? false;
+  get #observed(): boolean {
+    return this.#target.observer?.curlLogged !== undefined;
   }
 
   /** libcurl's own requests for DNS over HTTPS would write their log to the terminal: there ours begins behind them. */
@@ -147,11 +145,10 @@ export class Connector implements Source, CallbackReceiver {
   }
 
   onDebug(kind: number, data: Pointer, size: number): void {
-    const wanted = TransferLog.wants(kind), traced = this.#tracing ? TRACED[kind] : undefined;
-    if (this.#done || size === 0 || !(wanted || this.#logged || traced !== undefined)) return;
+    const wanted = TransferLog.wants(kind), observed = this.#observed ? LOG_KINDS[kind] : undefined;
+    if (this.#done || size === 0 || !(wanted || observed !== undefined)) return;
     const text = runtime().latin1(ffi().view(data, size), 0, size);
-    if (this.#logged) this.#target.log!.curl(kind, text);
-    if (traced !== undefined) tracer()?.(traced, text);
+    if (observed !== undefined) this.#target.observer?.curlLogged?.(observed, text);
     if (wanted) this.#log.add(kind, text);
   }
 

@@ -5,7 +5,7 @@ import type { CompleteNetwork } from "../options/network.ts";
 import { type CompleteProxy, environmentNoProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
 import { bracketed, type TlsOptions } from "../options/tls.ts";
 import type { Browser } from "../handshake/browsers.ts";
-import type { DebugLog } from "../observe/debug_log.ts";
+import type { Observer } from "../observe/observer.ts";
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./option_setter.ts";
 import { runtime } from "../platform/runtime.ts";
@@ -25,8 +25,8 @@ export interface ConnectTarget {
   readonly browser: Browser | null;
   /** How long the caller will wait, ms; 0 for no limit. Of several addresses libcurl gives the first half of it. */
   readonly timeout: number;
-  /** Where libcurl's own words go to. */
-  readonly log?: DebugLog | null;
+  /** Who is called with libcurl's log, if anybody. */
+  readonly observer?: Observer | null;
 }
 
 /** The port of an `http:` or `https:` URL. */

@@ -20,6 +20,7 @@ export class ResponseReader {
   readonly #offer: HandshakeOffer;
   readonly #followed: (status: number, headers: HeaderList) => boolean;
   readonly #authorized: boolean;
+  readonly #onHead: (head: Uint8Array) => void;
   #bytes: GrowingBuffer = new GrowingBuffer();
   /** The size of the interim responses that are no longer in `#bytes`. */
   #interim = 0;
@@ -31,17 +32,21 @@ export class ResponseReader {
    * Makes a reader for the response to one request. `accept` is the `Sec-WebSocket-Accept` that belongs to its key, `offer`
    * what it offers; `followed` returns whether a refusal leads the caller elsewhere, so that its body is of no use;
    * `authorized` says whether the request had credentials.
+   * `onHead` is called with each response's header as received, also an interim one's, before it is parsed; the bytes are
+   * valid during the call only.
    */
   constructor(
     accept: string,
     offer: HandshakeOffer,
     followed: (status: number, headers: HeaderList) => boolean = () => false,
     authorized = false,
+    onHead: (head: Uint8Array) => void = () => {},
   ) {
     this.#accept = accept;
     this.#offer = offer;
     this.#followed = followed;
     this.#authorized = authorized;
+    this.#onHead = onHead;
   }
 
   /**
@@ -77,7 +82,9 @@ export class ResponseReader {
         this.#searched = Math.max(0, left.length - 3);
         return null;
       }
-      const { version, status, reason, headers } = parseHeader(bytes.subarray(start, end));
+      const head = bytes.subarray(start, end);
+      this.#onHead(head);
+      const { version, status, reason, headers } = parseHeader(head);
       const rest = bytes.subarray(end);
       // RFC 9110 section 15.2: interim responses may come before the final one.
       if (status >= 100 && status < 200 && status !== 101) {

@@ -1,7 +1,11 @@
-/** Tells of connections by `node:diagnostics_channel`, where somebody has subscribed. */
+/** Publishes what happens to connections in `node:diagnostics_channel`, to those who have subscribed. */
 import type { ConnectionInfo } from "./connection_info.ts";
 import { type Channel, runtime } from "../platform/runtime.ts";
 import type { CurlWebSocketError } from "../errors.ts";
+import type { Agreement } from "../handshake/agreement.ts";
+import type { HeaderList } from "../handshake/fields.ts";
+import type { CloseResult, Observer } from "./observer.ts";
+import { plainUrl } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
 
 /** What each message of a channel has. */
@@ -77,11 +81,37 @@ export function holdChannels(): void {
   for (const name of NAMES) channels.set(name, runtime().channel(name));
 }
 
-/** Publishes what `make` makes, which is not called where nobody has subscribed. */
-export function publish<Name extends keyof DiagnosticsMessages>(
-  name: Name,
-  make: () => DiagnosticsMessages[Name],
-): void {
+/** Publishes what `make` returns, which is called only if somebody has subscribed. */
+function publish<Name extends keyof DiagnosticsMessages>(name: Name, make: () => DiagnosticsMessages[Name]): void {
   const channel = channels.get(name);
   if (channel?.hasSubscribers) channel.publish(Object.freeze(make()));
+}
+
+/** Publishes the life of one socket's connection. Somebody may subscribe at any time, so every connection has one. */
+export class ChannelPublisher implements Observer {
+  readonly #socket: object;
+  readonly #url: URL;
+
+  constructor(socket: object, url: URL) {
+    this.#socket = socket;
+    this.#url = url;
+  }
+
+  responseReceived(url: URL, status: number, headers: HeaderList): void {
+    publish("curlws:handshake", () => ({ socket: this.#socket, url: plainUrl(url), status, headers }));
+  }
+
+  opened({ protocol, extensions }: Agreement, connection: ConnectionInfo): void {
+    publish("curlws:open", () => ({ ...this.#message(), protocol, extensions, connection }));
+  }
+
+  ended({ code, reason, wasClean, error }: CloseResult, stats: SocketStats): void {
+    if (error !== null) publish("curlws:error", () => ({ ...this.#message(), error }));
+    publish("curlws:close", () => ({ ...this.#message(), code, reason, wasClean, stats }));
+  }
+
+  /** What all messages but that of a handshake have in common. */
+  #message(): DiagnosticsMessage {
+    return { socket: this.#socket, url: plainUrl(this.#url) };
+  }
 }

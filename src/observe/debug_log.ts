@@ -1,80 +1,108 @@
 /** The debug log that `CURLWS_DEBUG` asks for: lines on standard error, without credentials and without what messages hold. */
 import { runtime } from "../platform/runtime.ts";
-import type { HeaderList } from "../handshake/fields.ts";
-import { printable, shownFirstLine, shownValue, shownWords } from "./redact.ts";
+import type { ConnectionInfo } from "./connection_info.ts";
+import type { CurlLogKind, Observer } from "./observer.ts";
+import { printable, shownFirstLine, shownSubprotocols, shownUrl, shownValue, shownWords } from "./redact.ts";
 
-const CATEGORIES = ["connect", "curl", "handshake", "frames", "close"] as const;
+/** Writes a line of one category. */
+type Write = (text: string) => void;
 
-/** What may be asked for by name. */
-export type DebugCategory = (typeof CATEGORIES)[number];
+/** What is written of each category: every event has a line, or several, in one of them. */
+const CATEGORIES = {
+  connect: (write: Write): Observer => ({
+    attemptStarted: (url) => write(`to ${shownUrl(url)}`),
+    connected: (info) => write(`connected ${describe(info)}`),
+    opened: ({ protocol, extensions }) => {
+      const subprotocol = protocol === "" ? "no subprotocol" : `subprotocol ${shownSubprotocols([protocol])}`;
+      write(`open, ${subprotocol}, ${extensions || "no extensions"}`);
+    },
+  }),
+  curl: (write: Write): Observer => ({
+    curlLogged: (kind, text) => {
+      for (const line of text.trimEnd().split(/\r?\n/)) {
+        write(`${MARKS[kind]} ${kind === "words" ? shownWords(line) : shownLine(line)}`);
+      }
+    },
+  }),
+  handshake: (write: Write): Observer => ({
+    requestSent: (request) => {
+      const [first = "", ...lines] = new TextDecoder().decode(request).trimEnd().split("\r\n");
+      write(`> ${shownFirstLine(first)}`);
+      for (const line of lines) {
+        const colon = line.indexOf(":"), name = line.slice(0, colon);
+        write(`> ${name}: ${shownValue(name, line.slice(colon + 1).trim())}`);
+      }
+    },
+    responseReceived: (_url, status, headers) => {
+      write(`< HTTP/1.1 ${status}`);
+      for (const [name, value] of headers) write(`< ${name}: ${shownValue(name, value)}`);
+    },
+  }),
+  frames: (write: Write): Observer => ({
+    frameReceived: (opcode, length, fin, compressed) => {
+      write(`< ${frame(opcode, length)}${compressed ? ", compressed" : ""}${fin ? "" : ", more follow"}`);
+    },
+    frameSent: (opcode, length, compressed) => write(`> ${frame(opcode, length)}${compressed ? ", compressed" : ""}`),
+  }),
+  close: (write: Write): Observer => ({
+    closeReceived: (code, reason) => write(`the server closes with ${code} ${JSON.stringify(reason)}`),
+    closeSent: (code, reason) => write(`close frame with ${code || "no code"} ${JSON.stringify(reason)}`),
+    ended: ({ code, reason, wasClean, error }) => {
+      const why = error === null ? "" : `; ${error.code}: ${error.message}`;
+      write(`closed, ${wasClean ? "cleanly" : "not cleanly"}, ${code} ${JSON.stringify(reason)}${why}`);
+    },
+  }),
+};
 
-/** Undefined before the environment was looked at. */
-let wanted: ReadonlySet<string> | null | undefined;
+type Category = keyof typeof CATEGORIES;
+const NAMES = Object.keys(CATEGORIES) as Category[];
+
+/** As curl marks the lines of its log. */
+const MARKS: Readonly<Record<CurlLogKind, string>> = { words: "*", request: ">", response: "<" };
+
+const FRAMES: Readonly<Record<number, string>> = {
+  0: "continuation",
+  1: "text",
+  2: "binary",
+  8: "close",
+  9: "ping",
+  10: "pong",
+};
+
+/** The categories that are wanted; null if none is, undefined before the environment was looked at. */
+let wanted: readonly Category[] | null | undefined;
 let connections = 0;
 
-function readEnvironment(): ReadonlySet<string> | null {
+function readEnvironment(): readonly Category[] | null {
   const value = runtime().env("CURLWS_DEBUG")?.trim().toLowerCase() ?? "";
   if (value === "" || value === "0" || value === "false") return null;
-  if (["1", "true", "all", "*"].includes(value)) return new Set(CATEGORIES);
-  const names = value.split(",").map((name) => name.trim()).filter((name) => name !== "");
-  const unknown = names.filter((name) => !(CATEGORIES as readonly string[]).includes(name));
+  if (["1", "true", "all", "*"].includes(value)) return NAMES;
+  const names = new Set(value.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+  const unknown = [...names].filter((name) => !(NAMES as string[]).includes(name));
   if (unknown.length > 0) {
-    console.error(`curlws: CURLWS_DEBUG: unknown ${unknown.join(", ")}; known are 1 and ${CATEGORIES.join(", ")}`);
+    console.error(`curlws: CURLWS_DEBUG: unknown ${unknown.join(", ")}; known are 1 and ${NAMES.join(", ")}`);
   }
-  return new Set(names);
+  return NAMES.filter((name) => names.has(name));
 }
 
-/** The log of a connection to be made, or null where none is wanted, which costs nothing from then on. */
-export function debugLog(): DebugLog | null {
+/** The log of a connection to be made, or null if none is wanted, which costs nothing from then on. */
+export function debugLog(): Observer | null {
   if (wanted === undefined) wanted = readEnvironment();
-  return wanted === null ? null : new DebugLog(wanted);
+  if (wanted === null) return null;
+  const number = ++connections, start = performance.now();
+  return Object.assign(
+    {},
+    ...wanted.map((category) =>
+      CATEGORIES[category]((text) => {
+        const milliseconds = (performance.now() - start).toFixed(1);
+        console.error(`curlws #${number} +${milliseconds} ms ${category}: ${printable(text)}`);
+      })
+    ),
+  );
 }
 
-export class DebugLog {
-  readonly #wanted: ReadonlySet<string>;
-  readonly #number: number = ++connections;
-  readonly #start: number = performance.now();
-
-  constructor(wanted: ReadonlySet<string>) {
-    this.#wanted = wanted;
-  }
-
-  wants(category: DebugCategory): boolean {
-    return this.#wanted.has(category);
-  }
-
-  write(category: DebugCategory, text: string): void {
-    if (!this.wants(category)) return;
-    const milliseconds = (performance.now() - this.#start).toFixed(1);
-    console.error(`curlws #${this.#number} +${milliseconds} ms ${category}: ${printable(text)}`);
-  }
-
-  /** An answer or a request: its first line, then its fields. */
-  fields(category: DebugCategory, mark: ">" | "<", first: string, fields: HeaderList): void {
-    if (!this.wants(category)) return;
-    this.write(category, `${mark} ${shownFirstLine(first)}`);
-    for (const [name, value] of fields) this.write(category, `${mark} ${name}: ${shownValue(name, value)}`);
-  }
-
-  /** The handshake's request. */
-  request(bytes: Uint8Array): void {
-    if (!this.wants("handshake")) return;
-    const [first = "", ...lines] = new TextDecoder().decode(bytes).trimEnd().split("\r\n");
-    const fields = lines.map((line): [string, string] => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()];
-    });
-    this.fields("handshake", ">", first, fields);
-  }
-
-  /** What libcurl says, by its kind of text (curl_infotype). */
-  curl(kind: number, text: string): void {
-    const mark = ["*", "<", ">"][kind];
-    if (mark === undefined) return;
-    for (const line of text.trimEnd().split(/\r?\n/)) {
-      this.write("curl", `${mark} ${kind === 0 ? shownWords(line) : shownLine(line)}`);
-    }
-  }
+function frame(opcode: number, length: number): string {
+  return `${FRAMES[opcode] ?? `opcode ${opcode}`}, ${length} bytes`;
 }
 
 /** A line of a request or a response: its first one, a field, or what goes on with the field before and may be as secret. */
@@ -82,4 +110,15 @@ function shownLine(line: string): string {
   const [, name, value = ""] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
   if (name !== undefined) return `${name}: ${shownValue(name, value)}`;
   return /^\s/.test(line) ? `(${line.length} characters)` : shownFirstLine(line);
+}
+
+/** Both ends of a connection, what is between them, and how long each phase took. */
+function describe({ localAddress, localPort, remoteAddress, remotePort, tls, proxy, times }: ConnectionInfo): string {
+  const to = remoteAddress === ""
+    ? "by a Unix socket"
+    : `${localAddress}:${localPort} to ${remoteAddress}:${remotePort}`;
+  const through = proxy === null ? "" : `, through the proxy ${proxy}`;
+  const secure = tls === null ? "" : `, ${tls.version ?? "TLS"}, ${tls.cipher ?? "cipher unknown"}`;
+  const took = `; name ${times.lookup.toFixed(1)}, TCP ${times.tcp.toFixed(1)}, TLS ${times.tls.toFixed(1)} ms`;
+  return to + through + secure + took;
 }

@@ -11,6 +11,7 @@ import { type AuthOptions, type CompleteHttpOptions, httpOptions, type ParamsOpt
 import { type CompleteNetwork, NETWORK_NAMES, type NetworkOptions, networkOptions } from "./network.ts";
 import { type CompleteProxy, type ProxyOption, proxyOptions } from "./proxy.ts";
 import { type TlsOptions, tlsOptions } from "./tls.ts";
+import { type Observer, observerOf } from "../observe/observer.ts";
 
 export type { CompleteDeflateOptions, PerMessageDeflateOptions } from "./deflate.ts";
 export type { CurlOptionValue } from "./curl_options.ts";
@@ -197,6 +198,8 @@ export interface CompleteOptions extends CompleteHttpOptions {
   readonly deflate: CompleteDeflateOptions | null;
   readonly library: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** Who observes the connection beside the debug log and the channels; not public. */
+  readonly observer: Observer | null;
 }
 
 const NAMES = [
@@ -268,5 +271,6 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
     ),
     library,
     signal: options.signal,
+    observer: observerOf(options),
   };
 }

@@ -2,7 +2,7 @@
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { runtime } from "../platform/runtime.ts";
 import { Connection } from "../connection/connection.ts";
-import type { CloseResult } from "../observe/telling.ts";
+import type { CloseResult } from "../observe/observer.ts";
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
 import { withParams } from "../options/handshake.ts";
