@@ -16,7 +16,9 @@ import { mask, maskingMemory } from "../src/protocol/mask.ts";
 import { MessageReader } from "../src/protocol/message_reader.ts";
 import { FastMessageEvent } from "../src/web/message_events.ts";
 import { MessageListeners } from "../src/web/message_listeners.ts";
-import { createDeflate, createInflate, loadZlib } from "../src/platform/zlib.ts";
+import { loadZlib } from "../src/platform/zlib.ts";
+import { ZlibDeflate } from "../src/platform/zlib_deflate.ts";
+import { ZlibInflate } from "../src/platform/zlib_inflate.ts";
 import { frame, Opcode } from "../tests/support/frames.ts";
 import { jsonMessage } from "./load/messages.ts";
 
@@ -83,9 +85,9 @@ add("microtask checkpoint", 1000, thousand(() => void runtime().checkpoint()));
 const zlib = loadZlib();
 if (zlib !== null) {
   const messages = Array.from({ length: 200 }, (_, i) => Buffer.from(jsonMessage(i)));
-  const deflate = createDeflate(zlib, 15, -1, 8);
+  const deflate = new ZlibDeflate(zlib, 15, -1, 8);
   const compressed = messages.map((message) => deflate.deflate(message).slice(0, -4));
-  const inflate = createInflate(zlib, 15);
+  const inflate = new ZlibInflate(zlib, 15);
   add("JSON of 560 B: deflate", 200, () => {
     for (const message of messages) sink += deflate.deflate(message).length;
   });

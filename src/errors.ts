@@ -112,6 +112,11 @@ export function wordsOf(value: unknown): string {
   }
 }
 
+/** What is wrong with compressed data. Programs never see it: it becomes a violation of the protocol. */
+export class InflateError extends Error {
+  override readonly name: string = "InflateError";
+}
+
 /** What was thrown, as an error with a code: itself, or `ERR_INTERNAL` around what nobody foresaw. `what` failed. */
 export function errorOf(what: string, cause: unknown): CurlWebSocketError {
   if (cause instanceof CurlWebSocketError) return cause;

@@ -23,7 +23,8 @@ import { debugLog } from "../observe/debug_log.ts";
 import { type CloseResult, frameObserver, type Observer, observers } from "../observe/observer.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { TracedParser, TracedQueue } from "../observe/frame_log.ts";
-import { createInflate, loadZlib } from "../platform/zlib.ts";
+import { loadZlib } from "../platform/zlib.ts";
+import { ZlibInflate } from "../platform/zlib_inflate.ts";
 
 /** What a connection tells; each in a task of its own, or in the reactor's turn. */
 export interface ConnectionHandler {
@@ -472,7 +473,7 @@ export class Connection implements Source {
     const { maxMessageSize } = this.#options;
     if (deflate !== null) {
       const zlib = loadZlib()!;
-      this.#inflater = new MessageInflater(deflate, (bits) => createInflate(zlib, bits));
+      this.#inflater = new MessageInflater(deflate, (bits) => new ZlibInflate(zlib, bits));
       this.#out.compress(zlib, deflate, this.#options.deflate!);
     }
     const frames = frameObserver(this.#observer);

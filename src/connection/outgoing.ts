@@ -5,7 +5,8 @@ import { MessageDeflater } from "../protocol/permessage_deflate.ts";
 import type { DeflateParameters } from "../handshake/extensions.ts";
 import { MaskingKeys } from "../protocol/mask.ts";
 import { SendQueue } from "./send_queue.ts";
-import { createDeflate, type Zlib } from "../platform/zlib.ts";
+import type { Zlib } from "../platform/zlib.ts";
+import { ZlibDeflate } from "../platform/zlib_deflate.ts";
 
 /** Pings of one packet are few: each of up to this many is answered. */
 const MAX_PONGS = 64;
@@ -45,7 +46,7 @@ export class Outgoing {
 
   /** From now on messages are compressed, by what was agreed and the user's options. */
   compress(zlib: Zlib, parameters: DeflateParameters, { threshold, level, memLevel }: CompleteDeflateOptions): void {
-    this.#deflater = new MessageDeflater(parameters, (bits) => createDeflate(zlib, bits, level, memLevel));
+    this.#deflater = new MessageDeflater(parameters, (bits) => new ZlibDeflate(zlib, bits, level, memLevel));
     this.#threshold = threshold;
   }
 

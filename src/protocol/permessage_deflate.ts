@@ -1,4 +1,5 @@
 /** permessage-deflate, RFC 7692 section 7.2: messages to and from raw DEFLATE streams, which somebody else provides. */
+import { InflateError } from "../errors.ts";
 import { ProtocolViolation } from "./constants.ts";
 import { type DeflateParameters, MAX_WINDOW_BITS } from "../handshake/extensions.ts";
 
@@ -34,11 +35,6 @@ export interface DeflateStream {
   reset(): void;
   /** Frees the stream; it is of no use after. */
   close(): void;
-}
-
-/** What is wrong with compressed data. */
-export class InflateError extends Error {
-  override readonly name: string = "InflateError";
 }
 
 /** Inflates the messages of one connection, one after another. */

@@ -1,5 +1,6 @@
 /** DEFLATE (RFC 1951) as an {@linkcode InflateStream} in plain JavaScript: small, slow, and of no library. */
-import { InflateError, type InflateStream } from "../../src/protocol/permessage_deflate.ts";
+import { InflateError } from "../../src/errors.ts";
+import type { InflateStream } from "../../src/protocol/permessage_deflate.ts";
 
 const WINDOW = 32768;
 /** As much as the real stream gives with one call. */

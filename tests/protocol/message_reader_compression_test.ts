@@ -7,7 +7,9 @@ import "../../runtimes/mod.ts";
 import { type InflateStream, MessageDeflater, MessageInflater } from "../../src/protocol/permessage_deflate.ts";
 import type { DeflateParameters } from "../../src/handshake/extensions.ts";
 import { MessageReader } from "../../src/protocol/message_reader.ts";
-import { createDeflate, createInflate, loadZlib } from "../../src/platform/zlib.ts";
+import { loadZlib } from "../../src/platform/zlib.ts";
+import { ZlibDeflate } from "../../src/platform/zlib_deflate.ts";
+import { ZlibInflate } from "../../src/platform/zlib_inflate.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { test as register } from "../support/testing.ts";
 import { INVALID, RFC_EXAMPLES, VALID } from "../vectors/deflate.ts";
@@ -44,7 +46,7 @@ type Options = PlayOptions & Partial<DeflateParameters> & { wrap?: (stream: Infl
 
 /** What a session with permessage-deflate makes of chunks. */
 function play(chunks: readonly Uint8Array[], { wrap = (stream) => stream, ...options }: Options = {}): Event[] {
-  const inflater = new MessageInflater({ ...PARAMETERS, ...options }, (bits) => wrap(createInflate(zlib!, bits)));
+  const inflater = new MessageInflater({ ...PARAMETERS, ...options }, (bits) => wrap(new ZlibInflate(zlib!, bits)));
   try {
     return playSession(chunks, { ...options, inflater });
   } finally {
@@ -189,7 +191,7 @@ for (const windowBits of BITS) {
     const messages = [block, block, concat(block.subarray(9), block), encoder.encode("Hello"), noise(100_000), block];
     for (const clientNoContextTakeover of [false, true]) {
       const parameters = { ...PARAMETERS, clientMaxWindowBits: windowBits, clientNoContextTakeover };
-      const deflater = new MessageDeflater(parameters, (bits) => createDeflate(zlib!, bits, 9, 9));
+      const deflater = new MessageDeflater(parameters, (bits) => new ZlibDeflate(zlib!, bits, 9, 9));
       const payloads = messages.map((message) => deflater.deflate(message).slice());
       deflater.close();
       assert(inflateAll(payloads, windowBits) === toHex(concat(...messages)));
@@ -208,7 +210,7 @@ test("the client's messages share a window, or do not", () => {
   const sizes = [false, true].map((clientNoContextTakeover) => {
     const deflater = new MessageDeflater(
       { ...PARAMETERS, clientNoContextTakeover },
-      (bits) => createDeflate(zlib!, bits, -1, 8),
+      (bits) => new ZlibDeflate(zlib!, bits, -1, 8),
     );
     const message = noise(1000);
     const payloads = [message, message, message].map((message) => toHex(deflater.deflate(message)));
@@ -220,7 +222,7 @@ test("the client's messages share a window, or do not", () => {
 });
 
 test("the client writes the RFC's examples", () => {
-  const deflater = new MessageDeflater(PARAMETERS, (bits) => createDeflate(zlib!, bits, -1, 8));
+  const deflater = new MessageDeflater(PARAMETERS, (bits) => new ZlibDeflate(zlib!, bits, -1, 8));
   const hello = encoder.encode("Hello");
   const payloads = [hello, hello, new Uint8Array(0)].map((message) => toHex(deflater.deflate(message)));
   deflater.close();
@@ -328,7 +330,7 @@ property(
     const bytes = messages.map((message) => typeof message === "string" ? encoder.encode(message) : message);
     const deflater = new MessageDeflater(
       { ...PARAMETERS, clientMaxWindowBits, clientNoContextTakeover },
-      (bits) => createDeflate(zlib!, bits, level, memLevel),
+      (bits) => new ZlibDeflate(zlib!, bits, level, memLevel),
     );
     try {
       const payloads = bytes.map((message) => deflater.deflate(message).slice());
@@ -346,7 +348,7 @@ property(
 );
 
 test("a frame that inflates to a thousand times its size can be stopped in the middle", () => {
-  const inflater = new MessageInflater(PARAMETERS, (bits) => createInflate(zlib!, bits));
+  const inflater = new MessageInflater(PARAMETERS, (bits) => new ZlibInflate(zlib!, bits));
   const size = 48 << 20;
   const output = deflateRawSync(new Uint8Array(size), { finishFlush: constants.Z_SYNC_FLUSH });
   const input = frame(Opcode.binary, output.subarray(0, -4), { reserved: 4 });

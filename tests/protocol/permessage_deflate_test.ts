@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { InflateError } from "../../src/errors.ts";
 import { ProtocolViolation } from "../../src/protocol/constants.ts";
 import {
   type DeflateStream,
-  InflateError,
   type InflateStream,
   MessageDeflater,
   MessageInflater,

@@ -1,7 +1,7 @@
 /** The session with compression: cut anywhere, the same; bounded by the limit; and what is deflated comes back. */
+import { InflateError } from "../../../src/errors.ts";
 import {
   type DeflateStream,
-  InflateError,
   type InflateStream,
   MessageDeflater,
   MessageInflater,
