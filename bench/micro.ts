@@ -7,9 +7,9 @@ import { Buffer } from "node:buffer";
 import { parseArgs } from "node:util";
 import { Bench } from "tinybench";
 import "../mod.ts";
-import { runtimeCopying } from "../src/platform/payload_decoder.ts";
+import { runtimeDecoder } from "../src/connection/runtime_decoder.ts";
 import { runtime } from "../src/platform/runtime.ts";
-import { AsciiScanner, COPYING } from "../src/protocol/payload.ts";
+import { AsciiScanner, portableDecoder } from "../src/protocol/payload.ts";
 import { FrameParser } from "../src/protocol/frame_parser.ts";
 import { writeFrame } from "../src/protocol/frame_writer.ts";
 import { mask, maskingMemory } from "../src/protocol/mask.ts";
@@ -46,7 +46,7 @@ for (const size of SIZES) {
     for (let at = header; at < whole.length; at += step) use(at, at + size);
   };
   const scanner = new AsciiScanner();
-  const session = new MessageReader({ maxMessageSize: 1 << 20, inflater: null, copying: runtimeCopying }, {
+  const session = new MessageReader({ maxMessageSize: 1 << 20, inflater: null, decoder: runtimeDecoder }, {
     onMessage: (data) => (sink += (data as string).length) > 0,
     onPing: () => true,
     onFragment: () => true,
@@ -59,11 +59,15 @@ for (const size of SIZES) {
   add(`${size} B: header of a whole frame`, count, () => {
     for (let at = 0; at < view.length; at += step) sink += parser.readWhole(view, at, view.length);
   });
-  add(`${size} B: TextDecoder, fatal`, count, each((from, to) => sink += COPYING.decode(view, from, to).length));
-  add(`${size} B: decode as used`, count, each((from, to) => sink += runtimeCopying.decode(view, from, to).length));
+  add(
+    `${size} B: TextDecoder, fatal`,
+    count,
+    each((from, to) => sink += portableDecoder.decode(view, from, to).length),
+  );
+  add(`${size} B: decode as used`, count, each((from, to) => sink += runtimeDecoder.decode(view, from, to).length));
   add(`${size} B: look for non-ASCII`, count, each((from, to) => sink += Number(scanner.isAscii(view, from, to))));
   add(`${size} B: Latin-1`, count, each((from, to) => sink += runtime().latin1(view, from, to).length));
-  add(`${size} B: copy of binary`, count, each((from, to) => sink += runtimeCopying.copy(view, from, to).byteLength));
+  add(`${size} B: copy of binary`, count, each((from, to) => sink += runtimeDecoder.copy(view, from, to).byteLength));
   add(`${size} B: session, text`, count, () => void session.receive(view, 0));
   const kernel = new Uint8Array(maskingMemory(400 * 1024)!, 0, view.length);
   add(`${size} B: mask, by words`, count, each((from, to) => mask(view, from, to, 0x12345678)));

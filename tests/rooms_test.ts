@@ -27,7 +27,6 @@ const STILL: Readonly<Record<string, string>> = {
   "reactor/reactor.ts -> curl/create_multi.ts": "the reactor polls by libcurl itself",
   "reactor/reactor.ts -> curl/library.ts": "the reactor polls by libcurl itself",
   "reactor/ready_set.ts -> curl/constants.ts": "what libcurl calls readable",
-  "platform/payload_decoder.ts -> protocol/payload.ts": "the interface that it implements",
 };
 
 /** What each folder of `cli/` may import from, beside itself. Only `cli/mod.ts` may import from all of them. */

@@ -16,7 +16,7 @@ import type { Agreement } from "../handshake/agreement.ts";
 import { MessageReader } from "../protocol/message_reader.ts";
 import { Dialer } from "./dialer.ts";
 import { CompressionFailed, Outgoing } from "./outgoing.ts";
-import { runtimeCopying } from "../platform/payload_decoder.ts";
+import { runtimeDecoder } from "./runtime_decoder.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import { ChannelPublisher } from "../observe/channels.ts";
 import { debugLog } from "../observe/debug_log.ts";
@@ -478,7 +478,7 @@ export class Connection implements Source {
     }
     const frames = frameObserver(this.#observer);
     const parser = frames === null ? undefined : new TracedParser(frames, deflate !== null);
-    this.#reader = new MessageReader({ maxMessageSize, inflater: this.#inflater, parser, copying: runtimeCopying }, {
+    this.#reader = new MessageReader({ maxMessageSize, inflater: this.#inflater, parser, decoder: runtimeDecoder }, {
       onMessage: (data) => {
         const size = typeof data === "string" ? data.length : data.byteLength;
         if (this.#out.closeSent || this.#failure !== null) return this.#goOnUntold(size);

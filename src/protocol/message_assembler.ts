@@ -1,6 +1,6 @@
 /** Data frames to messages: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
 import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
-import { AsciiScanner, COPYING, type Copying } from "./payload.ts";
+import { AsciiScanner, type PayloadDecoder, portableDecoder } from "./payload.ts";
 
 const MANY_PIECES = 1024;
 const FIRST_CHUNK = 4096;
@@ -45,7 +45,7 @@ function isUtf8(bytes: Uint8Array): boolean {
 /** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
 export class MessageAssembler {
   readonly #maxMessageSize: number;
-  readonly #copying: Copying;
+  readonly #payloads: PayloadDecoder;
   #opcode = 0;
   #size = 0;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -59,9 +59,9 @@ export class MessageAssembler {
   #pieces: string[] = [];
   #decoder: TextDecoder | null = null;
 
-  constructor(maxMessageSize: number, copying: Copying = COPYING) {
+  constructor(maxMessageSize: number, decoder: PayloadDecoder = portableDecoder) {
     this.#maxMessageSize = maxMessageSize;
-    this.#copying = copying;
+    this.#payloads = decoder;
   }
 
   /** A data frame begins. */
@@ -88,7 +88,7 @@ export class MessageAssembler {
     const opcode = this.#opcode;
     this.#opcode = this.#size = 0;
     try {
-      return opcode === OPCODE_TEXT ? this.#copying.decode(bytes, from, to) : this.#copying.copy(bytes, from, to);
+      return opcode === OPCODE_TEXT ? this.#payloads.decode(bytes, from, to) : this.#payloads.copy(bytes, from, to);
     } catch (error) {
       throw opcode === OPCODE_TEXT ? whyNoText(error, bytes.subarray(from, to)) : whyNoMemory(error, to - from);
     }
@@ -140,7 +140,7 @@ export class MessageAssembler {
   #addText(bytes: Uint8Array): void {
     let piece: string;
     if (this.#decoder === null && scanner.isAscii(bytes, 0, bytes.length)) {
-      piece = this.#copying.ascii(bytes, 0, bytes.length);
+      piece = this.#payloads.ascii(bytes, 0, bytes.length);
     } else {
       // `ignoreBOM`: a byte order mark is part of the message.
       this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -1,7 +1,7 @@
 /** One side of an open WebSocket: bytes in, events out (RFC 6455). Knows no socket, timer, runtime or libcurl. */
 import { MessageAssembler } from "./message_assembler.ts";
 import * as P from "./constants.ts";
-import { COPYING, type Copying } from "./payload.ts";
+import { type PayloadDecoder, portableDecoder } from "./payload.ts";
 import type { MessageInflater } from "./permessage_deflate.ts";
 import { FrameParser } from "./frame_parser.ts";
 
@@ -32,8 +32,8 @@ export interface MessageReaderOptions {
   readonly inflater: MessageInflater | null;
   /** Reads the headers of frames; by default a {@linkcode FrameParser}, which this may extend. */
   readonly parser?: FrameParser;
-  /** How messages are taken out of what was received; by default {@linkcode COPYING}. */
-  readonly copying?: Copying;
+  /** How messages are taken out of what was received; by default {@linkcode portableDecoder}. */
+  readonly decoder?: PayloadDecoder;
 }
 
 export class MessageReader {
@@ -52,11 +52,11 @@ export class MessageReader {
   inflated = 0;
 
   constructor(
-    { maxMessageSize, inflater, parser, copying = COPYING }: MessageReaderOptions,
+    { maxMessageSize, inflater, parser, decoder = portableDecoder }: MessageReaderOptions,
     events: MessageReaderEvents,
   ) {
     this.#parser = parser ?? new FrameParser(inflater !== null);
-    this.#assembler = new MessageAssembler(maxMessageSize, copying);
+    this.#assembler = new MessageAssembler(maxMessageSize, decoder);
     this.#inflater = inflater;
     this.#events = events;
   }

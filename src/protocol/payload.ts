@@ -1,8 +1,8 @@
 /** Messages out of the bytes they came in, which are used again. */
 
-/** How that is done; a runtime may know a faster way than the platform's. */
-export interface Copying {
-  /** The text of `bytes[from..to)`; throws a `TypeError` where that is not UTF-8. A byte order mark is part of it. */
+/** How that is done; a runtime may have a faster way than the web's API. */
+export interface PayloadDecoder {
+  /** The text of `bytes[from..to)`; throws a `TypeError` if that is not UTF-8. A byte order mark is part of it. */
   decode(bytes: Uint8Array, from: number, to: number): string;
   /** The text of `bytes[from..to)`, which are ASCII. */
   ascii(bytes: Uint8Array, from: number, to: number): string;
@@ -12,8 +12,8 @@ export interface Copying {
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** By the platform's own means. */
-export const COPYING: Copying = {
+/** By the web's API alone, on any runtime. */
+export const portableDecoder: PayloadDecoder = {
   decode: (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to)),
   ascii: (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to)),
   copy: (bytes: Uint8Array, from: number, to: number): ArrayBuffer => bytes.slice(from, to).buffer as ArrayBuffer,

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { MessageAssembler } from "../../src/protocol/message_assembler.ts";
-import { COPYING } from "../../src/protocol/payload.ts";
+import { portableDecoder } from "../../src/protocol/payload.ts";
 import { OPCODE_BINARY, OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "../../src/protocol/constants.ts";
 import { test } from "../support/testing.ts";
 import { INVALID, VALID } from "../vectors/utf8.ts";
@@ -262,7 +262,7 @@ test("what the engine cannot hold is too big, and no other violation; other erro
     const fail = () => {
       throw error;
     };
-    return new MessageAssembler(LIMIT, { ...COPYING, decode: fail, copy: fail, ascii: fail });
+    return new MessageAssembler(LIMIT, { ...portableDecoder, decode: fail, copy: fail, ascii: fail });
   };
   const text = new TextEncoder().encode("text");
   for (const opcode of [OPCODE_TEXT, OPCODE_BINARY]) {
@@ -310,7 +310,7 @@ test("memory that cannot be had for a message in fragments: it is too big", () =
 
 test("a text that the engine's strings cannot hold is too big where its bytes are right, else no UTF-8", () => {
   const failing = {
-    ...COPYING,
+    ...portableDecoder,
     decode(): string {
       throw new TypeError("it is too long, or has a bad byte");
     },

@@ -143,3 +143,10 @@ export function stopping(answers: readonly boolean[]): () => boolean {
   let next = 0;
   return () => answers.length > 0 && answers[next++ % answers.length]!;
 }
+
+/** The bytes at `offset` in a larger buffer, among bytes that are not ASCII. */
+export function placed(bytes: Uint8Array, offset: number): Uint8Array {
+  const buffer = new Uint8Array(offset + bytes.length + 9).fill(0xff);
+  buffer.set(bytes, offset);
+  return buffer;
+}
