@@ -61,8 +61,6 @@ const STILL_LONG: readonly string[] = [
   "src/connection/connection.ts",
   "src/reactor/reactor.ts",
   "src/web/websocket.ts",
-  "tests/conformance/autobahn.ts",
-  "tests/options/proxy_test.ts",
   "tests/torture/faults.ts",
 ];
 

@@ -4,7 +4,9 @@ import { feature, impersonates, type Row, since } from "./option_row.ts";
 const AUTH = "options/handshake_auth_test.ts",
   COOKIES = "connection/dialer_cookies_test.ts",
   REDIRECT = "connection/dialer_redirects_test.ts";
-const PROXY = "options/proxy_test.ts", PROGRAMS = "options/proxy_programs_test.ts", WIRE = "web/wire_test.ts";
+const PROXY = "options/proxy_test.ts", PROXY_FAILURES = "options/proxy_failures_test.ts";
+const PROXY_ENVIRONMENT = "options/proxy_environment_test.ts", PROGRAMS = "options/proxy_programs_test.ts";
+const WIRE = "web/wire_test.ts";
 const IMPERSONATE = "curl/impersonate_test.ts";
 const SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 const through = (...schemes: string[]) => schemes.map((scheme) => `wss through a proxy of the scheme ${scheme}`);
@@ -143,11 +145,10 @@ export const PROXIES: Row[] = [
     default: "the environment's, by curl's rules",
     guide: "proxy.md#proxies",
     tests: [[
-      PROXY,
+      PROXY_ENVIRONMENT,
       "the environment names the proxy, by curl's rules",
       "proxy: false and the option go before the environment",
-      "a proxy that refuses is ERR_PROXY with its own words",
-    ]],
+    ], [PROXY_FAILURES, "a proxy that refuses is ERR_PROXY with its own words"]],
   },
   ...SCHEMES.map((scheme): Row => ({
     option: `proxy.url: "${scheme}:…"`,
@@ -184,7 +185,8 @@ export const PROXIES: Row[] = [
     default: "the URL's",
     guide: "proxy.md#username-and-password",
     tests: [
-      [PROXY, CREDENTIALS, "credentials that a proxy wants or refuses are ERR_PROXY_AUTH"],
+      [PROXY, CREDENTIALS],
+      [PROXY_FAILURES, "credentials that a proxy wants or refuses are ERR_PROXY_AUTH"],
       [PROGRAMS, "tinyproxy: Basic authentication, and its rules", "microsocks: SOCKS5 with and without a password"],
     ],
   },
@@ -193,7 +195,7 @@ export const PROXIES: Row[] = [
     what: "`basic`, `digest`, `any`",
     default: "`basic`",
     guide: "proxy.md#username-and-password",
-    tests: [[PROXY, "a proxy that takes no Basic is told apart"], [PROGRAMS, "squid: Digest authentication"]],
+    tests: [[PROXY_FAILURES, "a proxy that takes no Basic is told apart"], [PROGRAMS, "squid: Digest authentication"]],
   },
   {
     option: 'proxy.auth: "ntlm"',
@@ -207,7 +209,7 @@ export const PROXIES: Row[] = [
     what: "SPNEGO; only that it is asked for was tried",
     default: "–",
     guide: "proxy.md#username-and-password",
-    tests: [[PROXY, "auth negotiate without a ticket is ERR_PROXY_AUTH, and named where libcurl has none"]],
+    tests: [[PROXY_FAILURES, "auth negotiate without a ticket is ERR_PROXY_AUTH, and named where libcurl has none"]],
     lacks: feature("SPNEGO", "ERR_LIBCURL"),
   },
   {
