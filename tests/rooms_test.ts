@@ -61,7 +61,6 @@ const STILL_LONG: readonly string[] = [
   "src/connection/connection.ts",
   "src/reactor/reactor.ts",
   "src/web/websocket.ts",
-  "tests/torture/faults.ts",
 ];
 
 /** Tests that are named after no file of the folder that they test: what they are about instead. */

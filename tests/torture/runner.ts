@@ -3,7 +3,8 @@
  * a runtime, and starts it again behind a run that ended the process.
  */
 import process from "node:process";
-import { type Fault, waysToFail } from "./faults.ts";
+import { waysToFail } from "./failures.ts";
+import type { Fault } from "./faults.ts";
 import { ANEW, type Plan, type Report } from "./plan.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { HOOKS } from "./subject.ts";

@@ -61,7 +61,7 @@ export async function torture({ print, tool, ...plan }: TortureOptions): Promise
             `${name}: ${report.injected} failures, ${runs} runs, ${report.problems} with problems, ${milliseconds} ms`,
           );
         } else if (report.kind === "unknown" && report.names.length > 0) {
-          problems.push(`say in faults.ts how these fail: ${report.names.join(", ")}`);
+          problems.push(`say in failures.ts how these fail: ${report.names.join(", ")}`);
         }
       });
       from = outcome.code === 0 ? null : { ...outcome.at, run: outcome.at.run + 1 };

@@ -6,7 +6,8 @@ import {
   CurlWebSocketStream,
   type CurlWebSocketStreamOptions,
 } from "../../mod.ts";
-import { type Faults, USERS_ERROR } from "./faults.ts";
+import { USERS_ERROR } from "./failures.ts";
+import type { Faults } from "./faults.ts";
 
 /** Where the servers are. */
 export interface Place {
