@@ -1,6 +1,6 @@
 /** libcurl's handles of one attempt to connect: who owns them, and when they are freed. */
 import { CurlWebSocketError } from "../errors.ts";
-import { noHandle } from "../platform/os_errors.ts";
+import { noHandle } from "../platform/out_of_files.ts";
 import { allocate, ffi, isNull, type Pointer } from "../platform/ffi.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import {

@@ -6,7 +6,7 @@ import { isOpen } from "../platform/descriptors.ts";
 import { ffi, isNull, type Pointer, type Poller } from "../platform/ffi.ts";
 import { reportLater, runtime, type Timer } from "../platform/runtime.ts";
 import type { Curl } from "../curl/library.ts";
-import { noHandle } from "../platform/os_errors.ts";
+import { noHandle } from "../platform/out_of_files.ts";
 import { ArraySet, createQueueSet, type ReadySet } from "./ready_set.ts";
 
 /** What the reactor serves: a connection, from its first packet to its last. */

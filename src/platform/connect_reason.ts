@@ -1,9 +1,7 @@
-/** What the system says of a connection that could not be made: `CURLINFO_OS_ERRNO`, behind curl's one code 7 for all of it. */
-import { CurlWebSocketError } from "../errors.ts";
+/** What the system's error number says of a connection that could not be made, for which libcurl has one code alone, 7. */
 import { runtime } from "./runtime.ts";
-import { canOpen } from "./files.ts";
 
-/** Why TCP did not come about. */
+/** Why there is no TCP connection. */
 export type ConnectReason =
   | "refused"
   | "timedOut"
@@ -38,36 +36,9 @@ const REASONS: readonly (readonly [reason: ConnectReason, linux: number, bsd: nu
   ["noHost", 113, 65, 10065], // EHOSTUNREACH
 ];
 
-/** The reason by the system's number, or null for 0 and what is not known. */
+/** The reason by the system's number (`errno`, `CURLINFO_OS_ERRNO`); null for 0, and for a number that says nothing here. */
 export function connectReason(errno: number): ConnectReason | null {
   const { os } = runtime();
   const column = os === "linux" ? 1 : os === "windows" ? 3 : 2;
   return REASONS.find((row) => row[column] === errno)?.[0] ?? null;
-}
-
-/**
- * A connection takes this many descriptors at once while it is made: a socket, and two for the thread that looks its name
- * up. libcurl does not tell that it got none: 7.88 gives the code of a refusal, without the system's number.
- */
-const CONNECTING_FILES = 3;
-
-/** Whether there are no descriptors left to connect with, now. */
-export function outOfFiles(): boolean {
-  try {
-    return !canOpen(runtime().os === "windows" ? "NUL" : "/dev/null", CONNECTING_FILES);
-  } catch {
-    // Deno may not open the C library.
-    return false;
-  }
-}
-
-/** What ran out, and what to do. */
-export const OUT_OF_FILES: string =
-  "the process has no file descriptors left (too many open files); close what it no longer uses, or raise its limit (ulimit -n)";
-
-/** libcurl returned no handle. */
-export function noHandle(): CurlWebSocketError {
-  return outOfFiles()
-    ? new CurlWebSocketError("ERR_TOO_MANY_OPEN_FILES", `connecting failed: ${OUT_OF_FILES}`)
-    : new CurlWebSocketError("ERR_LIBCURL", "libcurl could not make a handle: out of memory");
 }
