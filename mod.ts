@@ -13,13 +13,9 @@
  */
 import "./runtimes/mod.ts";
 
-export {
-  CurlWebSocket,
-  type CurlWebSocketErrorEvent,
-  type CurlWebSocketEventMap,
-  type CurlWebSocketInit,
-  type Sendable,
-} from "./src/web/websocket.ts";
+export { CurlWebSocket } from "./src/web/websocket.ts";
+export type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "./src/web/event_map.ts";
+export type { CurlWebSocketInit, Sendable } from "./src/web/webidl.ts";
 export {
   CurlWebSocketStream,
   type CurlWebSocketStreamOptions,

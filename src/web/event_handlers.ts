@@ -40,11 +40,3 @@ export class EventHandlers {
     this.#target.addEventListener(type, added.listener as EventListener);
   }
 }
-
-/** Makes members of a class enumerable, as Web IDL has them, where a class has them not. */
-export function makeEnumerable(prototype: object, names: readonly string[]): void {
-  for (const name of names) {
-    const property = Object.getOwnPropertyDescriptor(prototype, name)!;
-    Object.defineProperty(prototype, name, { ...property, enumerable: true });
-  }
-}

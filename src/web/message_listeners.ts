@@ -5,7 +5,7 @@
 import { type FastMessageEvent, NONE } from "./message_events.ts";
 
 /** `EventListenerOrEventListenerObject`, which is not among Bun's types. */
-type Listener = EventListener | EventListenerObject;
+export type Listener = EventListener | EventListenerObject;
 
 interface Entry {
   readonly callback: Listener;

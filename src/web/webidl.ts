@@ -1,7 +1,9 @@
 /** The arguments of `CurlWebSocket`'s members: their Web IDL conversions, and the checks of the WebSockets Standard. */
-import type { CurlWebSocketOptions } from "../options/options.ts";
+import { withParams } from "../options/handshake.ts";
+import { type CompleteOptions, completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
 import { isToken } from "../handshake/fields.ts";
 import { becomeWs } from "../handshake/url.ts";
+import { MAX_CONTROL_PAYLOAD } from "../protocol/constants.ts";
 import { shownSubprotocols, shownUrl } from "../observe/redact.ts";
 
 /** Options of the two-argument constructor: the subprotocols may stand among them. */
@@ -17,11 +19,16 @@ export type NativeInit = typeof globalThis extends
   ? First
   : never;
 
+/** What `send()` takes. */
+export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
+
 /** What may stand behind the URL. */
-export type SecondArgument = string | Iterable<string> | CurlWebSocketInit | NativeInit;
+export type AfterUrl = [second?: SecondArgument, third?: CurlWebSocketOptions];
+type SecondArgument = string | Iterable<string> | CurlWebSocketInit | NativeInit;
 
 const encoder = new TextEncoder();
-const EMPTY = new Uint8Array(0);
+/** The content of what has none. */
+export const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** Web IDL's conversion to a string: a symbol is a TypeError. As UTF-8, a lone surrogate is U+FFFD (USVString). */
 export function utf8(value: unknown): Uint8Array<ArrayBuffer> {
@@ -56,7 +63,7 @@ export function initOf(
 }
 
 /** WHATWG, the constructor's steps 1 to 7: http and https stand for ws and wss; a fragment is refused. */
-export function socketUrl(text: string): URL {
+function socketUrl(text: string): URL {
   const href = (globalThis as { location?: { href?: string } }).location?.href;
   const base = href !== undefined && URL.canParse(href) ? href : undefined;
   const url = URL.parse(text, base);
@@ -72,7 +79,7 @@ export function socketUrl(text: string): URL {
 }
 
 /** WHATWG, the constructor's steps 8 and 9. */
-export function subprotocols(given: string | Iterable<string>): readonly string[] {
+function subprotocols(given: string | Iterable<string>): readonly string[] {
   const list = isIterable(given) ? Array.from(given, (protocol) => `${protocol}`) : [`${given}`];
   for (const [i, protocol] of list.entries()) {
     if (!isToken(protocol)) {
@@ -86,8 +93,17 @@ export function subprotocols(given: string | Iterable<string>): readonly string[
   return list;
 }
 
+/** The constructors' arguments, checked and completed: by the order of the WHATWG constructor's steps. */
+export function completeInit(
+  url: string | URL,
+  { protocols = [], ...options }: CurlWebSocketInit,
+): { url: URL; protocols: readonly string[]; options: CompleteOptions } {
+  const target = withParams(socketUrl(`${url}`), options.params);
+  return { url: target, protocols: subprotocols(protocols), options: completeOptions(options) };
+}
+
 /** Web IDL's [Clamp] conversion to an unsigned short: the nearest integer, of two the even one. */
-export function clampedShort(value: unknown): number {
+function clampedShort(value: unknown): number {
   const number = Math.min(65535, Math.max(0, +(value as number)));
   const floor = Math.floor(number);
   if (Number.isNaN(number)) return 0;
@@ -105,12 +121,38 @@ export function isBuffer(value: unknown): value is ArrayBufferLike | ArrayBuffer
 export function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
   const view = ArrayBuffer.isView(data);
   const buffer = view ? data.buffer : data;
-  if (buffer.byteLength === 0) return EMPTY;
+  if (buffer.byteLength === 0) return NO_BYTES;
   if (!view) return new Uint8Array(buffer);
   try {
     return new Uint8Array(buffer, data.byteOffset, data.byteLength);
   } catch {
     // A DataView that its resizable buffer no longer reaches has no length to ask for.
-    return EMPTY;
+    return NO_BYTES;
   }
+}
+
+/** RFC 6455 section 5.5.1: the first two bytes of a close frame's payload are the code. */
+const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
+
+/** WHATWG, "validate close code and reason": which a program may send. No code is null; `given` is how errors show it. */
+export function checkClose(code: number | null, reason: Uint8Array, given: unknown): void {
+  if (code !== null && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+    throw new DOMException(`close code must be 1000 or 3000 to 4999, and is ${given}`, "InvalidAccessError");
+  }
+  if (reason.length > MAX_REASON) {
+    const message = `close reason must be at most ${MAX_REASON} bytes of UTF-8, and has ${reason.length}`;
+    throw new DOMException(message, "SyntaxError");
+  }
+}
+
+/** The arguments of `close()`, converted and checked. The code is 0 if none is to be sent. */
+export function closeArguments(
+  code: number | undefined,
+  reason: string | undefined,
+): { code: number; reason: Uint8Array } {
+  const clamped = code === undefined ? null : clampedShort(code);
+  const bytes = reason === undefined ? NO_BYTES : utf8(reason);
+  checkClose(clamped, bytes, code);
+  // A reason needs a code before it on the wire.
+  return { code: clamped ?? (bytes.length > 0 ? 1000 : 0), reason: bytes };
 }

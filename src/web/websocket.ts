@@ -3,47 +3,23 @@ import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { runtime } from "../platform/runtime.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CloseResult } from "../observe/observer.ts";
-import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
-import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
-import { withParams } from "../options/handshake.ts";
+import type { CurlWebSocketOptions } from "../options/options.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
-import { EventHandlers, makeEnumerable } from "./event_handlers.ts";
+import { closedWhileConnecting } from "./websocket_error.ts";
+import { EventHandlers } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
-import { MessageQueue } from "./message_queue.ts";
-import { FastMessageEvent } from "./message_events.ts";
-import { MessageListeners } from "./message_listeners.ts";
+import { defineInterface } from "./interface_object.ts";
+import { MessageDelivery } from "./message_delivery.ts";
+import type { Listener } from "./message_listeners.ts";
+import { MessageSender } from "./message_sender.ts";
+import type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "./event_map.ts";
+import type { CurlWebSocketInit, NativeInit, Sendable } from "./webidl.ts";
 
-export type { CurlWebSocketInit, NativeInit } from "./webidl.ts";
-import type { CurlWebSocketInit, NativeInit } from "./webidl.ts";
-
-/** What `send()` takes. */
-export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
-
-/** The `error` event: an `ErrorEvent` whose error is known. */
-export interface CurlWebSocketErrorEvent extends ErrorEvent {
-  /** What went wrong. */
-  readonly error: CurlWebSocketError;
-}
-
-/** The events of a `CurlWebSocket`, by their names. */
-export interface CurlWebSocketEventMap {
-  /** Connected. */
-  open: Event;
-  /** A message. */
-  message: MessageEvent;
-  /** The answer to a ping: its payload is `data`, an `ArrayBuffer`. */
-  pong: MessageEvent;
-  /** The connection failed. */
-  error: CurlWebSocketErrorEvent;
-  /** Closed: the last event. */
-  close: CloseEvent;
-}
-
-const NO_BYTES = new Uint8Array(0);
+const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 
 /**
  * A WebSocket whose bytes travel through libcurl; a drop-in for the platform's `WebSocket`.
@@ -78,20 +54,10 @@ export class CurlWebSocket extends EventTarget {
   readonly #url: URL;
   readonly #connection: Connection;
   readonly #handlers: EventHandlers = new EventHandlers(this);
-  readonly #messages: MessageListeners = new MessageListeners(this);
-  readonly #origin: string;
-  readonly #highWaterMark: number;
+  readonly #delivery: MessageDelivery;
+  readonly #sender: MessageSender;
   #readyState: 0 | 1 | 2 | 3 = 0;
-  #protocol = "";
-  #extensions = "";
-  #binaryType: "blob" | "arraybuffer" = "blob";
-  /** Messages behind a Blob that is still being read, in order; their bytes count as buffered. */
-  #sending: Promise<void> | null = null;
-  #pendingBytes = 0;
-  /** Bytes given to `send()` too late: they stay counted. */
-  #lateBytes = 0;
-  #queue: MessageQueue | null = null;
-  #result: CloseResult | null = null;
+  #agreed: Pick<Agreement, "protocol" | "extensions"> = { protocol: "", extensions: "" };
 
   /**
    * Connects to a `ws:`, `wss:`, `http:` or `https:` URL.
@@ -105,41 +71,32 @@ export class CurlWebSocket extends EventTarget {
   constructor(url: string | URL, options?: NativeInit);
   /** Connects with options alone. */
   constructor(url: string | URL, options?: CurlWebSocketInit);
-  constructor(
-    url: string | URL,
-    second: args.SecondArgument | undefined = undefined,
-    third: CurlWebSocketOptions | undefined = undefined,
-  ) {
+  constructor(url: string | URL, ...rest: args.AfterUrl) {
     super();
     if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
-    const { protocols = [], ...options } = args.initOf(second, third);
-    this.#url = withParams(args.socketUrl(`${url}`), options.params);
-    this.#origin = this.#url.origin;
-    super.addEventListener("message", this.#messages.relay as EventListener);
-    const list = args.subprotocols(protocols);
-    const complete = completeOptions(options);
-    this.#highWaterMark = complete.highWaterMark;
-    this.#connection = new Connection(this.#url, list, complete, {
+    const init = args.completeInit(url, args.initOf(...rest));
+    this.#url = init.url;
+    this.#delivery = new MessageDelivery(this, init.url.origin, init.options.highWaterMark);
+    super.addEventListener("message", this.#delivery.listeners.relay as EventListener);
+    this.#connection = new Connection(init.url, init.protocols, init.options, {
       owner: this,
       onOpen: (agreement) => this.#onOpen(agreement),
-      onMessage: (data) => this.#onMessage(data),
-      onPong: (payload) => this.#onPong(payload.buffer),
+      onMessage: (data) => void (this.#readyState === 1 && this.#delivery.deliver(data)),
+      onPong: (payload) =>
+        this.dispatchEvent(new MessageEvent("pong", { data: payload.buffer, origin: this.#url.origin })),
       onClosing: () => void (this.#readyState = 2),
       onSendFailed: () => {},
       onClosed: (result) => this.#onClosed(result),
     });
+    this.#sender = new MessageSender(this.#connection);
   }
 
   /** A class with options built in, for libraries that take a WebSocket class; what a caller gives goes before. */
   static with(defaults: CurlWebSocketInit): typeof CurlWebSocket {
     const made = class extends this {
-      constructor(
-        url: string | URL,
-        second: args.SecondArgument | undefined = undefined,
-        third: CurlWebSocketOptions | undefined = undefined,
-      ) {
+      constructor(url: string | URL, ...rest: args.AfterUrl) {
         if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
-        super(url, { ...defaults, ...args.initOf(second, third) });
+        super(url, { ...defaults, ...args.initOf(...rest) });
       }
     };
     Object.defineProperty(made, "name", { value: this.name });
@@ -163,28 +120,28 @@ export class CurlWebSocket extends EventTarget {
 
   /** Payload bytes given to {@linkcode send} that the kernel has not yet taken. Not reset by closing. */
   get bufferedAmount(): number {
-    return this.#connection.bufferedAmount + this.#pendingBytes + this.#lateBytes;
+    return this.#connection.bufferedAmount + this.#sender.bufferedAmount;
   }
 
   /** The extensions in use, such as `permessage-deflate`, or `""`. */
   get extensions(): string {
-    return this.#extensions;
+    return this.#agreed.extensions;
   }
 
   /** The subprotocol the server chose, or `""`. */
   get protocol(): string {
-    return this.#protocol;
+    return this.#agreed.protocol;
   }
 
   /** What binary messages come as: `"blob"` (the default) or `"arraybuffer"`; another value is ignored. */
   get binaryType(): "blob" | "arraybuffer" {
-    return this.#binaryType;
+    return this.#delivery.binaryType;
   }
   set binaryType(value: "blob" | "arraybuffer") {
     // By Web IDL the receiver comes before the value, whose conversion may run the caller's code.
-    void this.#binaryType;
+    void this.#delivery;
     const type = `${value}`;
-    if (type === "blob" || type === "arraybuffer") this.#binaryType = type;
+    if (type === "blob" || type === "arraybuffer") this.#delivery.binaryType = type;
   }
 
   /** Called when the connection is open. */
@@ -233,10 +190,10 @@ export class CurlWebSocket extends EventTarget {
   ): void;
   override addEventListener(
     type: string,
-    listener: EventListener | EventListenerObject | null,
+    listener: Listener | null,
     options?: AddEventListenerOptions | boolean,
   ): void {
-    if (`${type}` === "message") this.#messages.add(listener, options);
+    if (`${type}` === "message") this.#delivery.listeners.add(listener, options);
     else super.addEventListener(type, listener, options);
   }
 
@@ -254,10 +211,10 @@ export class CurlWebSocket extends EventTarget {
   ): void;
   override removeEventListener(
     type: string,
-    listener: EventListener | EventListenerObject | null,
+    listener: Listener | null,
     options?: EventListenerOptions | boolean,
   ): void {
-    if (`${type}` === "message") this.#messages.remove(listener, options);
+    if (`${type}` === "message") this.#delivery.listeners.remove(listener, options);
     else super.removeEventListener(type, listener, options);
   }
 
@@ -269,60 +226,25 @@ export class CurlWebSocket extends EventTarget {
   send(data: Sendable): void {
     if (arguments.length === 0) throw new TypeError("send() needs data");
     // The usual case, without a copy between.
-    if (typeof data === "string" && this.#readyState === 1 && this.#sending === null) {
+    if (typeof data === "string" && this.#readyState === 1 && this.#sender.waiting === null) {
       if (this.#connection.sendText(data)) return;
     }
     // By Web IDL the receiver comes before the argument, whose conversion may run the caller's code.
     void this.#readyState;
     const blob = data instanceof Blob;
     const binary = blob || args.isBuffer(data);
-    // Text is converted first: that may run the caller's code.
+    // Text is converted before the state is looked at: that may run the caller's code.
     const payload = blob
-      ? NO_BYTES
+      ? args.NO_BYTES
       : binary
       ? args.bytesOf(data as ArrayBufferLike | ArrayBufferView)
       : args.utf8(data);
     if (this.#readyState === 0) {
       throw new DOMException("send() before the connection is open; wait for the open event", "InvalidStateError");
     }
-    const size = blob ? data.size : payload.length;
-    const opcode = binary ? OPCODE_BINARY : OPCODE_TEXT;
-    if (this.#readyState !== 1) this.#lateBytes += size;
-    else if (blob) this.#sendLater(size, data.arrayBuffer().then((buffer) => new Uint8Array(buffer)), opcode);
-    else if (this.#sending === null) this.#transmit(opcode, payload, size);
-    else this.#sendLater(size, Promise.resolve(payload.slice()), opcode);
-  }
-
-  #transmit(opcode: number, payload: Uint8Array, size: number): void {
-    // A connection that has ended, which its last event may be still to tell, takes nothing.
-    if (!this.#connection.send(opcode, payload)) this.#lateBytes += size;
-  }
-
-  /** Keeps the order of messages while a Blob is being read. */
-  #sendLater(size: number, bytes: Promise<Uint8Array>, opcode: number): void {
-    this.#pendingBytes += size;
-    const before = this.#sending;
-    const sending: Promise<void> = (async () => {
-      await before;
-      const payload = await bytes.catch((cause) => {
-        this.#connection.abort(
-          new CurlWebSocketError("ERR_ABORTED", `a Blob could not be read: ${wordsOf(cause)}`, { cause }),
-        );
-        return NO_BYTES;
-      });
-      this.#pendingBytes -= size;
-      try {
-        this.#transmit(opcode, payload, size);
-      } catch (cause) {
-        // There is no caller to tell, and the messages behind it are not to go without it.
-        this.#lateBytes += size;
-        this.#connection.abort(errorOf("queueing a Blob, or a message behind one,", cause));
-      }
-    })();
-    this.#sending = sending;
-    void sending.then(() => {
-      if (this.#sending === sending) this.#sending = null;
-    });
+    if (this.#readyState !== 1) this.#sender.addLate(blob ? data.size : payload.length);
+    else if (blob) this.#sender.sendBlob(data);
+    else this.#sender.send(binary ? OPCODE_BINARY : OPCODE_TEXT, payload);
   }
 
   /**
@@ -335,29 +257,12 @@ export class CurlWebSocket extends EventTarget {
   close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
     // By Web IDL the receiver comes before the arguments, whose conversion may run the caller's code.
     void this.#readyState;
-    const clamped = code === undefined ? 0 : args.clampedShort(code);
-    const bytes = reason === undefined ? NO_BYTES : args.utf8(reason);
-    if (code !== undefined && clamped !== 1000 && !(clamped >= 3000 && clamped <= 4999)) {
-      throw new DOMException(`close code must be 1000 or 3000 to 4999, and is ${code}`, "InvalidAccessError");
-    }
-    if (bytes.length > 123) {
-      throw new DOMException(`close reason must be at most 123 bytes, and has ${bytes.length}`, "SyntaxError");
-    }
+    const closing = args.closeArguments(code, reason);
     if (this.#readyState >= 2) return;
-    if (this.#readyState === 0) {
-      this.#readyState = 2;
-      this.#connection.abort(
-        new CurlWebSocketError("ERR_ABORTED", "close() was called before the connection was open"),
-      );
-      return;
-    }
+    const open = this.#readyState === 1;
     this.#readyState = 2;
-    // A reason needs a code before it on the wire.
-    const closeCode = clamped === 0 && bytes.length > 0 ? 1000 : clamped;
-    const close = () => this.#connection.close(closeCode, bytes);
-    if (this.#sending === null) return close();
-    this.#connection.willClose();
-    void this.#sending.then(close);
+    if (open) this.#sender.close(closing.code, closing.reason);
+    else this.#connection.abort(closedWhileConnecting());
   }
 
   /** Closes at once, without a closing handshake: the `close` event has code 1006. */
@@ -373,7 +278,7 @@ export class CurlWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
   ping(data: Sendable = ""): void {
-    this.#control("ping", data);
+    this.#sender.control("ping", data, () => this.#readyState === 1);
   }
 
   /**
@@ -383,22 +288,7 @@ export class CurlWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
   pong(data: Sendable = ""): void {
-    this.#control("pong", data);
-  }
-
-  #control(kind: "ping" | "pong", data: Sendable): void {
-    const open = () => this.#readyState === 1;
-    if (!open()) throw new DOMException(`${kind}() needs an open connection`, "InvalidStateError");
-    const blob = data instanceof Blob;
-    const payload = blob ? NO_BYTES : args.isBuffer(data) ? args.bytesOf(data) : args.utf8(data);
-    const length = blob ? data.size : payload.length;
-    if (length > 125) {
-      throw new DOMException(`${kind} data must be at most 125 bytes, and has ${length}`, "SyntaxError");
-    }
-    if (!blob) return this.#connection[kind](payload);
-    // A Blob that cannot be read, such as a file's that is gone, is no reason to end the connection for a sign of life.
-    const send = (buffer: ArrayBuffer) => open() && this.#connection[kind](new Uint8Array(buffer));
-    data.arrayBuffer().then(send).catch(reportError);
+    this.#sender.control("pong", data, () => this.#readyState === 1);
   }
 
   /**
@@ -461,9 +351,7 @@ export class CurlWebSocket extends EventTarget {
    * connection closes cleanly, throws the {@linkcode CurlWebSocketError} where it failed; leaving the loop closes.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
-    const iteration = this.#queue ??= new MessageQueue(this, this.#highWaterMark);
-    if (this.#result !== null) iteration.end(this.#result.error);
-    return iteration;
+    return this.#delivery.iterate();
   }
 
   /** Closes, and waits until it is closed: for `await using`. */
@@ -474,32 +362,17 @@ export class CurlWebSocket extends EventTarget {
     await closed;
   }
 
-  #onOpen({ protocol, extensions }: Agreement): void {
+  #onOpen(agreement: Agreement): void {
     // close() may have been called since.
     if (this.#readyState !== 0) return;
     this.#readyState = 1;
-    this.#protocol = protocol;
-    this.#extensions = extensions;
+    this.#agreed = agreement;
     this.dispatchEvent(new Event("open"));
   }
 
-  #onMessage(message: string | ArrayBuffer): void {
-    if (this.#readyState !== 1) return;
-    const text = typeof message === "string";
-    const data = text || this.#binaryType === "arraybuffer" ? message : new Blob([message]);
-    this.#queue?.push(data, text ? message.length : message.byteLength);
-    if (this.#messages.any) this.#messages.dispatch(new FastMessageEvent(data, this.#origin, this));
-  }
-
-  #onPong(data: ArrayBuffer): void {
-    this.dispatchEvent(new MessageEvent("pong", { data, origin: this.#url.origin }));
-  }
-
-  #onClosed(result: CloseResult): void {
+  #onClosed({ code, reason, wasClean, error }: CloseResult): void {
     this.#readyState = 3;
-    this.#result = result;
-    const { code, reason, wasClean, error } = result;
-    this.#queue?.end(error);
+    this.#delivery.end(error);
     if (error !== null) {
       this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
       runtime().checkpoint();
@@ -508,20 +381,19 @@ export class CurlWebSocket extends EventTarget {
   }
 }
 
-for (const [name, value] of [["CONNECTING", 0], ["OPEN", 1], ["CLOSING", 2], ["CLOSED", 3]] as const) {
-  Object.defineProperty(CurlWebSocket.prototype, name, { value, enumerable: true });
-  Object.defineProperty(CurlWebSocket, name, { value, enumerable: true, writable: false, configurable: false });
-}
+defineInterface(CurlWebSocket, {
+  // Not the class's own name: programs that ask for it want to know whether this is a WebSocket.
+  name: "WebSocket",
+  enumerable: [
+    ...["url", "readyState", "bufferedAmount", "onopen", "onerror", "onclose", "extensions", "protocol", "close"],
+    ...["onmessage", "binaryType", "send"],
+  ],
+  constants: READY_STATES,
+});
 makeInspectable(CurlWebSocket.prototype, (socket) => ({
   url: shownUrl(socket.url),
-  readyState: ["CONNECTING", "OPEN", "CLOSING", "CLOSED"][socket.readyState],
+  readyState: Object.keys(READY_STATES)[socket.readyState],
   protocol: socket.protocol,
   extensions: socket.extensions,
   bufferedAmount: socket.bufferedAmount,
 }));
-makeEnumerable(CurlWebSocket.prototype, [
-  ...["url", "readyState", "bufferedAmount", "onopen", "onerror", "onclose", "extensions", "protocol", "close"],
-  ...["onmessage", "binaryType", "send"],
-]);
-// Not the class's own name: programs that ask for it want to know whether this is a WebSocket.
-Object.defineProperty(CurlWebSocket.prototype, Symbol.toStringTag, { value: "WebSocket", configurable: true });

@@ -1,6 +1,6 @@
 /** `WebSocketError` of the WebSocketStream proposal (https://github.com/whatwg/websockets/pull/48). */
-import type { CurlWebSocketError } from "../errors.ts";
-import { utf8 } from "./webidl.ts";
+import { CurlWebSocketError } from "../errors.ts";
+import { checkClose, utf8 } from "./webidl.ts";
 
 /** A close code and a reason. */
 export interface WebSocketCloseInfo {
@@ -27,11 +27,7 @@ export function checkedClose(info: WebSocketCloseInfo | null | undefined): Check
     throw new TypeError(`closeCode must be a number from 0 to 65535, and is ${closeCode}`);
   }
   const reason = info?.reason === undefined ? "" : `${info.reason}`.toWellFormed();
-  if (code !== null && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-    throw new DOMException(`closeCode must be 1000 or 3000 to 4999, and is ${code}`, "InvalidAccessError");
-  }
-  const { length } = utf8(reason);
-  if (length > 123) throw new DOMException(`reason must be at most 123 bytes, and has ${length}`, "SyntaxError");
+  checkClose(code, utf8(reason), closeCode);
   // A reason needs a code before it on the wire.
   return { code: code === null && reason !== "" ? 1000 : code, reason };
 }
@@ -85,6 +81,11 @@ export class WebSocketError extends DOMException {
   get reason(): string {
     return this.#closed.reason;
   }
+}
+
+/** What an attempt to connect fails with if `close()` ends it. */
+export function closedWhileConnecting(): CurlWebSocketError {
+  return new CurlWebSocketError("ERR_ABORTED", "close() was called before the connection was open");
 }
 
 /** A connection's end that was not clean, with whatever code it has. */

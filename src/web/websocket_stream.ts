@@ -2,18 +2,24 @@
 import { Connection } from "../connection/connection.ts";
 import type { CloseResult } from "../observe/observer.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
-import { CurlWebSocketError } from "../errors.ts";
-import { completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
-import { withParams } from "../options/handshake.ts";
+import type { CurlWebSocketError } from "../errors.ts";
+import type { CurlWebSocketOptions } from "../options/options.ts";
 import { CLOSE_ABNORMAL, OPCODE_BINARY } from "../protocol/constants.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
-import { makeEnumerable } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
+import { defineInterface } from "./interface_object.ts";
 import { MESSAGE_COST } from "./message_queue.ts";
-import { type CheckedClose, checkedClose, closeFor, uncleanClose, type WebSocketCloseInfo } from "./websocket_error.ts";
+import {
+  type CheckedClose,
+  checkedClose,
+  closedWhileConnecting,
+  closeFor,
+  uncleanClose,
+  type WebSocketCloseInfo,
+} from "./websocket_error.ts";
 
 /** What a `CurlWebSocketStream` may be given: all that `CurlWebSocket` takes, and subprotocols. */
 export type CurlWebSocketStreamOptions = CurlWebSocketOptions & {
@@ -87,16 +93,14 @@ export class CurlWebSocketStream {
    */
   constructor(url: string | URL, options: CurlWebSocketStreamOptions = {}) {
     if (arguments.length === 0) throw new TypeError("CurlWebSocketStream needs a URL");
-    const { protocols = [], ...rest } = checkedOptions(options);
-    this.#url = withParams(args.socketUrl(`${url}`), rest.params);
-    const list = args.subprotocols(protocols);
-    const complete = completeOptions(rest);
-    this.#highWaterMark = complete.highWaterMark;
-    this.#signal = complete.signal;
+    const init = args.completeInit(url, checkedOptions(options));
+    this.#url = init.url;
+    this.#highWaterMark = init.options.highWaterMark;
+    this.#signal = init.options.signal;
     // Who looks at one of the two has not left the other unhandled.
     this.#opened.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
-    this.#connection = new Connection(this.#url, list, complete, {
+    this.#connection = new Connection(init.url, init.protocols, init.options, {
       owner: this,
       onOpen: (agreement) => this.#onOpen(agreement),
       onMessage: (data) => this.#onMessage(data),
@@ -171,8 +175,7 @@ export class CurlWebSocketStream {
   #close({ code, reason }: CheckedClose): void {
     if (this.#ended) return;
     if (this.#reading !== null) return this.#connection.close(code ?? 0, args.utf8(reason));
-    const message = "close() was called before the connection was open";
-    this.#connection.abort(new CurlWebSocketError("ERR_ABORTED", message));
+    this.#connection.abort(closedWhileConnecting());
   }
 
   #onOpen({ protocol, extensions }: Agreement): void {
@@ -288,8 +291,7 @@ function checkedOptions(options: CurlWebSocketStreamOptions | null): CurlWebSock
   return options;
 }
 
-makeEnumerable(CurlWebSocketStream.prototype, ["url", "opened", "closed", "close"]);
-Object.defineProperty(CurlWebSocketStream.prototype, Symbol.toStringTag, {
-  value: "WebSocketStream",
-  configurable: true,
+defineInterface(CurlWebSocketStream, {
+  name: "WebSocketStream",
+  enumerable: ["url", "opened", "closed", "close"],
 });

@@ -1,0 +1,44 @@
+/** How a message that came reaches the program: by the listeners of `message`, and by the iterator. */
+import type { CurlWebSocketError } from "../errors.ts";
+import { FastMessageEvent } from "./message_events.ts";
+import { MessageListeners } from "./message_listeners.ts";
+import { MessageQueue, type QueuedSocket } from "./message_queue.ts";
+
+export class MessageDelivery {
+  readonly listeners: MessageListeners;
+  binaryType: "blob" | "arraybuffer" = "blob";
+  readonly #socket: EventTarget & QueuedSocket;
+  readonly #origin: string;
+  readonly #highWaterMark: number;
+  #queue: MessageQueue | null = null;
+  /** Whether the connection has ended, and with which error. */
+  #end: { readonly error: CurlWebSocketError | null } | null = null;
+
+  constructor(socket: EventTarget & QueuedSocket, origin: string, highWaterMark: number) {
+    this.#socket = socket;
+    this.#origin = origin;
+    this.#highWaterMark = highWaterMark;
+    this.listeners = new MessageListeners(socket);
+  }
+
+  /** Delivers a message to the iterator first, then to the listeners. */
+  deliver(message: string | ArrayBuffer): void {
+    const text = typeof message === "string";
+    const data = text || this.binaryType === "arraybuffer" ? message : new Blob([message]);
+    this.#queue?.push(data, text ? message.length : message.byteLength);
+    if (this.listeners.any) this.listeners.dispatch(new FastMessageEvent(data, this.#origin, this.#socket));
+  }
+
+  /** Returns the iterator over the messages from now on: one for all who ask. */
+  iterate(): MessageQueue {
+    const queue = this.#queue ??= new MessageQueue(this.#socket, this.#highWaterMark);
+    if (this.#end !== null) queue.end(this.#end.error);
+    return queue;
+  }
+
+  /** The connection has ended: the iterator ends too, or throws the error. */
+  end(error: CurlWebSocketError | null): void {
+    this.#end = { error };
+    this.#queue?.end(error);
+  }
+}

@@ -1,0 +1,98 @@
+/** Sends a socket's messages in the order in which they were given, also if one of them is a Blob that is still being read. */
+import type { Connection } from "../connection/connection.ts";
+import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
+import { MAX_CONTROL_PAYLOAD, OPCODE_BINARY } from "../protocol/constants.ts";
+import { bytesOf, isBuffer, NO_BYTES, type Sendable, utf8 } from "./webidl.ts";
+
+export class MessageSender {
+  readonly #connection: Connection;
+  /** Settles when the last message that waits has been sent; null if none waits. What is sent now goes after it. */
+  waiting: Promise<void> | null = null;
+  /** Bytes of the messages that wait. */
+  #waitingBytes = 0;
+  /** Bytes that were given too late to be sent. By WHATWG they stay counted. */
+  #lateBytes = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Payload bytes that the connection has not got: they wait for a Blob, or came too late. */
+  get bufferedAmount(): number {
+    return this.#waitingBytes + this.#lateBytes;
+  }
+
+  /** Counts bytes that came too late to be sent. */
+  addLate(size: number): void {
+    this.#lateBytes += size;
+  }
+
+  /** Sends bytes as they are now. */
+  send(opcode: number, payload: Uint8Array): void {
+    if (this.waiting === null) this.#transmit(opcode, payload, payload.length);
+    else this.#sendLater(opcode, payload.length, Promise.resolve(payload.slice()));
+  }
+
+  /** Sends the bytes of a Blob once they are read. If they cannot be read, the connection ends. */
+  sendBlob(blob: Blob): void {
+    this.#sendLater(OPCODE_BINARY, blob.size, blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
+  }
+
+  /**
+   * Sends a ping or pong at once, whatever waits; that of a Blob when it is read, if the socket is still open then.
+   *
+   * @throws {DOMException} `InvalidStateError` if the socket is not open, `SyntaxError` if `data` is too long
+   */
+  control(kind: "ping" | "pong", data: Sendable, isOpen: () => boolean): void {
+    if (!isOpen()) throw new DOMException(`${kind}() needs an open connection`, "InvalidStateError");
+    const blob = data instanceof Blob;
+    const payload = blob ? NO_BYTES : isBuffer(data) ? bytesOf(data) : utf8(data);
+    const length = blob ? data.size : payload.length;
+    if (length > MAX_CONTROL_PAYLOAD) {
+      const message = `${kind} data must be at most ${MAX_CONTROL_PAYLOAD} bytes, and has ${length}`;
+      throw new DOMException(message, "SyntaxError");
+    }
+    if (!blob) return this.#connection[kind](payload);
+    // A Blob that cannot be read, such as a file's that is gone, is no reason to end the connection for a sign of life.
+    const send = (buffer: ArrayBuffer) => isOpen() && this.#connection[kind](new Uint8Array(buffer));
+    data.arrayBuffer().then(send).catch(reportError);
+  }
+
+  /** Begins the closing handshake after all messages. */
+  close(code: number, reason: Uint8Array): void {
+    if (this.waiting === null) return this.#connection.close(code, reason);
+    this.#connection.willClose();
+    void this.waiting.then(() => this.#connection.close(code, reason));
+  }
+
+  #transmit(opcode: number, payload: Uint8Array, size: number): void {
+    // A connection that has ended takes nothing, also before its last event says so.
+    if (!this.#connection.send(opcode, payload)) this.#lateBytes += size;
+  }
+
+  #sendLater(opcode: number, size: number, bytes: Promise<Uint8Array>): void {
+    this.#waitingBytes += size;
+    const before = this.waiting;
+    const waiting: Promise<void> = (async () => {
+      await before;
+      const payload = await bytes.catch((cause) => {
+        this.#connection.abort(
+          new CurlWebSocketError("ERR_ABORTED", `a Blob could not be read: ${wordsOf(cause)}`, { cause }),
+        );
+        return NO_BYTES;
+      });
+      this.#waitingBytes -= size;
+      try {
+        this.#transmit(opcode, payload, size);
+      } catch (cause) {
+        // No caller can catch it, and the messages after it must not go without it.
+        this.#lateBytes += size;
+        this.#connection.abort(errorOf("queueing a Blob, or a message behind one,", cause));
+      }
+    })();
+    this.waiting = waiting;
+    void waiting.then(() => {
+      if (this.waiting === waiting) this.waiting = null;
+    });
+  }
+}
