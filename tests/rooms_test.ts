@@ -60,7 +60,6 @@ const WRITTEN_BY_HAND = ["src", "cli", "runtimes", "scripts", "bench", "tests", 
 const STILL_LONG: readonly string[] = [
   "src/connection/connection.ts",
   "src/reactor/reactor.ts",
-  "src/web/websocket.ts",
 ];
 
 /** Tests that are named after no file of the folder that they test: what they are about instead. */
