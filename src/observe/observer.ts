@@ -42,8 +42,8 @@ export interface Observer {
   /** The request of the opening handshake, byte for byte, just before it is sent. */
   requestSent?(request: Uint8Array): void;
   /**
-   * The head of a response to it: status line, fields and the empty line, as received. Interim responses (1xx) have one
-   * each; what is no HTTP has none. The bytes are valid during the call only.
+   * The head of a response to it: status line, fields and the empty line, as received and not yet parsed. Each interim
+   * response (1xx) has one. The bytes are valid during the call only.
    */
   headReceived?(head: Uint8Array): void;
   /** A final response was read: 101 and all is well with it, or a refusal or redirect. `url` is the one that was requested. */

@@ -42,6 +42,7 @@ export class MessageInflater {
   readonly #parameters: DeflateParameters;
   readonly #create: (windowBits: number) => InflateStream;
   #stream: InflateStream | null = null;
+  #closed = false;
 
   /** `create` is called for the first compressed message: many connections never have one. */
   constructor(parameters: DeflateParameters, create: (windowBits: number) => InflateStream) {
@@ -49,8 +50,14 @@ export class MessageInflater {
     this.#create = create;
   }
 
-  /** Some of a message's payload; `last` is the end of its last frame. It must stay as it is until it is used up. */
+  /**
+   * Some of a message's payload; `last` is the end of its last frame. It must stay as it is until it is used up.
+   *
+   * @throws {Error} once closed: whoever sees a frame's header may end the connection before its payload is written
+   */
   write(payload: Uint8Array, last: boolean): void {
+    // A stream made now would never be freed.
+    if (this.#closed) throw new Error("the inflater is closed");
     // Whatever the server's window is: zlib would notice only sometimes, by how the bytes are cut, that it is exceeded.
     (this.#stream ??= this.#create(MAX_WINDOW_BITS)).write(payload, last);
   }
@@ -79,8 +86,9 @@ export class MessageInflater {
     if (this.#parameters.serverNoContextTakeover) this.#stream!.reset();
   }
 
-  /** Frees the stream. */
+  /** Frees the stream, and makes none any more. */
   close(): void {
+    this.#closed = true;
     this.#stream?.close();
     this.#stream = null;
   }

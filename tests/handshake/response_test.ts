@@ -327,3 +327,33 @@ property(
   },
   500,
 );
+
+test("each head is passed on as received, once, however it is cut: of interim responses, refusals and what cannot be parsed", () => {
+  const early = header("HTTP/1.1 103 Early Hints", "Link: </\xe9>"), lines = GOOD.replaceAll("\r\n", "\n");
+  const cases: [text: string, heads: string[]][] = [
+    [GOOD, [GOOD]],
+    [`${early}${early}${GOOD}\x81\x01A`, [early, early, GOOD]],
+    [lines, [lines]],
+    [`${header("HTTP/1.1 403 No", "A: b")}body\r\n\r\nbody`, [header("HTTP/1.1 403 No", "A: b")]],
+    ["HTTP/1.1 101\r\nno field\r\n\r\n", ["HTTP/1.1 101\r\nno field\r\n\r\n"]],
+    ["HTTP/1.1 101 not whole\r\n", []],
+    ["SSH-2.0\r\n\r\n", ["SSH-2.0\r\n\r\n"]],
+  ];
+  for (const [text, expected] of cases) {
+    for (const size of [1, 2, 7, text.length]) {
+      const heads: string[] = [];
+      const onHead = (head: Uint8Array) => void heads.push(String.fromCharCode(...head));
+      const reader = new ResponseReader(ACCEPT, NOTHING, () => false, false, onHead);
+      const bytes = latin1(text);
+      try {
+        for (let at = 0; at < bytes.length; at += size) {
+          if (reader.push(bytes.subarray(at, at + size)) !== null) break;
+        }
+      } catch (error) {
+        assertInstanceOf(error, CurlWebSocketError);
+      }
+      if (text.startsWith("SSH") && size < text.length) assertEquals(heads, []);
+      else assertEquals(heads, expected, JSON.stringify(text));
+    }
+  }
+});

@@ -104,7 +104,17 @@ test("what is no DEFLATE data is a violation; other errors come out as they are"
   assertEquals(new InflateError("x").name, "InflateError");
 });
 
-test("closing frees the stream once, and needs none", () => {
+test("closing needs no stream, and an inflater that is closed makes none", () => {
+  const { deflater: unused, stream: none } = deflater();
+  unused.close();
+  assertEquals(none.calls, []);
+  const { inflater: messages, created } = inflater();
+  messages.close();
+  assertThrows(() => messages.write(Uint8Array.of(1), true), Error, "the inflater is closed");
+  assertEquals(created, []);
+});
+
+test("closing frees the stream once", () => {
   for (
     const { messages, write, stream } of [
       (({ inflater, stream }) => ({ messages: inflater, write: () => inflater.write(Uint8Array.of(1), true), stream }))(
@@ -115,8 +125,6 @@ test("closing frees the stream once, and needs none", () => {
       ),
     ]
   ) {
-    messages.close();
-    assertEquals(stream.calls, []);
     write();
     messages.close();
     messages.close();
