@@ -6,21 +6,19 @@ import type { Transport } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf } from "../errors.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import { type Browser, pageOrigin } from "../handshake/browsers.ts";
-import { type CompleteCookies, cookiesFor, storeCookies } from "../handshake/cookies.ts";
-import { type Challenge, digestChallenge, digestCredentials, isStale } from "../handshake/digest.ts";
-import { fieldValues, type HeaderList } from "../handshake/fields.ts";
+import { cookiesFor, storeCookies } from "../handshake/cookies.ts";
+import { type Challenge, type Hasher, nextChallenge } from "../handshake/digest.ts";
+import type { HeaderList } from "../handshake/fields.ts";
 import { makeKey } from "../handshake/key.ts";
-import { redirectLocation, redirectTarget } from "../handshake/redirect.ts";
-import { target } from "../handshake/request.ts";
+import { RedirectChain } from "../handshake/redirect_chain.ts";
 import { httpUrl } from "../handshake/url.ts";
 import type { Observer } from "../observe/observer.ts";
-import { shownUrl } from "../observe/redact.ts";
-import { withoutIdentity } from "../options/curl_options.ts";
 import type { CompleteOptions } from "../options/options.ts";
 import { Deadline } from "../platform/deadline.ts";
 import { paced } from "../platform/fair_queue.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Reactor } from "../reactor/reactor.ts";
+import { authorization, type DialRequest, redirectedRequest } from "./dial_request.ts";
 import { HandshakeAttempt } from "./handshake_attempt.ts";
 
 /** How dialing ends: exactly one of `onOpened` and `onFailed` is called, unless it is closed before. */
@@ -32,8 +30,8 @@ export interface DialHandler {
   readonly observer: Observer | null;
 }
 
-/** The caller's fields that are for the first origin alone: Host, and what authenticates by its name. */
-const OWN_ORIGIN = /^host$|auth|cookie|credential|passw|secret|session|signature|token|api-?key|[-_]key$/i;
+/** Reads the hash when it is called: the runtime is chosen on first use. */
+const hasher: Hasher = (algorithm, bytes) => runtime().hash(algorithm, bytes);
 
 export class Dialer {
   readonly #curl: Curl;
@@ -44,20 +42,11 @@ export class Dialer {
   readonly #browser: Browser | null;
   /** A browser's Origin, which redirects do not change. */
   readonly #origin: string | null;
-  /** What the request is made of now; a redirect to another origin takes from it. */
-  #url: URL;
-  #headers: HeaderList;
-  #cookies: CompleteCookies;
-  #auth: CompleteOptions["auth"];
-  #tls: CompleteOptions["tls"];
-  #curlOptions: CompleteOptions["curlOptions"];
+  /** What the next attempt asks for; redirects change it. */
+  #request: DialRequest;
   /** The Digest challenge to answer. */
   #challenge: Challenge | null = null;
-  #redirects = 0;
-  /** Each request so far, with its cookies: the same again would end the same way. */
-  readonly #seen: Set<string> = new Set();
-  /** The redirect that is being followed: what to say if it is a wrong one. */
-  #redirection: { location: string; status: number | undefined; headers: HeaderList | undefined } | null = null;
+  readonly #redirects: RedirectChain;
   /** Null before the first attempt, and between two. */
   #attempt: HandshakeAttempt | null = null;
   /** When the present attempt began, with the question for its cookies. */
@@ -78,15 +67,12 @@ export class Dialer {
   ) {
     this.#curl = curl;
     this.#reactor = reactor;
-    this.#url = url;
     this.#protocols = protocols;
     this.#options = options;
     this.#handler = handler;
-    this.#headers = options.headers;
-    this.#cookies = options.cookies;
-    this.#auth = options.auth;
-    this.#tls = options.tls;
-    this.#curlOptions = options.curlOptions;
+    const { headers, cookies, auth, tls, curlOptions } = options;
+    this.#request = { url, headers, cookies, auth, tls, curlOptions };
+    this.#redirects = new RedirectChain(options.maxRedirects);
     this.#browser = options.impersonate === null ? null : resolveBrowser(curl, options.impersonate);
     this.#origin = options.origin ?? (this.#browser === null ? null : pageOrigin(url));
   }
@@ -94,7 +80,7 @@ export class Dialer {
   /** Begins an attempt; the handler is called in a later task. */
   start(): void {
     const { connectTimeout } = this.#options;
-    const url = this.#url;
+    const { url, cookies } = this.#request;
     paced(() =>
       this.#guard(() => {
         this.#startedAt = performance.now();
@@ -103,14 +89,14 @@ export class Dialer {
           const message = `connecting to ${url.host}${by} took longer than connectTimeout, ${connectTimeout} ms`;
           return new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message);
         });
-        const cookie = cookiesFor(this.#cookies, url);
+        const cookie = cookiesFor(cookies, url);
         if (cookie instanceof Promise) cookie.then((value) => this.#guard(() => this.#try(value)), this.#onError);
         else if (!this.#closed) this.#try(cookie);
       })
     );
   }
 
-  /** Whether dialing keeps the process alive. */
+  /** Says whether dialing keeps the process alive; it does by default. */
   setRef(refed: boolean): void {
     this.#refed = refed;
     this.#attempt?.setRef(refed);
@@ -150,56 +136,44 @@ export class Dialer {
 
   /** Makes an attempt with these cookies. */
   #try(cookie: string | null): void {
-    const identity = `${this.#url.href} ${cookie}`;
-    if (this.#challenge === null && this.#seen.has(identity)) {
-      throw this.#notFollowed("it leads where it came from, and would have no end");
-    }
-    this.#seen.add(identity);
+    const { url, headers, tls, curlOptions } = this.#request;
+    this.#redirects.visit(url, cookie, this.#challenge !== null);
     const { proxy, network, deflate, connectTimeout, handshakeTimeout } = this.#options;
+    const browser = this.#browser;
     const left = connectTimeout - (performance.now() - this.#startedAt);
     const request = {
-      url: this.#url,
+      url,
       target: {
-        url: httpUrl(this.#url),
-        tls: this.#tls,
+        url: httpUrl(url),
+        tls,
         proxy,
         network,
-        curlOptions: this.#curlOptions,
-        browser: this.#browser,
+        curlOptions,
+        browser,
         timeout: connectTimeout === 0 ? 0 : Math.max(1, left),
         observer: this.#handler.observer,
       },
-      headers: this.#headers,
-      protocols: this.#protocols,
-      deflate: deflate?.offer ?? null,
+      headers,
+      offer: { protocols: this.#protocols, deflate: deflate?.offer ?? null },
       origin: this.#origin,
       cookie,
-      authorization: this.#authorization(),
+      browser,
+      authorization: authorization(this.#request, this.#challenge, makeKey, hasher),
       handshakeTimeout,
     };
-    this.#attempt = new HandshakeAttempt(this.#curl, this.#reactor, request, this.#refed, {
+    this.#attempt = new HandshakeAttempt(this.#curl, this.#reactor, request, {
       onConnected: () => this.#deadline.clear(),
       isFollowed: (status, headers) => this.#isFollowed(status, headers),
       onAccepted: (agreement, rest, info) => this.#guard(() => this.#accepted(agreement, rest, info)),
-      onRefused: (error) => this.#guard(() => this.#refused(error)),
+      onRefused: (status, headers, error) => this.#guard(() => this.#refused(status, headers, error)),
       onFailed: (error) => this.#fail(error),
     });
+    this.#attempt.setRef(this.#refed);
     this.#attempt.start();
   }
 
-  #authorization(): string | null | undefined {
-    const auth = this.#auth;
-    // Only the URL's own user and password are left.
-    if (auth === null) return undefined;
-    if (auth.type === "header") return auth.authorization;
-    if (this.#challenge === null) return null;
-    const cnonce = makeKey();
-    const request = { ...auth, method: "GET", uri: target(this.#url), cnonce };
-    return digestCredentials(this.#challenge, request, (algorithm, bytes) => runtime().hash(algorithm, bytes));
-  }
-
   #accepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
-    this.#handler.observer?.responseReceived?.(this.#url, 101, agreement.headers);
+    this.#handler.observer?.responseReceived?.(this.#request.url, 101, agreement.headers);
     if (this.#closed) return;
     this.#stored(agreement.headers, () => {
       this.#closed = true;
@@ -210,7 +184,7 @@ export class Dialer {
 
   /** Runs `then` when the cookies of a response are stored: at once, or in a task of its own. */
   #stored(headers: HeaderList, then: () => void): void {
-    const stored = storeCookies(this.#cookies, this.#url, headers);
+    const stored = storeCookies(this.#request.cookies, this.#request.url, headers);
     if (stored === null) return this.#closed ? undefined : then();
     stored.then(() => runtime().defer(() => this.#guard(then)), this.#onError);
     if (this.#closed) return;
@@ -222,75 +196,32 @@ export class Dialer {
   }
 
   /** The server refused, which may be an invitation to another attempt. */
-  #refused(error: CurlWebSocketError): void {
-    const { status, headers = [] } = error;
-    this.#handler.observer?.responseReceived?.(this.#url, status!, headers);
+  #refused(status: number, headers: HeaderList, error: CurlWebSocketError): void {
+    this.#handler.observer?.responseReceived?.(this.#request.url, status, headers);
     if (this.#closed) return;
     this.#stored(headers, () => {
-      if (!this.#isFollowed(status!, headers)) return this.#fail(error);
-      const location = redirectLocation(status!, headers);
-      if (location !== null) this.#redirect(location, error);
-      else this.#challenge = this.#answerable(headers);
+      if (!this.#isFollowed(status, headers)) return this.#fail(error);
+      if (status === 401) this.#challenge = this.#nextChallenge(headers);
+      else this.#redirect(status, headers);
       this.#attempt!.close();
       this.#attempt = null;
       this.start();
     });
   }
 
-  /** Whether a response leads to another attempt. */
+  /** Returns whether a response leads to another attempt. */
   #isFollowed(status: number, headers: HeaderList): boolean {
-    if (status === 401) return this.#answerable(headers) !== null;
-    return this.#options.maxRedirects > 0 && redirectLocation(status, headers) !== null;
+    return status === 401 ? this.#nextChallenge(headers) !== null : this.#redirects.follows(status, headers);
   }
 
-  /** The challenge of a refusal that is worth an answer: the first, or one with a new nonce because the old one was stale. */
-  #answerable(headers: HeaderList): Challenge | null {
-    if (this.#auth?.type !== "digest") return null;
-    const fields = fieldValues(headers, "www-authenticate");
-    const challenge = digestChallenge(fields);
-    if (challenge === null || this.#challenge === null) return challenge;
-    const renewed = challenge.parameters.get("nonce") !== this.#challenge.parameters.get("nonce");
-    // A server that calls each answer stale would have no end.
-    return isStale(challenge) && !isStale(this.#challenge) && renewed ? challenge : null;
+  #nextChallenge(headers: HeaderList): Challenge | null {
+    return this.#request.auth?.type === "digest" ? nextChallenge(headers, this.#challenge) : null;
   }
 
-  /** Sets out for where a redirect leads. */
-  #redirect(location: string, { status, headers }: CurlWebSocketError): void {
-    this.#redirection = { location, status, headers };
-    const { maxRedirects } = this.#options;
-    if (++this.#redirects > maxRedirects) {
-      throw this.#notFollowed(`it would be one more than maxRedirects, ${maxRedirects}`);
-    }
-    const before = this.#url;
-    let url: URL;
-    try {
-      url = redirectTarget(before, location);
-    } catch (error) {
-      throw this.#notFollowed((error as TypeError).message);
-    }
-    this.#url = url;
+  #redirect(status: number, headers: HeaderList): void {
+    const url = this.#redirects.follow(this.#request.url, status, headers);
+    this.#request = redirectedRequest(this.#request, url);
     this.#challenge = null;
-    if (url.origin !== before.origin) this.#forgetCredentials();
-    else if (url.username === "" && url.password === "") {
-      url.username = before.username;
-      url.password = before.password;
-    }
-  }
-
-  /** What is for one origin is not for another. A jar knows by itself. */
-  #forgetCredentials(): void {
-    this.#headers = this.#headers.filter(([name]) => !OWN_ORIGIN.test(name));
-    this.#auth = null;
-    if (typeof this.#cookies === "string") this.#cookies = null;
-    const { cert: _cert, key: _key, pfx: _pfx, passphrase: _passphrase, serverName: _name, ...tls } = this.#tls;
-    this.#tls = tls;
-    this.#curlOptions = withoutIdentity(this.#curlOptions);
-  }
-
-  #notFollowed(why: string): CurlWebSocketError {
-    const { location, status, headers } = this.#redirection!;
-    const message = `the server redirects to ${shownUrl(location)} (${status}), which is not followed: ${why}`;
-    return new CurlWebSocketError("ERR_HANDSHAKE_REDIRECT", message, { status, headers });
   }
 
   #limit(milliseconds: number, onTime: () => CurlWebSocketError): void {

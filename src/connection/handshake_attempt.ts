@@ -7,10 +7,9 @@ import type { Curl } from "../curl/library.ts";
 import { END, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf } from "../errors.ts";
 import type { Agreement, HandshakeOffer } from "../handshake/agreement.ts";
-import type { DeflateOffer } from "../handshake/extensions.ts";
 import type { HeaderList } from "../handshake/fields.ts";
 import { acceptFor, makeKey } from "../handshake/key.ts";
-import { buildRequest, hasCredentials } from "../handshake/request.ts";
+import { buildRequest, hasCredentials, type RequestExtras } from "../handshake/request.ts";
 import { ResponseReader } from "../handshake/response.ts";
 import type { Observer } from "../observe/observer.ts";
 import { Deadline } from "../platform/deadline.ts";
@@ -21,36 +20,32 @@ import type { Reactor, Source } from "../reactor/reactor.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /** What one attempt connects to, and asks for there. */
-export interface AttemptRequest {
+export interface AttemptRequest extends RequestExtras {
   /** The `ws:` or `wss:` URL. */
   readonly url: URL;
   /** How libcurl connects. */
   readonly target: ConnectTarget;
   readonly headers: HeaderList;
-  readonly protocols: readonly string[];
-  /** Null if compression is not to be offered. */
-  readonly deflate: DeflateOffer | null;
-  /** The value of Origin, or null for none. */
-  readonly origin: string | null;
-  /** The value of Cookie, or null for none. */
-  readonly cookie: string | null;
-  /** The value of Authorization, null for none; undefined for what the URL's user and password make. */
-  readonly authorization: string | null | undefined;
+  /** What to offer; without zlib no compression is offered all the same. */
+  readonly offer: HandshakeOffer;
   /** How long the server may take for its response, ms; 0 for no limit. */
   readonly handshakeTimeout: number;
 }
 
-/** How an attempt ends: exactly one of `onAccepted`, `onRefused` and `onFailed` is called, unless it is closed before. */
+/**
+ * How an attempt ends: exactly one of `onAccepted`, `onRefused` and `onFailed` is called, unless it is closed before. After the
+ * first two the connection is still the attempt's, until it is taken or closed.
+ */
 export interface AttemptHandler {
   /** libcurl has connected. From now on the attempt has a limit of its own, `handshakeTimeout`. */
   onConnected(): void;
   /** Returns whether a refusal leads to another attempt, so that its body is of no use. */
-  isFollowed(status: number, headers: HeaderList): boolean;
-  /** The server agreed. The connection is the attempt's until {@linkcode HandshakeAttempt.take}. `rest` came behind the response. */
+  readonly isFollowed: (status: number, headers: HeaderList) => boolean;
+  /** The server agreed. `rest` came behind the response, and belongs to the first frames. */
   onAccepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void;
-  /** The server refused; `error` has its status and its headers. */
-  onRefused(error: CurlWebSocketError): void;
-  /** There is no response. The attempt has closed its connection. */
+  /** The server refused. `error` says so, and has the body. */
+  onRefused(status: number, headers: HeaderList, error: CurlWebSocketError): void;
+  /** There is no connection, or no response. The attempt has closed itself. */
   onFailed(error: CurlWebSocketError): void;
 }
 
@@ -83,18 +78,16 @@ export class HandshakeAttempt implements Source {
   /** Whether all of a refusal has come but its body. */
   #awaitsBody = false;
   readonly #deadline: Deadline = new Deadline();
-  #refed: boolean;
+  #refed = true;
   #closed = false;
 
-  /** Prepares an attempt, which begins with {@linkcode start}. `refed` says whether it keeps the process alive. */
-  constructor(curl: Curl, reactor: Reactor, request: AttemptRequest, refed: boolean, handler: AttemptHandler) {
+  /** Prepares an attempt, which begins with {@linkcode start}. */
+  constructor(curl: Curl, reactor: Reactor, request: AttemptRequest, handler: AttemptHandler) {
     this.#curl = curl;
     this.#reactor = reactor;
     this.#request = request;
-    this.#refed = refed;
     this.#handler = handler;
     this.#observer = request.target.observer ?? null;
-    this.#deadline.setRef(refed);
   }
 
   /**
@@ -103,14 +96,10 @@ export class HandshakeAttempt implements Source {
    * @throws {CurlWebSocketError} if libcurl cannot begin
    */
   start(): void {
-    const { url, target } = this.#request;
-    this.#observer?.attemptStarted?.(url);
+    this.#observer?.attemptStarted?.(this.#request.url);
     if (this.#closed) return;
-    const connector = new Connector(this.#curl, this.#reactor, target, {
-      onConnected: (transport, info) => {
-        this.#info = info;
-        this.#guard(() => this.#onConnected(transport));
-      },
+    const connector = new Connector(this.#curl, this.#reactor, this.#request.target, {
+      onConnected: (transport, info) => this.#guard(() => this.#onConnected(transport, info)),
       onFailed: (error) => this.#fail(error),
     });
     // libcurl logs its first words in the constructor.
@@ -124,7 +113,7 @@ export class HandshakeAttempt implements Source {
     return this.#connector?.proxyName ?? null;
   }
 
-  /** Whether the attempt keeps the process alive. */
+  /** Says whether the attempt keeps the process alive; it does by default. */
   setRef(refed: boolean): void {
     this.#refed = refed;
     this.#connector?.setRef(refed);
@@ -159,10 +148,7 @@ export class HandshakeAttempt implements Source {
     return false;
   }
 
-  /**
-   * Runs a step; what it throws ends the attempt. A step that calls the caller's code, such as an observer, must
-   * look at `#closed` after each such call: the caller may have given up inside it.
-   */
+  /** Runs a step; what it throws ends the attempt. A step looks at `#closed` after each call of an observer, who may give up. */
   #guard(step: () => void): void {
     if (this.#closed) return;
     try {
@@ -178,27 +164,23 @@ export class HandshakeAttempt implements Source {
     this.#handler.onFailed(error);
   }
 
-  #onConnected(transport: Transport): void {
+  #onConnected(transport: Transport, info: ConnectionInfo): void {
     this.#connector = null;
     this.#transport = transport;
+    this.#info = info;
     this.#connectedAt = performance.now();
-    this.#observer?.connected?.(this.#info!);
+    this.#observer?.connected?.(info);
     if (this.#closed) return;
-    const { url, headers, protocols, deflate, origin, cookie, authorization, target } = this.#request;
-    const offer: HandshakeOffer = {
-      protocols,
-      deflate: deflate === null || loadZlib() === null ? null : deflate,
-    };
+    const { url, headers, offer: wanted, authorization, handshakeTimeout } = this.#request;
+    const offer = wanted.deflate === null || loadZlib() !== null ? wanted : { ...wanted, deflate: null };
     const key = makeKey();
     const accept = acceptFor(key, (text) => runtime().sha1(text));
-    const followed = (status: number, headers: HeaderList) => this.#handler.isFollowed(status, headers);
     const authorized = hasCredentials(url, headers, authorization);
     const onHead = (head: Uint8Array) => this.#observer?.headReceived?.(head);
-    this.#response = new ResponseReader(accept, offer, followed, authorized, onHead);
+    this.#response = new ResponseReader(accept, offer, this.#handler.isFollowed, authorized, onHead);
     this.#handler.onConnected();
-    this.#deadline.limit(this.#request.handshakeTimeout, this.#onTimeout);
-    const { browser } = target;
-    const request = buildRequest(url, key, offer, headers, { origin, cookie, authorization, browser });
+    this.#deadline.limit(handshakeTimeout, this.#onTimeout);
+    const request = buildRequest(url, key, offer, headers, this.#request);
     this.#observer?.requestSent?.(request);
     if (this.#closed) return;
     this.#reactor.attach(this);
@@ -210,8 +192,8 @@ export class HandshakeAttempt implements Source {
   /** The time for the response is up. */
   readonly #onTimeout = (): void => {
     this.#guard(() => {
-      const { url, handshakeTimeout } = this.#request;
-      const message = `${url.host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
+      const { url: { host }, handshakeTimeout } = this.#request;
+      const message = `${host} did not answer the handshake within handshakeTimeout, ${handshakeTimeout} ms`;
       this.#ended(new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message));
     });
   };
@@ -288,8 +270,9 @@ export class HandshakeAttempt implements Source {
   /** The server responded with something else than yes, or with nothing. */
   #refused(error: CurlWebSocketError): void {
     if (this.#closed) return;
-    if (error.status === undefined) return this.#fail(error);
-    this.#answered(() => this.#handler.onRefused(error));
+    const { status, headers = [] } = error;
+    if (status === undefined) return this.#fail(error);
+    this.#answered(() => this.#handler.onRefused(status, headers, error));
   }
 
   /** The response is complete. `report` calls the handler, which takes or closes the connection at once or later. */

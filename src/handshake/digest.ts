@@ -1,4 +1,5 @@
 /** HTTP Digest authentication, RFC 7616: a server's challenges, and the credentials that answer one. Pure. */
+import { fieldValues, type HeaderList } from "./fields.ts";
 
 /** A challenge of `WWW-Authenticate`, RFC 9110 section 11.6.1. */
 export interface Challenge {
@@ -69,6 +70,17 @@ export function digestChallenge(fields: readonly string[]): Challenge | null {
 /** Whether a challenge says that the credentials were right and the nonce alone was too old. */
 export function isStale({ parameters }: Challenge): boolean {
   return parameters.get("stale")?.toLowerCase() === "true";
+}
+
+/**
+ * Returns the challenge of a 401's fields that is worth an answer, or null: the first that we can answer, but after `answered`
+ * only one with a new nonce because the old one was stale. A server that calls each answer stale would have no end.
+ */
+export function nextChallenge(headers: HeaderList, answered: Challenge | null): Challenge | null {
+  const challenge = digestChallenge(fieldValues(headers, "www-authenticate"));
+  if (challenge === null || answered === null) return challenge;
+  const renewed = challenge.parameters.get("nonce") !== answered.parameters.get("nonce");
+  return isStale(challenge) && !isStale(answered) && renewed ? challenge : null;
 }
 
 /** Who asks, and for what. */

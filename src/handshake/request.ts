@@ -83,7 +83,9 @@ export function buildRequest(
     const own = browserFields(browser, { url, key, origin, cookie, authorization, extensions, protocol });
     fields = inPlace(own, headers);
   }
-  const text = `GET ${target(url)} HTTP/1.1\r\n${fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`;
+  const text = `GET ${requestTarget(url)} HTTP/1.1\r\n${
+    fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")
+  }\r\n`;
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
@@ -97,8 +99,8 @@ export function hasCredentials(url: URL, headers: HeaderList, authorization: str
     fieldValues(headers, "authorization").length > 0;
 }
 
-/** What stands in the request line. */
-export function target(url: URL): string {
+/** Returns what stands in the request line, RFC 9112 section 3.2.1. */
+export function requestTarget(url: URL): string {
   return url.pathname + url.search;
 }
 

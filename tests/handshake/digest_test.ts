@@ -6,6 +6,7 @@ import {
   digestCredentials,
   type Hasher,
   isStale,
+  nextChallenge,
   parseChallenges,
 } from "../../src/handshake/digest.ts";
 import { test } from "../support/testing.ts";
@@ -175,6 +176,25 @@ test("name and password beyond ASCII are hashed as UTF-8; the name goes by RFC 8
 test("stale", () => {
   const stale = (value: string) => isStale(digestChallenge([`Digest realm="r", nonce="n"${value}`])!);
   assertEquals([", stale=TRUE", ', stale="true"', ", stale=false", ""].map(stale), [true, true, false, false]);
+});
+
+test("a challenge is answered once, and once more if only its nonce was too old", () => {
+  const field = (nonce: string, stale = "") => `Digest realm="r", nonce="${nonce}"${stale}`;
+  const next = (value: string, answered: Challenge | null = null) =>
+    nextChallenge([["Server", "x"], ["WWW-Authenticate", "Basic realm=r"], ["www-authenticate", value]], answered);
+  const first = next(field("1"))!;
+  assertEquals(first.parameters.get("nonce"), "1");
+  assertEquals(nextChallenge([["WWW-Authenticate", "Basic realm=r"]], null), null);
+  assertEquals(nextChallenge([], first), null);
+  // The credentials are wrong.
+  assertEquals(next(field("1"), first), null);
+  assertEquals(next(field("2"), first), null);
+  // The nonce is the same, and would be as old again.
+  assertEquals(next(field("1", ", stale=true"), first), null);
+  const second = next(field("2", ", stale=true"), first)!;
+  assertEquals(second.parameters.get("nonce"), "2");
+  // A server that calls each answer stale would have no end.
+  assertEquals(next(field("3", ", stale=true"), second), null);
 });
 
 test("a field that means harm costs little, and one that is too long is none", () => {
