@@ -1,7 +1,6 @@
 /** Picks the runtime by what it offers. Nothing is opened here. */
 import { setFfi } from "../src/platform/ffi.ts";
 import { setRuntime } from "../src/platform/runtime.ts";
-import { holdChannels } from "../src/observe/channels.ts";
 import { createBunRuntime } from "./bun.ts";
 import { createBunFfi } from "./bun_ffi.ts";
 import { createDenoRuntime } from "./deno.ts";
@@ -10,9 +9,7 @@ import { createDenoFfi } from "./deno_ffi.ts";
 if ("Deno" in globalThis) {
   setRuntime(createDenoRuntime());
   setFfi(createDenoFfi());
-  holdChannels();
 } else if ("Bun" in globalThis) {
   setRuntime(createBunRuntime());
   setFfi(createBunFfi());
-  holdChannels();
 }

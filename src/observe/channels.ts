@@ -1,6 +1,6 @@
 /** Publishes what happens to connections in `node:diagnostics_channel`, to those who have subscribed. */
 import type { ConnectionInfo } from "./connection_info.ts";
-import { type Channel, runtime } from "../platform/runtime.ts";
+import { type Channel, whenRuntime } from "../platform/runtime.ts";
 import type { CurlWebSocketError } from "../errors.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import type { HeaderList } from "../handshake/fields.ts";
@@ -73,13 +73,11 @@ const NAMES: readonly (keyof DiagnosticsMessages)[] = [
 
 const channels: Map<string, Channel> = new Map();
 
-/**
- * Called on import, which is before the program subscribes: Bun 1.4 collects a channel that nothing references, and its
- * subscribers with it.
- */
-export function holdChannels(): void {
-  for (const name of NAMES) channels.set(name, runtime().channel(name));
-}
+// On import, which is before the program subscribes: Bun 1.4 collects a channel that nothing references, and its subscribers
+// with it.
+whenRuntime((runtime) => {
+  for (const name of NAMES) channels.set(name, runtime.channel(name));
+});
 
 /** Publishes what `make` returns, which is called only if somebody has subscribed. */
 function publish<Name extends keyof DiagnosticsMessages>(name: Name, make: () => DiagnosticsMessages[Name]): void {

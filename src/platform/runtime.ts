@@ -70,6 +70,8 @@ export function noRuntime(): CurlWebSocketError {
 }
 
 let current: Runtime | undefined;
+/** Who waits for it. */
+const waiting: ((runtime: Runtime) => void)[] = [];
 
 /**
  * The runtime that the program runs on.
@@ -84,4 +86,11 @@ export function runtime(): Runtime {
 /** Called once by `runtimes/mod.ts`. */
 export function setRuntime(value: Runtime): void {
   current = value;
+  for (const use of waiting.splice(0)) use(value);
+}
+
+/** Calls `use` with the runtime as soon as it is known: at once, or in {@linkcode setRuntime}. Never on any other runtime. */
+export function whenRuntime(use: (runtime: Runtime) => void): void {
+  if (current === undefined) waiting.push(use);
+  else use(current);
 }
