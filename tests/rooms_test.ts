@@ -123,6 +123,24 @@ test("no file lies at the root of src/ but the errors, and each folder has its r
   );
 });
 
+test("the pictures in CONTRIBUTING.md and docs/architecture.md show these rules", () => {
+  for (const page of ["CONTRIBUTING.md", "docs/architecture.md"]) {
+    const picture = /subgraph src\n([^]*?)\n {2}end/.exec(read(page))![1]!;
+    const arrows = [...picture.matchAll(/^ +(\w+)(?:\[.*\])? --> (\w+)$/gm)].map(([, from, to]) =>
+      [from!, to!] as const
+    );
+    const rooms = [...picture.matchAll(/^ +(\w+)\[\1\/: .*\]/gm)].map(([, room]) => room!);
+    assertEquals([page, ...rooms.sort()], [page, ...Object.keys(MAY).sort()]);
+    for (const [from, to] of arrows) assert(MAY[from]!.includes(to), `${page}: ${from} may not import from ${to}`);
+    // By way of others counts: the picture leaves out the arrows that others imply.
+    const reached = (from: string): string[] =>
+      arrows.filter(([start]) => start === from).flatMap(([, to]) => [to, ...reached(to)]);
+    for (const [from, all] of Object.entries(MAY)) {
+      assertEquals([page, from, ...all.filter((to) => !reached(from).includes(to))], [page, from]);
+    }
+  }
+});
+
 test("each folder of cli/ imports only from where it may, and of src/ only what is named", () => {
   const files = [...cli.keys()];
   const folders = new Set(files.filter((file) => file.includes("/")).map(folderOf));
@@ -173,6 +191,25 @@ test("the test of a file lies in the folder of the same name, and is named after
     },
   );
   assertEquals(astray.sort(), Object.keys(OF_NO_FILE).sort());
+});
+
+test("the files that the documents and the comments name are there", () => {
+  const paths = [...WRITTEN_BY_HAND, "docs"].flatMap((folder) => filesBelow(folder).map((file) => `${folder}/${file}`));
+  const pages = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    ...paths.filter((path) => /\.(?:md|m?ts|py)$/.test(path)),
+  ];
+  const named =
+    /(?<=^|[\s"'`(])(?:\.\.\/)?((?:src|cli|runtimes|tests|scripts|bench|examples)\/[a-z_\d/]+\.(?:m?ts|mjs|py))\b/gm;
+  const wrong = pages.flatMap((page) =>
+    [...read(page).matchAll(named)]
+      // `../` begins a link in a document, and is relative to some folder in a module, whose imports are checked anyway.
+      .filter(([whole, path]) => !paths.includes(path!) && (page.endsWith(".md") || !whole.startsWith("../")))
+      .map(([, path]) => `${page}: ${path}`)
+  );
+  assertEquals(wrong, []);
 });
 
 test("npm run libcurls runs the tests of every room, but for the two that know no libcurl", () => {
