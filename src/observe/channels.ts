@@ -8,7 +8,7 @@ import type { CloseResult, Observer } from "./observer.ts";
 import { plainUrl } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
 
-/** What each message of a channel has. */
+/** What the messages of all channels have. */
 export interface DiagnosticsMessage {
   /** The `CurlWebSocket` or `CurlWebSocketStream`. */
   readonly socket: object;
@@ -16,11 +16,11 @@ export interface DiagnosticsMessage {
   readonly url: string;
 }
 
-/** `curlws:handshake`: a server answered a handshake, also with a refusal or a redirect. `url` is the one that was asked. */
+/** `curlws:handshake`: a server responded to a handshake, also with a refusal or a redirect. `url` is the one requested. */
 export interface HandshakeMessage extends DiagnosticsMessage {
-  /** 101 where the connection is made. */
+  /** 101 if the connection is made. */
   readonly status: number;
-  /** The answer's header fields, in order, as received. */
+  /** The response's header fields, in order, as received. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
@@ -42,7 +42,7 @@ export interface ErrorMessage extends DiagnosticsMessage {
 
 /** `curlws:close`: a connection is closed, or an attempt has ended. */
 export interface CloseMessage extends DiagnosticsMessage {
-  /** The close code; 1006 where there was no closing handshake. */
+  /** The close code; 1006 if there was no closing handshake. */
   readonly code: number;
   /** The reason that the server gave, or `""`. */
   readonly reason: string;
@@ -54,7 +54,7 @@ export interface CloseMessage extends DiagnosticsMessage {
 
 /** The messages of `node:diagnostics_channel` by the channel's name. */
 export interface DiagnosticsMessages {
-  /** A server answered a handshake, also with a refusal or a redirect. */
+  /** A server responded to a handshake, also with a refusal or a redirect. */
   "curlws:handshake": HandshakeMessage;
   /** A connection is open. */
   "curlws:open": OpenMessage;

@@ -1,12 +1,12 @@
 /** What users and observers learn about a connection that stands. Types only: `curl/connection_info.ts` fills them. */
 
-/** TLS as it was agreed. Each is null where libcurl's TLS library does not tell. */
+/** TLS as it was agreed. A property is null if libcurl's TLS library does not report it. */
 export interface TlsInfo {
   /** For example `"TLSv1.3"`. */
   readonly version: string | null;
   /** The cipher suite, by the TLS library's name for it: `"TLS_AES_256_GCM_SHA384"`. */
   readonly cipher: string | null;
-  /** The protocol agreed by ALPN, `"http/1.1"`; null also where the server knows no ALPN. */
+  /** The protocol agreed by ALPN, `"http/1.1"`; null also if the server knows no ALPN. */
   readonly alpn: string | null;
 }
 
@@ -28,7 +28,7 @@ export interface ConnectionInfo {
   readonly localAddress: string;
   /** This machine's port; 0 for a Unix socket. */
   readonly localPort: number;
-  /** The address that TCP leads to, which is the proxy's where there is one; `""` for a Unix socket. */
+  /** The address that TCP leads to, which is the proxy's if there is one; `""` for a Unix socket. */
   readonly remoteAddress: string;
   /** The port that TCP leads to; 0 for a Unix socket. */
   readonly remotePort: number;

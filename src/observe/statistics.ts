@@ -1,30 +1,30 @@
-/** What a program may ask about its connections: counters, and what is made of them. */
+/** Counters of a connection, and of how the thread waits for all of its connections. */
 import { Reactor } from "../reactor/reactor.ts";
 
 /**
- * A connection's counters since it was opened, as they were when they were asked for. Frames and messages are those of the
- * open connection; the handshake does not count.
+ * A snapshot of a connection's counters since it was opened. Frames and messages are those of the open connection; the
+ * handshake does not count.
  */
 export interface SocketStats {
-  /** Messages told, by events, the iterator or the readable. */
+  /** Messages delivered, by events, the iterator or the readable. */
   readonly messagesReceived: number;
-  /** Messages given to `send()` or the writable in time; {@linkcode bytesSent} tells what of them has gone. */
+  /** Messages given to `send()` or the writable in time; {@linkcode bytesSent} says how much of them has left. */
   readonly messagesSent: number;
   /** Frames of all kinds; a message has one or more. */
   readonly framesReceived: number;
   /** Frames of all kinds, sent or waiting to be. */
   readonly framesSent: number;
-  /** Bytes read from TCP or TLS: frames with their headers, compressed where they are. */
+  /** Bytes read from TCP or TLS: frames with their headers, compressed if they are. */
   readonly bytesReceived: number;
   /** Bytes that the kernel took, likewise. */
   readonly bytesSent: number;
-  /** Bytes of the content of messages, inflated; that of a message under way counts as far as it came. */
+  /** Bytes of the content of messages, inflated; of a message under way, what has come so far. */
   readonly payloadBytesReceived: number;
   /** Bytes of the content of {@linkcode messagesSent}, before compression. */
   readonly payloadBytesSent: number;
   /**
-   * Of the compressed messages, their size on the wire by their size inflated: 0.25 is a quarter. Null before the first
-   * one.
+   * Of the compressed messages, their size on the wire divided by their size inflated: 0.25 is a quarter. Null before the
+   * first one.
    */
   readonly compressionRatioReceived: number | null;
   /** The same of messages sent. */
