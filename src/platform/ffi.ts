@@ -46,7 +46,10 @@ export interface Poller {
    * outlive the call and not be JavaScript's: a terminated Worker frees its heap while C may still write there.
    */
   poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: PollDone): void;
-  /** A call that is out keeps the process alive (the default). */
+  /**
+   * A call that is out keeps the process alive (the default). On Bun so does the thread that waits for the next one: if
+   * none is to come, {@linkcode unref}.
+   */
   ref(): void;
   /** A call that is out lets the process end. */
   unref(): void;

@@ -1,27 +1,128 @@
-import { assert } from "@std/assert";
+/** What `Poller` of `src/platform/ffi.ts` promises, on the runtime that runs this. */
+import { assert, assertEquals } from "@std/assert";
 import "../../mod.ts";
-import { ffi } from "../../src/platform/ffi.ts";
-import { allocateNative } from "../../src/platform/native_memory.ts";
 import { loadCurl } from "../../src/curl/library.ts";
+import { ffi, type Pointer, type Poller } from "../../src/platform/ffi.ts";
+import { allocateNative } from "../../src/platform/native_memory.ts";
+import { runScript } from "../support/script.ts";
 import { test } from "../support/testing.ts";
 
+const CURLM_BAD_HANDLE = 1;
+/** Ms: a poll of this length ends by being woken, or the test fails. */
+const FOREVER = 3_600_000;
+
+/** A poller, with a multi handle and memory for no sockets; freed when no call is out any more. */
+class PollerBench {
+  readonly #curl = loadCurl();
+  readonly poller: Poller = ffi().createPoller(this.#curl.info.path);
+  readonly multi: Pointer = this.#curl.curl_multi_init();
+  readonly #memory = allocateNative(8);
+
+  /** The code that a poll returns. */
+  poll(milliseconds: number, multi: Pointer = this.multi): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const done = (code: number, error?: unknown) => error === undefined ? resolve(code) : reject(error);
+    this.poller.poll(multi, this.#memory.pointer, 0, milliseconds, done);
+    return promise;
+  }
+
+  wakeUp(): void {
+    assertEquals(this.#curl.curl_multi_wakeup(this.multi), 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.poller.close();
+    this.#curl.curl_multi_cleanup(this.multi);
+    this.#memory.free();
+  }
+}
+
 test("a poll never resolves before curl_multi_poll has returned", async () => {
-  const curl = loadCurl();
-  const poller = ffi().createPoller(curl.info.path);
-  const multi = curl.curl_multi_init();
-  const { pointer } = allocateNative(8);
-  const poll = (milliseconds: number) =>
-    new Promise<void>((resolve, reject) =>
-      poller.poll(multi, pointer, 0, milliseconds, (code, error) => code === 0 ? resolve() : reject(error ?? code))
-    );
+  using bench = new PollerBench();
   let early = 0;
   for (let round = 0; round < 3_000; round++) {
-    // A poll that returns at once, so that its answer races the next poll, which nothing wakes.
-    await poll(0);
+    // A poll that returns at once, so that its end races the next poll, which nothing wakes.
+    await bench.poll(0);
     const started = performance.now();
-    await poll(2);
+    await bench.poll(2);
     if (performance.now() - started < 1) early++;
   }
-  poller.unref();
   assert(early === 0, `${early} of 3,000 polls resolved early`);
 }, { timeout: 60_000 });
+
+test("done is called once, never inside the call, with what curl_multi_poll returned", async () => {
+  using bench = new PollerBench();
+  let inside = true, calls = 0;
+  const first = bench.poll(0).then((code) => {
+    calls++;
+    return { code, inside };
+  });
+  inside = false;
+  assertEquals(await first, { code: 0, inside: false });
+  assertEquals(await bench.poll(0, null), CURLM_BAD_HANDLE);
+  assertEquals(await bench.poll(0), 0);
+  assertEquals(calls, 1);
+});
+
+test("curl_multi_wakeup ends a poll that is out, and one that comes only then", async () => {
+  using bench = new PollerBench();
+  for (let round = 0; round < 20; round++) {
+    const out = bench.poll(FOREVER);
+    bench.wakeUp();
+    assertEquals(await out, 0);
+    bench.wakeUp();
+    assertEquals(await bench.poll(FOREVER), 0);
+  }
+});
+
+test("a poller that was closed polls again", async () => {
+  using bench = new PollerBench();
+  for (let round = 0; round < 3; round++) {
+    assertEquals(await bench.poll(0), 0);
+    bench.poller.close();
+    bench.poller.close();
+  }
+});
+
+test("several pollers of one library do not wait for each other", async () => {
+  using one = new PollerBench();
+  using other = new PollerBench();
+  const out = one.poll(FOREVER);
+  for (let round = 0; round < 5; round++) assertEquals(await other.poll(0), 0);
+  one.wakeUp();
+  assertEquals(await out, 0);
+});
+
+/** What a process prints that has one call out: a poll that ends after 50 ms, or else never. */
+function processWithPoll(ends: boolean, steps: string): Promise<string> {
+  const [ffiModule, memoryModule, libraryModule] = ["platform/ffi", "platform/native_memory", "curl/library"]
+    .map((path) => JSON.stringify(new URL(`../../src/${path}.ts`, import.meta.url).href));
+  return runScript(
+    "",
+    `const { ffi } = await import(${ffiModule});
+    const { allocateNative } = await import(${memoryModule});
+    const { loadCurl } = await import(${libraryModule});
+    const curl = loadCurl(), poller = ffi().createPoller(curl.info.path);
+    const poll = (milliseconds, done) => poller.poll(curl.curl_multi_init(), allocateNative(8).pointer, 0, milliseconds, done);
+    // The Worker of Bun has started by then.
+    await new Promise((resolve) => poll(0, resolve));
+    poll(${ends ? 50 : FOREVER}, (code) => {
+      console.log("done", code);
+      poller.unref();
+    });
+    ${steps}
+    console.log("the program");`,
+  );
+}
+
+test("a call that is out keeps the process alive, also when it was unref'ed and ref'ed again", async () => {
+  for (const steps of ["", "poller.ref();", "poller.unref(); poller.ref();"]) {
+    assertEquals(await processWithPoll(true, steps), "the program\ndone 0", steps);
+  }
+});
+
+test("an unref'ed poller lets the process end while a call is out", async () => {
+  for (const steps of ["poller.unref();", "poller.ref(); poller.unref();"]) {
+    assertEquals(await processWithPoll(false, steps), "the program", steps);
+  }
+});
