@@ -205,6 +205,8 @@ export class Dialer {
       else this.#redirect(status, headers);
       this.#attempt!.close();
       this.#attempt = null;
+      // The next attempt has limits of its own, from when it begins.
+      this.#deadline.clear();
       this.start();
     });
   }

@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
-import { assert, assertEquals, assertInstanceOf, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { HandshakeOffer } from "../../src/handshake/agreement.ts";
-import { type HeaderList, isToken } from "../../src/handshake/fields.ts";
-import { acceptFor, makeKey } from "../../src/handshake/key.ts";
-import { buildRequest, checkHeaders } from "../../src/handshake/request.ts";
+import { type HeaderList } from "../../src/handshake/fields.ts";
+import { buildRequest, checkHeaders, hasCredentials } from "../../src/handshake/request.ts";
 import { test } from "../support/testing.ts";
 import { ACCEPTS } from "../vectors/handshake.ts";
 import { property } from "../protocol/support.ts";
@@ -15,30 +13,6 @@ const KEY = ACCEPTS[0]!.key;
 function request(url: string, headers: HeaderList = [], offer: Partial<HandshakeOffer> = {}): string {
   return String.fromCharCode(...buildRequest(new URL(url), KEY, { ...NOTHING, ...offer }, headers));
 }
-
-test("the Accept that belongs to a key", () => {
-  for (const { key, accept } of ACCEPTS) {
-    assertEquals(acceptFor(key, (text) => createHash("sha1").update(text).digest()), accept);
-  }
-});
-
-test("a key is 16 random bytes", () => {
-  assertEquals(makeKey(Uint8Array.from({ length: 16 }, (_, i) => i + 1)), "AQIDBAUGBwgJCgsMDQ4PEA==");
-  assertEquals(makeKey(new TextEncoder().encode("the sample nonce")), ACCEPTS[0]!.key);
-  assertMatch(makeKey(), /^[A-Za-z0-9+/]{22}==$/);
-  assertNotEquals(makeKey(), makeKey());
-});
-
-test("each character is one of a token's, or is not", () => {
-  for (let code = 0; code < 0x200; code++) {
-    const char = String.fromCharCode(code);
-    const expected = /[A-Za-z0-9]/.test(char) || "!#$%&'*+-.^_`|~".includes(char);
-    assertEquals(isToken(char), expected, `U+${code.toString(16)}`);
-    assertEquals(isToken(`a${char}a`), expected, `U+${code.toString(16)} inside`);
-  }
-  assert(!isToken(""));
-  assert(!isToken("a\n"));
-});
 
 test("the request, byte for byte", () => {
   assertEquals(
@@ -99,6 +73,17 @@ test("credentials of the URL: without a name, without a password, with stray per
   // The URL standard's percent-decoding: what is no sequence stands for itself, and the rest is decoded all the same.
   assertEquals(credentials("ws://a%40b%:%ff@host"), "a@b%:\xff");
   assertEquals(credentials("ws://host"), "");
+});
+
+test("a request has credentials of the option, of the URL or of a field", () => {
+  const plain = new URL("ws://h/"), named = new URL("ws://joe@h/"), locked = new URL("ws://:secret@h/");
+  for (const url of [plain, named, locked]) {
+    assertEquals(hasCredentials(url, [["X", "y"]], undefined), url !== plain);
+    // With the option auth the URL's are not sent.
+    assertEquals(hasCredentials(url, [], null), false);
+    assertEquals(hasCredentials(url, [], "Bearer secret"), true);
+    assertEquals(hasCredentials(url, [["AUTHORIZATION", "x"]], null), true);
+  }
 });
 
 test("the caller's field takes the place of ours, in the case and the place given", () => {

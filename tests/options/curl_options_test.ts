@@ -1,5 +1,7 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { CurlWebSocket, type CurlWebSocketInit, libcurl } from "../../mod.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { type CurlOptionValue, CurlWebSocket, type CurlWebSocketInit, libcurl } from "../../mod.ts";
+import { rawCurlOptions, withoutIdentity } from "../../src/options/curl_options.ts";
+import { OPTION_TABLE } from "../../src/options/curl_option_table.ts";
 import { certificates } from "../support/certificates.ts";
 import { failed, message, opened } from "../support/events.ts";
 import { isAtLeast, libcurlNamed, whyNoLibcurl, whyNoSocks } from "../support/libcurls.ts";
@@ -139,3 +141,54 @@ test("an option whose number is another one's in this libcurl is refused by name
   await using server = await WsServer.start();
   await using _socket = await connected(server.url("/echo"), { library, curlOptions: { 325: 1, 10321: "brotli" } });
 }, { skip: whyNoLibcurl("impersonate-7.84") });
+
+test("of curlOptions, what says who asks is left out for another origin", () => {
+  const kept = (options: Record<string, CurlOptionValue>) =>
+    withoutIdentity(rawCurlOptions(options)).map(({ option, value }) => [option.name, value]);
+  const identity = {
+    SSLCERT: "a",
+    SSLCERTTYPE: "PEM",
+    SSLCERT_BLOB: Uint8Array.of(1),
+    SSLKEY: "a",
+    SSLKEYTYPE: "PEM",
+    SSLKEY_BLOB: Uint8Array.of(1),
+    KEYPASSWD: "secret",
+    SSLENGINE: "pkcs11",
+    TLSAUTH_USERNAME: "joe",
+    TLSAUTH_PASSWORD: "secret",
+    TLSAUTH_TYPE: "SRP",
+    HAPROXY_CLIENT_IP: "192.0.2.1",
+    // Of a libcurl to come.
+    19_999: "who knows",
+  };
+  assertEquals(kept(identity), []);
+  const others = { TCP_FASTOPEN: 1, CAINFO: "a", PROXY_SSLCERT: "a", PROXY_KEYPASSWD: "secret", PROXYUSERPWD: "a:b" };
+  assertEquals(Object.fromEntries(kept(others)), others);
+  // CURLSSLOPT_AUTO_CLIENT_CERT beside CURLSSLOPT_NATIVE_CA.
+  assertEquals(kept({ SSL_OPTIONS: 32 + 16 }), [["SSL_OPTIONS", 16]]);
+  // Every option that a server could know somebody by is refused, or among these.
+  const suspicious = Object.entries(OPTION_TABLE).flatMap(([kind, words]) =>
+    [...words.matchAll(/(\w+)=/g)].map(([, name]) => ({ kind, name: name! }))
+  ).filter(({ kind, name }) =>
+    /CERT|KEY|PASSW|USER|AUTH|COOKIE|BEARER|SIG/.test(name) && ["long", "string", "list", "blob"].includes(kind) &&
+    !/^(PROXY|SSH_|FTP|MAIL|RTSP|SOCKS5)|PINNEDPUBLICKEY|ISSUERCERT|VERIFY|CERTINFO|SIG_HASH|SIGNATURE_ALGORITHMS/.test(
+      name,
+    ) &&
+    !/CERT_COMPRESSION|CERT_TIMESTAMPS|KEY_USAGE|KEY_SHARES|USERAGENT|COOKIESESSION|SPLIT_COOKIES|UNRESTRICTED|DISALLOW/
+      .test(
+        name,
+      )
+  );
+  assert(suspicious.length > 20);
+  for (const { kind, name } of suspicious) {
+    const value = { long: 1, string: "a", list: ["a"], blob: Uint8Array.of(1) }[kind as "long"];
+    let left: unknown[];
+    try {
+      left = kept({ [name]: value });
+    } catch (error) {
+      assertMatch((error as Error).message, /has no effect|is set by curlws/);
+      continue;
+    }
+    assertEquals(left, [], name);
+  }
+});
