@@ -4,7 +4,8 @@ import { type Channel, whenRuntime } from "../platform/runtime.ts";
 import type { CurlWebSocketError } from "../errors.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import type { HeaderList } from "../handshake/fields.ts";
-import type { CloseResult, Observer } from "./observer.ts";
+import type { CloseResult } from "../protocol/closing_handshake.ts";
+import type { Observer } from "./observer.ts";
 import { plainUrl } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
 

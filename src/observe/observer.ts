@@ -2,21 +2,13 @@
  * What there is to observe in a connection's life: one interface for the debug log, the diagnostics channels and the command's
  * `-v`. Observers are handed to a connection; without any, nothing is called and nothing is paid.
  */
-import type { CurlWebSocketError } from "../errors.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import type { HeaderList } from "../handshake/fields.ts";
 import { reportLater } from "../platform/runtime.ts";
 import type { ConnectionInfo } from "./connection_info.ts";
+import type { CloseResult } from "../protocol/closing_handshake.ts";
+import type { FrameObserver } from "../protocol/frame_observer.ts";
 import type { SocketStats } from "./statistics.ts";
-
-/** How a connection ended. */
-export interface CloseResult {
-  readonly code: number;
-  readonly reason: string;
-  readonly wasClean: boolean;
-  /** Why it failed, if it did. */
-  readonly error: CurlWebSocketError | null;
-}
 
 /**
  * What libcurl logs while it connects: words of its own; a request to a proxy, line by line or as a whole; a line of the
@@ -102,12 +94,6 @@ export function observers(list: readonly (Observer | null)[]): Observer | null {
     };
   }
   return wanted ? group as Observer : null;
-}
-
-/** Who is called for each frame. */
-export interface FrameObserver {
-  frameReceived(opcode: number, length: number, fin: boolean, compressed: boolean): void;
-  frameSent(opcode: number, length: number, compressed: boolean): void;
 }
 
 /** An observer's part that is called for each frame, or null if it has none. */

@@ -3,6 +3,7 @@ import { MessageAssembler } from "./message_assembler.ts";
 import * as P from "./constants.ts";
 import { type PayloadDecoder, portableDecoder } from "./payload.ts";
 import type { MessageInflater } from "./permessage_deflate.ts";
+import type { FrameObserver } from "./frame_observer.ts";
 import { FrameParser } from "./frame_parser.ts";
 
 /** What a reader of messages tells, in the order in which it came. A callback that returns false stops {@linkcode MessageReader.receive}. */
@@ -17,8 +18,8 @@ export interface MessageReaderEvents {
 }
 
 /**
- * So much of a compressed frame is inflated before {@linkcode MessageReaderEvents.onFragment} may say stop: DEFLATE makes a
- * thousand times as much of it, some 20 ms of work.
+ * This much of a compressed frame is inflated before {@linkcode MessageReaderEvents.onFragment} may say stop: DEFLATE may make
+ * a thousand times as much of it, some 20 ms of work.
  */
 const COMPRESSED_STEP = 16 * 1024;
 
@@ -30,8 +31,8 @@ export interface MessageReaderOptions {
   readonly maxMessageSize: number;
   /** Null without permessage-deflate. */
   readonly inflater: MessageInflater | null;
-  /** Reads the headers of frames; by default a {@linkcode FrameParser}, which this may extend. */
-  readonly parser?: FrameParser;
+  /** Called for each frame's header. */
+  readonly observer?: FrameObserver | null;
   /** How messages are taken out of what was received; by default {@linkcode portableDecoder}. */
   readonly decoder?: PayloadDecoder;
 }
@@ -41,6 +42,7 @@ export class MessageReader {
   readonly #assembler: MessageAssembler;
   readonly #inflater: MessageInflater | null;
   readonly #events: MessageReaderEvents;
+  readonly #observer: FrameObserver | null;
   readonly #control: Uint8Array = new Uint8Array(P.MAX_CONTROL_PAYLOAD);
   /** Whether the message is compressed: its first frame says so. */
   #compressed = false;
@@ -52,10 +54,11 @@ export class MessageReader {
   inflated = 0;
 
   constructor(
-    { maxMessageSize, inflater, parser, decoder = portableDecoder }: MessageReaderOptions,
+    { maxMessageSize, inflater, observer = null, decoder = portableDecoder }: MessageReaderOptions,
     events: MessageReaderEvents,
   ) {
-    this.#parser = parser ?? new FrameParser(inflater !== null);
+    this.#parser = new FrameParser(inflater !== null);
+    this.#observer = observer;
     this.#assembler = new MessageAssembler(maxMessageSize, decoder);
     this.#inflater = inflater;
     this.#events = events;
@@ -76,6 +79,7 @@ export class MessageReader {
       if (start > 0) {
         at = start + parser.length;
         this.frames++;
+        this.#observer?.frameReceived(parser.opcode, parser.length, true, false);
         this.payload += parser.length;
         assembler.begin(parser.opcode);
         assembler.count(parser.length);
@@ -86,6 +90,7 @@ export class MessageReader {
         at = parser.readHeader(input, at, end);
         if (!parser.inFrame) break;
         this.frames++;
+        this.#observer?.frameReceived(parser.opcode, parser.length, parser.fin, parser.rsv1);
         if (parser.opcode < P.OPCODE_CLOSE) {
           assembler.begin(parser.opcode);
           if (parser.opcode !== P.OPCODE_CONTINUATION) this.#compressed = parser.rsv1;

@@ -2,7 +2,7 @@
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { runtime } from "../platform/runtime.ts";
 import { Connection } from "../connection/connection.ts";
-import type { CloseResult } from "../observe/observer.ts";
+import type { CloseResult } from "../protocol/closing_handshake.ts";
 import type { CurlWebSocketOptions } from "../options/options.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
 import type { Agreement } from "../handshake/agreement.ts";

@@ -1,0 +1,246 @@
+/** The receiving side of an open connection: bytes from the transport to the protocol, a turn at a time. */
+import type { DeflateParameters } from "../handshake/extensions.ts";
+import { type CurlWebSocketError, errorOf } from "../errors.ts";
+import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "../curl/transport.ts";
+import { allocate } from "../platform/ffi.ts";
+import { runtime } from "../platform/runtime.ts";
+import { loadZlib } from "../platform/zlib.ts";
+import { ZlibInflate } from "../platform/zlib_inflate.ts";
+import type { ClosingHandshake } from "../protocol/closing_handshake.ts";
+import type { FrameObserver } from "../protocol/frame_observer.ts";
+import { MessageReader } from "../protocol/message_reader.ts";
+import { MessageInflater } from "../protocol/permessage_deflate.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import { runtimeDecoder } from "./runtime_decoder.ts";
+
+/** What a receiver tells its connection, in the order in which it came. */
+export interface ReceiverHost {
+  /** Bytes came. */
+  onBytes(): void;
+  onMessage(data: string | ArrayBuffer): void;
+  onPing(payload: Uint8Array<ArrayBuffer>): void;
+  /** Returns whether it was told to the user, and so was a task of its own. */
+  onPong(payload: Uint8Array<ArrayBuffer>): boolean;
+  onClose(code: number, reason: string): void;
+}
+
+/** What a receiver is made with. */
+export interface ReceiverOptions {
+  readonly maxMessageSize: number;
+  /** What was agreed on compression, or null. */
+  readonly deflate: DeflateParameters | null;
+  readonly observer: FrameObserver | null;
+}
+
+/** How much one connection may read in a turn before the others have theirs, bytes: four buffers full. */
+const TURN_BYTES = 4 * READ_SIZE;
+/** A TLS record has this many bytes at most. */
+const TLS_RECORD = 16 * 1024;
+/** The clock is looked at after this many messages at most, however fast they are handled. */
+const MAX_UNCHECKED = 256;
+
+/** One a thread: what is read is parsed before anything else is read. */
+let readBuffer: Uint8Array<ArrayBuffer> | undefined;
+
+export class Receiver {
+  readonly #transport: Transport;
+  readonly #reactor: Reactor;
+  readonly #closing: ClosingHandshake;
+  readonly #host: ReceiverHost;
+  /** Null without permessage-deflate. */
+  readonly #inflater: MessageInflater | null;
+  readonly #reader: MessageReader;
+  /** Bytes that were read and not yet parsed: a handler said stop. */
+  #held: Uint8Array | null = null;
+  /** Whether the last reading took all there was. */
+  #drained = false;
+  /** What ended the reading, behind bytes that are still to be told. */
+  #broken: CurlWebSocketError | null = null;
+  /** Whether bytes are read and thrown away. */
+  #discarding = false;
+  /** Whether the end comes behind what is there. */
+  #last = false;
+  /** The event loop is to have its turn before the next message. */
+  #yielded = false;
+  /** Messages since the clock was looked at, after how many it is, and when it was. */
+  #unchecked = 0;
+  #checkEvery = 1;
+  #checkedAt = 0;
+  /** Since the start: messages that were told, and bytes. */
+  messages = 0;
+  bytes = 0;
+
+  /** Whether nothing is read, and nothing told, for now. */
+  paused = false;
+
+  constructor(
+    transport: Transport,
+    reactor: Reactor,
+    closing: ClosingHandshake,
+    { maxMessageSize, deflate, observer }: ReceiverOptions,
+    host: ReceiverHost,
+  ) {
+    this.#transport = transport;
+    this.#reactor = reactor;
+    this.#closing = closing;
+    this.#host = host;
+    this.#inflater = deflate === null
+      ? null
+      : new MessageInflater(deflate, (bits) => new ZlibInflate(loadZlib()!, bits));
+    const inflater = this.#inflater;
+    this.#reader = new MessageReader({ maxMessageSize, inflater, observer, decoder: runtimeDecoder }, {
+      onMessage: (data) => {
+        const size = typeof data === "string" ? data.length : data.byteLength;
+        if (!closing.mayTell) return this.#goOnUntold(size);
+        this.messages++;
+        host.onMessage(data);
+        return this.#goOn(size);
+      },
+      onPing: (payload) => {
+        host.onPing(payload);
+        return this.#goOnUntold(0);
+      },
+      onPong: (payload) => host.onPong(payload) ? this.#goOn(0) : this.#goOnUntold(0),
+      onFragment: (size) => this.#goOnUntold(size),
+      onClose: (code, reason) => host.onClose(code, reason),
+    });
+  }
+
+  /** The protocol's side, for its counters. */
+  get reader(): MessageReader {
+    return this.#reader;
+  }
+
+  /** What ended the reading; null if the server ended TCP. */
+  get error(): CurlWebSocketError | null {
+    return this.#broken;
+  }
+
+  get #stopped(): boolean {
+    return this.paused || this.#closing.finished;
+  }
+
+  /** Takes over bytes that came behind the handshake: they are read first. */
+  begin(rest: Uint8Array): void {
+    this.bytes += rest.length;
+    if (rest.length > 0) this.#held = rest;
+  }
+
+  /** From now on what comes is read, so that the peer gets no reset, and thrown away. */
+  discard(): void {
+    this.#discarding = true;
+  }
+
+  /** Nothing more is waited for: when what is there has been read, it is the end. */
+  endWhenDrained(): void {
+    this.#last = true;
+  }
+
+  /**
+   * One turn of reading. Returns whether there may be more at once, or that the end was read.
+   *
+   * @throws {ProtocolViolation} at the first thing the peer does wrong
+   */
+  read(): boolean | "end" {
+    if (this.#held !== null) {
+      const held = this.#held;
+      this.#held = null;
+      this.#host.onBytes();
+      if (!this.#take(held, true)) return !this.#stopped;
+    }
+    const buffer = readBuffer ??= allocate(READ_SIZE);
+    for (let total = 0; total < TURN_BYTES;) {
+      const count = this.#fill(buffer);
+      if (count === WOULD_BLOCK) return this.#last ? "end" : false;
+      if (count === END) return "end";
+      this.#host.onBytes();
+      total += count;
+      this.bytes += count;
+      this.#reactor.turnBytes += count;
+      if (!this.#take(buffer.subarray(0, count), false)) return !this.#stopped;
+      if (this.#drained && !this.#last) return false;
+      if (performance.now() > this.#reactor.turnEnd) return true;
+    }
+    return true;
+  }
+
+  /** Reads what there is, or a buffer full; returns as {@linkcode Transport.recv}. */
+  #fill(buffer: Uint8Array): number {
+    let filled = this.#recv(buffer);
+    // A plain socket that gave less than asked for is drained.
+    this.#drained = filled < buffer.length;
+    if (!this.#transport.readsAhead || filled <= 0) return filled;
+    // libcurl gives one TLS record at a time, and may hold more. A message that is here as a whole costs less than one in
+    // pieces.
+    while (filled <= buffer.length - TLS_RECORD) {
+      const count = this.#recv(buffer.subarray(filled));
+      this.#drained = count === WOULD_BLOCK;
+      if (count <= 0) return filled;
+      filled += count;
+    }
+    this.#drained = false;
+    return filled;
+  }
+
+  /** As {@linkcode Transport.recv}, but an error is an end, told when what came before has been. */
+  #recv(buffer: Uint8Array): number {
+    if (this.#broken !== null) return END;
+    try {
+      return this.#transport.recv(buffer);
+    } catch (error) {
+      this.#broken = errorOf("receiving", error);
+      return END;
+    }
+  }
+
+  /**
+   * Parses bytes that were read. Returns false, and keeps the rest, if the event loop is to have its turn first. Bytes that
+   * are not `owned` are in the thread's buffer.
+   */
+  #take(bytes: Uint8Array, owned: boolean): boolean {
+    if (this.#discarding) return !this.#stopped;
+    this.#yielded = false;
+    const at = this.#reader.receive(bytes, 0);
+    if (at === bytes.length) return !this.#yielded && !this.#stopped;
+    if (!this.#discarding) this.#held = owned ? bytes.subarray(at) : bytes.slice(at);
+    return false;
+  }
+
+  /**
+   * An event was told, of `size` bytes, which is a task of its own. Returns whether another may follow in this turn of the
+   * event loop.
+   */
+  #goOn(size: number): boolean {
+    this.#yielded = !runtime().checkpoint() || this.#late(size);
+    return !this.#yielded && !this.#stopped;
+  }
+
+  /** As {@linkcode #goOn} for what tells nothing, of which there may be a flood as well. */
+  #goOnUntold(size: number): boolean {
+    this.#yielded = this.#late(size);
+    return !this.#yielded;
+  }
+
+  /**
+   * Whether the turn is over. The clock is looked at after some messages, more seldom the faster they are handled; a
+   * large one counts for many, since a packet may hold hundreds that inflate to a mebibyte each.
+   */
+  #late(size: number): boolean {
+    this.#unchecked += 1 + (size >>> 10);
+    if (this.#unchecked < this.#checkEvery) return false;
+    const now = performance.now(), took = now - this.#checkedAt;
+    this.#checkedAt = now;
+    this.#unchecked = 0;
+    // A millisecond is a fifth of a turn: four times as often, so that the next look does not come after its end.
+    if (took > 1) this.#checkEvery = Math.max(1, this.#checkEvery >> 2);
+    else if (took < 0.25) this.#checkEvery = Math.min(MAX_UNCHECKED, this.#checkEvery * 2);
+    return now > this.#reactor.turnEnd;
+  }
+
+  /** Frees what it holds: no event follows. */
+  dispose(): void {
+    this.#held = null;
+    this.#discarding = true;
+    this.#inflater?.close();
+  }
+}
