@@ -1,7 +1,7 @@
-/** The errors of the transport and of the peer. Misuse by the caller is a `DOMException` or `TypeError`, as WHATWG says. */
+/** Errors of the transport and of the peer. Misuse by the caller is a `DOMException` or `TypeError`, as WHATWG says. */
 import { printableLines } from "./observe/redact.ts";
 
-/** A stable name for what went wrong; docs/errors.md has the cause and the cure of each. */
+/** A stable name for what went wrong; docs/errors.md says for each what causes it and what to do. */
 export type ErrorCode =
   | "ERR_RUNTIME"
   | "ERR_LIBCURL_NOT_FOUND"
@@ -34,13 +34,13 @@ export type ErrorCode =
 export interface CurlWebSocketErrorInit extends ErrorOptions {
   /** The URL of the connection. */
   url?: string;
-  /** The `CURLcode` that libcurl returned, or has for what failed before it was asked. */
+  /** The `CURLcode` that libcurl returned, or has for this failure if it was found before libcurl was called. */
   curlCode?: number;
   /** libcurl's own words. */
   curlMessage?: string;
   /** The HTTP status of a refused handshake, or of a proxy that refused. */
   status?: number;
-  /** The response's header fields, in order, as received. */
+  /** The response's header fields, in their order, as received. */
   headers?: readonly (readonly [name: string, value: string])[];
   /** The first 64 KiB of the response's body, as far as it came. */
   body?: Uint8Array;
@@ -61,27 +61,27 @@ export class CurlWebSocketError extends Error {
    */
   declare readonly url: string | undefined;
   /**
-   * The `CURLcode` that libcurl returned, if it was libcurl that failed, or that it has for what failed before it was asked,
-   * such as a certificate that cannot be read.
+   * The `CURLcode` that libcurl returned, if libcurl failed; or that libcurl has for this failure, if it was found before
+   * libcurl was called, such as a certificate that cannot be read.
    */
   declare readonly curlCode: number | undefined;
-  /** libcurl's own words, if it was libcurl that failed. */
+  /** libcurl's own words, if libcurl failed. */
   declare readonly curlMessage: string | undefined;
   /** The HTTP status of a refused handshake, or of a proxy that refused. */
   declare readonly status: number | undefined;
-  /** The header fields of a refused handshake, or of a proxy that refused, in order, as received. */
+  /** The header fields of a refused handshake, or of a proxy that refused, in their order, as received. */
   declare readonly headers: readonly (readonly [name: string, value: string])[] | undefined;
   /** The first 64 KiB of a refused handshake's body, as far as it came within 750 ms of its header. */
   declare readonly body: Uint8Array | undefined;
 
   static {
-    // On the prototype, as the language's own errors have it: the stack begins with it, and no printed error repeats it.
+    // On the prototype, like the language's own errors: the stack begins with the name, and no printed error repeats it.
     Object.defineProperty(this.prototype, "name", { value: "CurlWebSocketError", writable: true, configurable: true });
   }
 
-  /** Makes an error; programs receive them, and seldom make one. */
+  /** Makes an error. Programs receive errors, and seldom make one. */
   constructor(code: ErrorCode, message: string, init: CurlWebSocketErrorInit = {}) {
-    // Words of the peer or of libcurl may stand in it, and people see it in terminals and logs.
+    // It may hold words of the peer or of libcurl, and people see it in terminals and logs.
     super(printableLines(message), init.cause === undefined ? undefined : { cause: init.cause });
     this.code = code;
     for (const name of ["url", "curlCode", "curlMessage", "status", "headers", "body"] as const) {
@@ -91,8 +91,8 @@ export class CurlWebSocketError extends Error {
 }
 
 /**
- * The error with the URL of its connection. One that ends several connections is told to each with its own URL, so from
- * the second on it is a new error, caused by the first.
+ * Returns the error with the URL of its connection. If one error ends several connections, each gets its own URL: from the
+ * second on in a new error, whose cause is the first.
  */
 export function withUrl(error: CurlWebSocketError, url: string): CurlWebSocketError {
   if (error.url === url) return error;
@@ -101,8 +101,8 @@ export function withUrl(error: CurlWebSocketError, url: string): CurlWebSocketEr
 }
 
 /**
- * Anything that was thrown, or given as a reason, in words. What has no string form, such as a symbol or an object without
- * a prototype, is named by its kind: this never throws.
+ * Returns in words what was thrown, or given as a reason. Of what has no string form, such as an object without a
+ * prototype, it returns the kind: this never throws.
  */
 export function wordsOf(value: unknown): string {
   try {
@@ -112,12 +112,12 @@ export function wordsOf(value: unknown): string {
   }
 }
 
-/** What is wrong with compressed data. Programs never see it: it becomes a violation of the protocol. */
+/** Compressed data is invalid. Programs never see this error: it becomes a violation of the protocol. */
 export class InflateError extends Error {
   override readonly name: string = "InflateError";
 }
 
-/** What was thrown, as an error with a code: itself, or `ERR_INTERNAL` around what nobody foresaw. `what` failed. */
+/** Returns what was thrown, if it has a code, or an `ERR_INTERNAL` around it; `what` says what failed. */
 export function errorOf(what: string, cause: unknown): CurlWebSocketError {
   if (cause instanceof CurlWebSocketError) return cause;
   return new CurlWebSocketError("ERR_INTERNAL", `${what} failed: ${wordsOf(cause)}`, { cause });

@@ -11,12 +11,15 @@ export interface HandshakeOffer {
   readonly deflate: DeflateOffer | null;
 }
 
-/** What the server agreed to. */
+/** What the server agreed to in its response. */
 export interface Agreement {
+  /** The subprotocol, or `""`. */
   readonly protocol: string;
-  /** The field value of the extensions in use, or `""`. */
+  /** The server's `Sec-WebSocket-Extensions`, or `""`. */
   readonly extensions: string;
+  /** Null if messages are not compressed. */
   readonly deflate: DeflateParameters | null;
+  /** All fields of the response. */
   readonly headers: HeaderList;
 }
 

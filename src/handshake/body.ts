@@ -1,36 +1,37 @@
-/** The body of a response that refuses, RFC 9112 sections 6.3 and 7.1. Pure. */
+/** The body of a response that refuses the handshake, RFC 9112 sections 6.3 and 7.1. Pure. */
 import { fieldValues, type HeaderList } from "./fields.ts";
 import { GrowingBuffer } from "./growing_buffer.ts";
 
-/** This much of a refusal's body is kept: an error page is smaller, and a program may keep many errors. */
+/** How many bytes of a refusal's body are kept: an error page is smaller, and a program may keep many errors. */
 export const MAX_BODY_SIZE: number = 64 * 1024;
-/** A refusal's body is read no further than this, as it comes: chunks of one byte take six, and extensions have no end. */
+/** How many bytes are read for it at most: a chunk of one byte takes six, and a chunk's extensions may have no end. */
 const MAX_BODY_BYTES = 8 * MAX_BODY_SIZE;
-/** This many characters of a chunk's size line are looked at: a size needs 16 at most, and extensions may follow it. */
+/** How many characters of a chunk's size line are read: a size needs 16 at most; extensions may follow it. */
 const MAX_SIZE_LINE = 32;
 
-/** Reads the body of one refusal, as far as it is kept; it may be chunked (RFC 9112 section 7.1). */
+/** Reads the body of one refusal, as far as it is kept. It may be chunked (RFC 9112 section 7.1). */
 export class BodyReader {
   readonly #body: GrowingBuffer = new GrowingBuffer();
   readonly #chunked: boolean;
-  /** How much is still to come: of the chunk, or of the body. */
+  /** How many bytes are still to come: of the chunk, or of the body. */
   #left: number;
-  /** The line of a chunk's size, as far as it came. */
+  /** The line of a chunk's size, as far as it has come. */
   #line = "";
+  /** Whether a chunk has begun: an empty line then ends it. */
   #inside = false;
   #done = false;
-  /** How many bytes came, of chunks' sizes and trailers too. */
+  /** How many bytes have come, including the chunks' sizes and trailers. */
   #received = 0;
 
   constructor(status: number, headers: HeaderList) {
-    // RFC 9112 section 6.3: these have no body, whatever their fields say.
+    // RFC 9112 section 6.3: these statuses have no body, whatever the fields say.
     const bodiless = status === 204 || status === 304;
     this.#chunked = !bodiless && /(^|,)\s*chunked\s*$/i.test(fieldValues(headers, "transfer-encoding")[0] ?? "");
     const length = bodiless ? "0" : fieldValues(headers, "content-length")[0];
     this.#left = this.#chunked ? 0 : length !== undefined && /^\d+$/.test(length) ? Number(length) : Infinity;
   }
 
-  /** Takes bytes; returns whether the body is complete, or as much of it as is kept. */
+  /** Takes bytes. Returns true if the body is complete, or as much of it has come as is kept. */
   push(chunk: Uint8Array): boolean {
     this.#received += chunk.length;
     for (let at = 0; at < chunk.length && !this.#over;) {
@@ -63,7 +64,7 @@ export class BodyReader {
       this.#received >= MAX_BODY_BYTES;
   }
 
-  /** What has come so far: a copy. */
+  /** The body as far as it has come: a copy. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#body.view.slice();
   }

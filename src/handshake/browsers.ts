@@ -1,28 +1,28 @@
 /**
- * The handshakes with which browsers open a WebSocket, as data: which fields, in which order, spelling and values. They
- * are not those of a page. Chrome's order follows Chromium's `WebSocketHttp1HandshakeStream` and
- * `HttpNetworkTransaction`, Firefox's `WebSocketChannel` and `nsHttpChannel`, and captures of both. Of Safari the fields
- * are known, their order is not: what stands here is a likely one.
+ * The handshakes with which browsers open a WebSocket, as data: the fields, with their order, spelling and values. They
+ * differ from those for a page. Chrome's order follows Chromium's `WebSocketHttp1HandshakeStream` and
+ * `HttpNetworkTransaction`, Firefox's follows `WebSocketChannel` and `nsHttpChannel`, and both follow captures. Of Safari
+ * the fields are known and their order is not: the order here is a likely one.
  *
- * Targets and their User-Agents are those of libcurl-impersonate, so that the handshake belongs to the ClientHello. Pure.
+ * Targets and their User-Agents are those of libcurl-impersonate, so that the handshake fits the ClientHello. Pure.
  */
 import { httpUrl } from "./url.ts";
 
-/** Whose habits a request has. */
+/** The browser that a request looks like. */
 export type BrowserFamily = "chrome" | "edge" | "firefox" | "safari";
 
 /** A browser of one version on one platform. */
 export interface Browser {
-  /** libcurl-impersonate's name of it. */
+  /** libcurl-impersonate's name for it. */
   readonly target: string;
   readonly family: BrowserFamily;
   readonly userAgent: string;
   readonly acceptLanguage: string;
-  /** What it accepts over TLS, and on the loopback interface; it says less to other hosts. */
+  /** Its Accept-Encoding over TLS, and on the loopback interface; to other hosts it says less. */
   readonly acceptEncoding: string;
   /**
-   * Whether its ClientHello for wss differs from that for pages in ALPN alone. Firefox up to 147 is known to offer neither
-   * session tickets nor compressed certificates there; of later ones libcurl-impersonate says nothing like that.
+   * Whether its ClientHello for wss differs only in ALPN from that for pages. Firefox up to 147 is known to offer neither
+   * session tickets nor compressed certificates for wss; libcurl-impersonate says nothing like that of later ones.
    */
   readonly wssLikePages: boolean;
 }
@@ -49,7 +49,7 @@ function edge(target: string, version: string, ownVersion: string): Browser {
 
 function firefox(target: string, platform: string, version: string, acceptLanguage: string): Browser {
   const userAgent = `Mozilla/5.0 (${platform}; rv:${version}) Gecko/20100101 Firefox/${version}`;
-  // The Tor Browser, a 128, has neither on pages.
+  // The Tor Browser, a Firefox 128, offers neither for pages.
   const wssLikePages = parseInt(version) >= 153 || target.startsWith("tor");
   return { target, family: "firefox", userAgent, acceptLanguage, acceptEncoding: ZSTD, wssLikePages };
 }
@@ -68,7 +68,7 @@ function iphone(target: string, system: string, version: string, acceptEncoding:
 
 const MAC_FIREFOX = "Macintosh; Intel Mac OS X 10.15";
 
-/** Every browser we know, of each family the newest first: a bare name takes the first that libcurl knows. */
+/** All browsers, the newest of each family first: a bare name takes the first that libcurl knows. */
 export const BROWSERS: readonly Browser[] = [
   chrome("chrome152", WINDOWS, "152.0.0.0"),
   chrome("chrome151", WINDOWS, "151.0.0.0"),
@@ -113,7 +113,7 @@ export const BROWSERS: readonly Browser[] = [
   safari("safari170", "17.0", "en-US,en;q=0.9", BR),
   safari("safari155", "15.5", "en-GB,en-US;q=0.9,en;q=0.8", BR),
   safari("safari153", "15.3", "en-us", BR),
-  // The names that older releases have for the same.
+  // What older releases of libcurl-impersonate call the same browsers.
   safari("safari26_0", "26.0", "en-US,en;q=0.9", ZSTD),
   safari("safari26_0_1", "26.0.1", "en-US,en;q=0.9", BR),
   safari("safari18_4", "18.4", "en-US,en;q=0.9", BR),
@@ -132,23 +132,23 @@ export const BROWSERS: readonly Browser[] = [
   iphone("safari17_2_ios", "17_2", "17.2", BR),
 ];
 
-/** Names that stand for the newest of a family. */
+/** Names that stand for the newest browser of a family. */
 export const BARE_NAMES: readonly BrowserFamily[] = ["chrome", "edge", "firefox", "safari"];
 
-/** The browsers that a name may mean, the best first: one of an exact target, several of a bare name. */
+/** Returns the browsers that a name may mean, the best first: one for a target, several for a bare name. */
 export function browsersNamed(name: string): readonly Browser[] {
   if (!(BARE_NAMES as readonly string[]).includes(name)) return BROWSERS.filter(({ target }) => target === name);
-  // A phone's or another platform's has to be asked for by its own name, and Tor's is no Firefox.
+  // A phone's browser, or another platform's, is had only by its full name; and Tor's is not called Firefox.
   return BROWSERS.filter(({ target, family }) => family === name && /^[a-z]+\d+a?(?:_\d+)*$/.test(target))
     .filter(({ target }) => target.startsWith(name));
 }
 
-/** Whether a browser's offer of permessage-deflate has `client_max_window_bits`; `name` is a target or a bare name. */
+/** Returns whether a browser offers permessage-deflate with `client_max_window_bits`; `name` is a target or a bare name. */
 export function offersClientWindow(name: string): boolean {
   return name.startsWith("chrome") || name.startsWith("edge");
 }
 
-/** What goes into the fields; null where there is none. */
+/** What a request is about: the values of its fields; null if it has no such field. */
 export interface BrowserRequest {
   readonly url: URL;
   readonly key: string;
@@ -159,7 +159,7 @@ export interface BrowserRequest {
   readonly protocol: string | null;
 }
 
-/** The order in which each family sends them. Where Authorization stands is not known for certain. */
+/** The order in which each family sends its fields. The place of Authorization is not known for certain. */
 const ORDER: Readonly<Record<"chromium" | "firefox" | "safari", readonly string[]>> = {
   chromium: [
     "Host",
@@ -221,13 +221,13 @@ const ORDER: Readonly<Record<"chromium" | "firefox" | "safari", readonly string[
   ],
 };
 
-/** The fields of a browser's request, in its order; a value of null marks the place of one that is not sent. */
+/** Returns the fields of a browser's request, in its order; null marks the place of a field that is not sent. */
 export function browserFields(browser: Browser, request: BrowserRequest): [name: string, value: string | null][] {
   const { url, key, cookie, authorization, extensions, protocol } = request;
   const { family, userAgent, acceptLanguage } = browser;
   const order = ORDER[family === "edge" || family === "chrome" ? "chromium" : family];
   const origin = request.origin ?? pageOrigin(url);
-  // W3C Fetch Metadata: sent to potentially trustworthy URLs alone, and so are the newer content codings.
+  // Browsers send W3C Fetch Metadata, and the newer content codings, only to potentially trustworthy URLs.
   const trustworthy = url.protocol === "wss:" || isLoopback(url.hostname);
   const metadata = (value: string) => trustworthy ? value : null;
   const values: Record<string, string | null> = {
@@ -254,20 +254,20 @@ export function browserFields(browser: Browser, request: BrowserRequest): [name:
   return order.map((name) => [name, values[name]!]);
 }
 
-/** The origin of a page that the same server serves. */
+/** Returns the origin of a page of the same server. */
 export function pageOrigin(url: URL): string {
   return httpUrl(url).origin;
 }
 
-/** As Chromium and Firefox tell loopback hosts, which they trust without TLS. */
+/** Returns whether Chromium and Firefox take a host for the loopback interface, which they trust without TLS. */
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" ||
     /^127(?:\.\d+){3}$/.test(hostname);
 }
 
 /**
- * The value of Sec-Fetch-Site: how a page's origin and the server belong together. Without the Public Suffix List a site
- * is what the last two labels name, or three below a second level as `co.uk` has it.
+ * Returns the value of Sec-Fetch-Site: how a page's origin and the server belong together. There is no Public Suffix List
+ * here: a site is the last two labels of its name, or three if the last two are like `co.uk`.
  */
 export function fetchSite(origin: string, url: URL): "same-origin" | "same-site" | "cross-site" {
   const page = URL.canParse(origin) ? new URL(origin) : null;
@@ -277,6 +277,7 @@ export function fetchSite(origin: string, url: URL): "same-origin" | "same-site"
   return site(page.hostname) === site(own.hostname) ? "same-site" : "cross-site";
 }
 
+/** Returns the site of a host: the host itself if it is an address. */
 function site(hostname: string): string {
   if (hostname.startsWith("[") || /^[\d.]+$/.test(hostname)) return hostname;
   const labels = hostname.split(".");

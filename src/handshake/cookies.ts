@@ -1,23 +1,23 @@
 /** Cookies of the handshake: fixed ones, or those of a jar. */
 import { CurlWebSocketError, wordsOf } from "../errors.ts";
-import type { HeaderList } from "./fields.ts";
+import { type HeaderList, isFieldValue } from "./fields.ts";
 import { httpUrl } from "./url.ts";
 
 /**
- * A cookie jar: the part of tough-cookie's `CookieJar` that is used, so that one of its jars will do. URLs are `http:` or
- * `https:`, as browsers and jars reckon. An answer may be a promise.
+ * A cookie jar: the part of tough-cookie's `CookieJar` that is used, so any of its jars will do. Each method is called with
+ * an `http:` or `https:` URL, as jars expect for WebSockets too, and may return a promise.
  */
 export interface CookieJar {
-  /** The value of `Cookie` for a URL, `""` for none. */
+  /** Returns the value of `Cookie` for a URL, `""` for none. */
   getCookieString(url: string): string | Promise<string>;
-  /** Stores one value of `Set-Cookie`; with `ignoreError` a cookie that the URL may not set is passed over. */
+  /** Stores one value of `Set-Cookie`; with `ignoreError`, a cookie that the URL may not set is ignored. */
   setCookie(cookie: string, url: string, options?: { ignoreError?: boolean }): unknown;
 }
 
-/** What a caller may give: the value of `Cookie`, names and values, or a jar. */
+/** The cookies to send: the value of `Cookie`, names with their values, or a jar. */
 export type CookiesOption = string | Readonly<Record<string, string>> | CookieJar;
 
-/** Cookies after their check. */
+/** Checked cookies: the value of `Cookie`, a jar, or null for none. */
 export type CompleteCookies = string | CookieJar | null;
 
 function jarUrl(url: URL): string {
@@ -29,15 +29,20 @@ function jarUrl(url: URL): string {
 const failed = (what: string, cause: unknown) =>
   new CurlWebSocketError("ERR_COOKIE_JAR", `the cookie jar failed to ${what}: ${wordsOf(cause)}`, { cause });
 
-/** The value of `Cookie` for a URL, or null for none; a promise only where the jar gives one. */
+/**
+ * Returns the value of `Cookie` for a URL, or null for none; a promise only if the jar returns one.
+ *
+ * @throws {CurlWebSocketError} `ERR_COOKIE_JAR` if the jar fails, or returns what cannot be sent; a promise rejects with it
+ */
 export function cookiesFor(cookies: CompleteCookies, url: URL): string | null | Promise<string | null> {
   if (cookies === null || typeof cookies === "string") return cookies || null;
   const what = `give the cookies of ${url.host}`;
   const checked = (value: unknown): string | null => {
-    if (typeof value !== "string") throw failed(what, new TypeError(`getCookieString gave ${typeof value}`));
-    // deno-lint-ignore no-control-regex -- these are what must not go out
-    if (/[\0-\x08\x0a-\x1f\x7f]|[^\0-\xff]/.test(value)) {
-      throw failed(what, new TypeError("one has a control character, or one above U+00FF"));
+    if (typeof value !== "string") {
+      throw failed(what, new TypeError(`getCookieString() returned ${typeof value}, not a string`));
+    }
+    if (!isFieldValue(value)) {
+      throw failed(what, new TypeError("getCookieString() returned a control character, or one above U+00FF"));
     }
     return value || null;
   };
@@ -53,7 +58,10 @@ export function cookiesFor(cookies: CompleteCookies, url: URL): string | null | 
   });
 }
 
-/** Stores the cookies that an answer sets; null where there is nothing to wait for. */
+/**
+ * Stores the cookies that a response sets. Returns null if there is nothing to wait for; the promise rejects with
+ * `ERR_COOKIE_JAR`, and this throws nothing.
+ */
 export function storeCookies(cookies: CompleteCookies, url: URL, headers: HeaderList): Promise<void> | null {
   if (cookies === null || typeof cookies === "string") return null;
   const promises: unknown[] = [];
@@ -64,7 +72,7 @@ export function storeCookies(cookies: CompleteCookies, url: URL, headers: Header
       const stored = cookies.setCookie(value, jarUrl(url), { ignoreError: true });
       if (typeof (stored as PromiseLike<unknown> | null)?.then === "function") promises.push(stored);
     } catch (cause) {
-      // Beside the promises that were given before it: each of them is waited for, and none rejects unheard.
+      // With the promises before it: all of them are waited for, and none rejects unhandled.
       promises.push(Promise.reject(cause));
       break;
     }

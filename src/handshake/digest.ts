@@ -1,4 +1,4 @@
-/** HTTP Digest authentication, RFC 7616: a server's challenges, and the credentials that answer one. Pure. */
+/** HTTP Digest authentication, RFC 7616: a server's challenges, and the credentials for one of them. Pure. */
 import { fieldValues, type HeaderList } from "./fields.ts";
 
 /** A challenge of `WWW-Authenticate`, RFC 9110 section 11.6.1. */
@@ -9,15 +9,15 @@ export interface Challenge {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** Hashes as Digest needs them: bytes in, lower-case hexadecimal out. */
+/** Returns the digest of bytes in lower-case hexadecimal. */
 export type Hasher = (algorithm: "md5" | "sha256", bytes: Uint8Array) => string;
 
-/** A token, with a value or without. Commas between challenges and between parameters are alike. */
+/** A token, with a value or without. Commas separate challenges and parameters alike. */
 const PART = /([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]+)))?/y;
-/** No field of challenges needs to be longer. An endless quoted string is looked through once a parameter. */
+/** The longest field that is read, in characters: challenges need less, and an unclosed quote makes reading quadratic. */
 const MAX_FIELD_SIZE = 8 * 1024;
 
-/** Reads a field value; what is not by the grammar, as another scheme's token68 may seem to be, is passed over. */
+/** Returns the challenges of a field value. What breaks the grammar, as another scheme's token68 may seem to, is skipped. */
 export function parseChallenges(text: string): Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
   if (text.length > MAX_FIELD_SIZE) return challenges;
@@ -43,7 +43,7 @@ export function parseChallenges(text: string): Challenge[] {
   return challenges;
 }
 
-/** The algorithms we have, by RFC 7616's names. */
+/** The algorithms, by RFC 7616's names. */
 const ALGORITHMS: Readonly<Record<string, "md5" | "sha256">> = {
   "MD5": "md5",
   "MD5-SESS": "md5",
@@ -51,8 +51,8 @@ const ALGORITHMS: Readonly<Record<string, "md5" | "sha256">> = {
   "SHA-256-SESS": "sha256",
 };
 
-/** Whether we can answer a challenge: Digest, with one of our algorithms, and `auth` among its qualities of protection. */
-function answerable({ scheme, parameters }: Challenge): boolean {
+/** Returns whether there can be credentials for a challenge: Digest, a known algorithm, and `auth` if it has `qop`. */
+function isSupported({ scheme, parameters }: Challenge): boolean {
   return scheme === "digest" && parameters.has("realm") && parameters.has("nonce") &&
     Object.hasOwn(ALGORITHMS, (parameters.get("algorithm") ?? "MD5").toUpperCase()) &&
     (!parameters.has("qop") || qualities(parameters).includes("auth"));
@@ -62,39 +62,40 @@ function qualities(parameters: Challenge["parameters"]): string[] {
   return parameters.get("qop")!.split(",").map((each) => each.trim().toLowerCase());
 }
 
-/** The first Digest challenge that we can answer, as RFC 7616 section 3.7 says, or null. */
+/** Returns the first Digest challenge that is supported, as RFC 7616 section 3.7 says, or null. */
 export function digestChallenge(fields: readonly string[]): Challenge | null {
-  return fields.flatMap(parseChallenges).find(answerable) ?? null;
+  return fields.flatMap(parseChallenges).find(isSupported) ?? null;
 }
 
-/** Whether a challenge says that the credentials were right and the nonce alone was too old. */
+/** Returns whether a challenge says that the credentials were right, and only the nonce was too old. */
 export function isStale({ parameters }: Challenge): boolean {
   return parameters.get("stale")?.toLowerCase() === "true";
 }
 
 /**
- * Returns the challenge of a 401's fields that is worth an answer, or null: the first that we can answer, but after `answered`
- * only one with a new nonce because the old one was stale. A server that calls each answer stale would have no end.
+ * Returns the challenge of a 401's fields for which a request is to be sent, or null. It is the first that is supported;
+ * if credentials for `before` were sent, only one that calls its nonce stale and has a new one. A server that calls every
+ * nonce stale is given up after one.
  */
-export function nextChallenge(headers: HeaderList, answered: Challenge | null): Challenge | null {
+export function nextChallenge(headers: HeaderList, before: Challenge | null): Challenge | null {
   const challenge = digestChallenge(fieldValues(headers, "www-authenticate"));
-  if (challenge === null || answered === null) return challenge;
-  const renewed = challenge.parameters.get("nonce") !== answered.parameters.get("nonce");
-  return isStale(challenge) && !isStale(answered) && renewed ? challenge : null;
+  if (challenge === null || before === null) return challenge;
+  const renewed = challenge.parameters.get("nonce") !== before.parameters.get("nonce");
+  return isStale(challenge) && !isStale(before) && renewed ? challenge : null;
 }
 
-/** Who asks, and for what. */
+/** The request that the credentials are for, and whose they are. */
 export interface DigestRequest {
   readonly username: string;
   readonly password: string;
   readonly method: string;
   /** The request's target, as it stands in the request line. */
   readonly uri: string;
-  /** The client's nonce. */
+  /** The client's nonce: random text. */
   readonly cnonce: string;
 }
 
-/** The value of Authorization that answers a challenge of {@linkcode digestChallenge}, for the first time. */
+/** Returns the value of Authorization for a challenge of {@linkcode digestChallenge}; its nonce must not have been used. */
 export function digestCredentials({ parameters }: Challenge, request: DigestRequest, hasher: Hasher): string {
   const { method, uri, cnonce } = request;
   const utf8 = parameters.get("charset")?.toUpperCase() === "UTF-8";
@@ -110,18 +111,18 @@ export function digestCredentials({ parameters }: Challenge, request: DigestRequ
   const a1 = session ? hash(`${user}:${nonce}:${cnonce}`) : user;
   const a2 = hash(`${method}:${uri}`);
   const nc = "00000001";
-  // Without qop it is RFC 2069's, which RFC 2617 keeps for older servers.
+  // Without qop, the response is RFC 2069's, which RFC 2617 keeps for older servers.
   const response = parameters.has("qop")
     ? hash(`${a1}:${nonce}:${nc}:${cnonce}:auth:${a2}`)
     : hash(`${a1}:${nonce}:${a2}`);
   const fields: string[] = [];
   const quote = (text: string) => `"${text.replace(/["\\]/g, "\\$&")}"`;
-  // RFC 7616 section 3.4.4: the name may go hashed.
+  // RFC 7616 section 3.4.4: the name may be hashed.
   const userhash = parameters.get("userhash")?.toLowerCase() === "true";
   if (userhash) fields.push(`username=${quote(hash(`${name}:${realm}`))}`);
-  // A server that does not speak of UTF-8 gets its octets as they are, as from curl and browsers.
+  // A server that does not ask for UTF-8 gets the octets of UTF-8 as they are, as from curl and browsers.
   else if (!utf8 || isAscii(username)) fields.push(`username=${quote(name)}`);
-  // RFC 8187.
+  // RFC 8187 section 3.2.
   else fields.push(`username*=UTF-8''${percentEncode(username)}`);
   fields.push(`realm=${quote(realm)}`, `nonce=${quote(nonce)}`, `uri=${quote(uri)}`);
   if (algorithm !== undefined) fields.push(`algorithm=${algorithm}`);
@@ -142,7 +143,7 @@ function percentEncode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-/** The octets of text in UTF-8, as characters: what curl and browsers hash, whether the server names a charset or not. */
+/** Returns the octets of text in UTF-8, as characters: curl and browsers hash these, whatever charset the server names. */
 function octets(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }

@@ -5,26 +5,26 @@ import { isToken } from "./fields.ts";
 export const MIN_WINDOW_BITS = 8;
 export const MAX_WINDOW_BITS = 15;
 
-/** An extension as a header field names it. */
+/** An extension, as a header field has it. */
 export interface Extension {
   readonly name: string;
-  /** Null for a parameter without a value. */
+  /** A value is null if the parameter has none. */
   readonly parameters: readonly (readonly [name: string, value: string | null])[];
 }
 
-/** What a client asks for. */
+/** The parameters that a client offers. */
 export interface DeflateOffer {
   /** Asks the server to compress each message by itself. */
   readonly serverNoContextTakeover: boolean;
   /** Tells the server that this client compresses each message by itself. */
   readonly clientNoContextTakeover: boolean;
-  /** The largest window that the server may use; null leaves it free. */
+  /** The largest window that the server may use, as its base-2 logarithm, 8 to 15; null sets no limit. */
   readonly serverMaxWindowBits: number | null;
-  /** The largest window this client would use; true leaves it to the server, null does not let the server bound it. */
+  /** The largest window that this client will use, 8 to 15; with true the server may limit it, with null it may not. */
   readonly clientMaxWindowBits: number | true | null;
 }
 
-/** What both sides agreed to. */
+/** The parameters that both sides agreed to; windows are given as base-2 logarithms, 8 to 15. */
 export interface DeflateParameters {
   readonly serverNoContextTakeover: boolean;
   readonly clientNoContextTakeover: boolean;
@@ -32,7 +32,7 @@ export interface DeflateParameters {
   readonly clientMaxWindowBits: number;
 }
 
-/** A field value that is none, or an answer that the offer does not allow. */
+/** The server's field is malformed, or is not what the offer allows. */
 export class ExtensionError extends Error {
   override readonly name: string = "ExtensionError";
 }
@@ -41,9 +41,9 @@ export class ExtensionError extends Error {
 const LEXEME = /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)"|([;,=]))[ \t]*/y;
 
 /**
- * Reads a field value.
+ * Returns the extensions of a field value.
  *
- * @throws {ExtensionError} where it is not by the grammar
+ * @throws {ExtensionError} if it breaks the grammar
  */
 export function parseExtensions(text: string): Extension[] {
   const lexemes = lex(text);
@@ -108,7 +108,7 @@ function malformed(text: string, why: string): ExtensionError {
 
 const NAME = "permessage-deflate";
 
-/** The field value that offers compression. */
+/** Returns the field value that offers compression. */
 export function offerDeflate(offer: DeflateOffer): string {
   const parameters = [NAME];
   if (offer.serverNoContextTakeover) parameters.push("server_no_context_takeover");
@@ -120,12 +120,12 @@ export function offerDeflate(offer: DeflateOffer): string {
 }
 
 /**
- * Reads the server's answer to an offer; null offers nothing.
+ * Returns what the server agreed to with its field value. An offer of null offers nothing.
  *
- * @throws {ExtensionError} where the answer is malformed, or is not what the offer allows
+ * @throws {ExtensionError} if the field is malformed, or is not what the offer allows
  */
-export function acceptDeflate(offer: DeflateOffer | null, answer: string): DeflateParameters {
-  const extensions = parseExtensions(answer);
+export function acceptDeflate(offer: DeflateOffer | null, response: string): DeflateParameters {
+  const extensions = parseExtensions(response);
   const [chosen] = extensions;
   const other = extensions.find(({ name }) => offer === null || name !== NAME);
   if (other !== undefined) {
@@ -165,16 +165,16 @@ export function acceptDeflate(offer: DeflateOffer | null, answer: string): Defla
   const [unknown] = given.keys();
   if (unknown !== undefined) throw refused(`the parameter ${unknown} is unknown`);
   return {
-    // RFC 7692 sections 7.1.1.1 and 7.1.2.1: a server that takes what it was asked for says so. Many leave it out, because
-    // they do not know the parameter, or because it is their default. Then nothing is promised, and the most is reckoned with.
+    // RFC 7692 sections 7.1.1.1 and 7.1.2.1: a server that accepts a parameter repeats it. Many leave it out, because they do
+    // not know it, or because it is their default. Then the server has promised nothing, and the largest window is expected.
     serverNoContextTakeover,
     clientNoContextTakeover: clientNoContextTakeover || offer!.clientNoContextTakeover,
     serverMaxWindowBits: serverBits ?? MAX_WINDOW_BITS,
-    // A bound that the server does not take up is still ours to keep: it costs the server nothing.
+    // This client keeps to its own limit also if the server does not repeat it: that costs the server nothing.
     clientMaxWindowBits: clientBits ?? clientLimit,
   };
 }
 
 function refused(why: string): ExtensionError {
-  return new ExtensionError(`the server's answer to ${NAME} is wrong: ${why}`);
+  return new ExtensionError(`the server's response to the offer of ${NAME} is wrong: ${why}`);
 }

@@ -1,7 +1,7 @@
 /** Header fields of HTTP, RFC 9110 section 5. Pure. */
 import { shownValue } from "../observe/redact.ts";
 
-/** Header fields in their order, with their names as they were given or received. */
+/** Header fields in their order, with names spelled as they were given or received. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 /** RFC 9110 section 5.6.2. */
@@ -12,21 +12,21 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** Returns the values of all fields with this name, in their order. `name` is in lower case, the fields' in any. */
+/** Returns the values of all fields with this name, in their order. `name` is in lower case; the fields' names may be in any. */
 export function fieldValues(headers: HeaderList, name: string): string[] {
   return headers.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
 }
 
 /** Returns whether text may be a field's value: neither a control character nor one above U+00FF. */
 export function isFieldValue(text: string): boolean {
-  // deno-lint-ignore no-control-regex -- these are what must not go out
+  // deno-lint-ignore no-control-regex -- these must not be sent
   return !/[\0-\x08\x0a-\x1f\x7f]/.test(text) && !/[^\0-\xff]/.test(text);
 }
 
 /**
- * Checks that fields may go out in some request; `option` is where they come from.
+ * Checks that fields may be sent in a request; `option` is the option that they come from, for the error.
  *
- * @throws {TypeError} for a name or value that may not
+ * @throws {TypeError} if a name is not a token, or a value has a character that must not be sent
  */
 export function checkFields(option: string, headers: HeaderList): void {
   for (const [name, value] of headers) {

@@ -1,8 +1,11 @@
-/** Bytes that come in pieces. Pure. */
+/** A buffer for bytes that come in pieces. Pure. */
 
-/** A buffer that is appended to. It grows by doubling, so that many small pieces stay cheap. */
+/** How large it is at first, in bytes: most headers fit in. */
+const FIRST_SIZE = 1024;
+
+/** Collects pieces of bytes. It grows by doubling, so that many small pieces stay cheap. */
 export class GrowingBuffer {
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_SIZE);
   #length = 0;
 
   /** Appends a copy of bytes. */

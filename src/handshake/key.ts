@@ -1,4 +1,4 @@
-/** The key of the opening handshake and its answer, RFC 6455 sections 4.1 and 4.2.2. Pure. */
+/** The key of the opening handshake, and what the server makes of it: RFC 6455 sections 4.1 and 4.2.2. Pure. */
 import { base64 } from "./base64.ts";
 
 /** RFC 6455 section 1.3: what a server appends to the key. */

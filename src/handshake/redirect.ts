@@ -2,18 +2,19 @@
 import { fieldValues, type HeaderList } from "./fields.ts";
 import { becomeWs } from "./url.ts";
 
+/** RFC 9110 section 15.4, without those that need a choice (300), or name no other URL (304). */
 const STATUSES = [301, 302, 303, 307, 308];
 
-/** The `Location` of a redirect that may be followed, or null where an answer is none. */
+/** Returns the `Location` of a redirect, or null if the response is no redirect. */
 export function redirectLocation(status: number, headers: HeaderList): string | null {
   if (!STATUSES.includes(status)) return null;
   return fieldValues(headers, "location")[0] ?? null;
 }
 
 /**
- * Where a redirect leads, as a `ws:` or `wss:` URL without a fragment.
+ * Returns where a redirect leads: a `ws:` or `wss:` URL without a fragment.
  *
- * @throws {TypeError} that says why it may not be followed
+ * @throws {TypeError} if it may not be followed; the message says why
  */
 export function redirectTarget(from: URL, location: string): URL {
   const url = URL.parse(location, from);

@@ -1,4 +1,4 @@
-/** The redirects on the way to one connection: how many there may be, where each leads, and whether they go in a circle. Pure. */
+/** The redirects of one connection: how many there may be, where each leads, and whether they repeat. Pure. */
 import { CurlWebSocketError } from "../errors.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { HeaderList } from "./fields.ts";
@@ -13,7 +13,7 @@ interface Redirect {
 
 export class RedirectChain {
   readonly #maxRedirects: number;
-  /** Each request so far, with its cookies: the same again would end the same way. */
+  /** Each request so far, with its cookies: the same request again would be redirected again. */
   readonly #seen: Set<string> = new Set();
   /** How many redirects were followed. */
   #followed = 0;
@@ -31,7 +31,7 @@ export class RedirectChain {
   }
 
   /**
-   * Returns where a redirect leads that {@linkcode follows} is true of: a `ws:` or `wss:` URL.
+   * Returns where a redirect leads, a `ws:` or `wss:` URL. {@linkcode follows} must have returned true for it.
    *
    * @throws {CurlWebSocketError} `ERR_HANDSHAKE_REDIRECT` if it is one too many, or leads where it may not
    */
@@ -49,8 +49,8 @@ export class RedirectChain {
   }
 
   /**
-   * Notes a request that is to be sent, with the value of its Cookie field or null. `repeats` says that it may be like one
-   * before, since its credentials differ.
+   * Notes a request that is to be sent, with the value of its Cookie field or null. If it `repeats` the one before with
+   * other credentials, it may be the same otherwise.
    *
    * @throws {CurlWebSocketError} `ERR_HANDSHAKE_REDIRECT` if the redirects lead to a request that was sent before
    */

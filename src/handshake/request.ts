@@ -6,24 +6,25 @@ import { base64 } from "./base64.ts";
 import type { HandshakeOffer } from "./agreement.ts";
 import { checkFields, fieldValues, type HeaderList } from "./fields.ts";
 
-/** The fields that are ours: a caller may place them and say their case, and give another value of some. */
+/** Fields that every handshake has: a caller may choose their place, spelling and value, if the value matches. */
 const FIXED: ReadonlyMap<string, RegExp> = new Map([
   ["upgrade", /^websocket$/i],
   ["connection", /(^|,)\s*upgrade\s*(,|$)/i],
   ["sec-websocket-version", /^13$/],
 ]);
-const OURS_ALONE = ["sec-websocket-key", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
+/** Fields that a caller may not give. */
+const RESERVED = ["sec-websocket-key", "sec-websocket-accept", "sec-websocket-extensions", "sec-websocket-protocol"];
 
 /**
- * Checks the caller's fields of the handshake, beside {@linkcode checkFields}.
+ * Checks the caller's fields, first by {@linkcode checkFields}.
  *
- * @throws {TypeError} for a field that is not the caller's to give, or would make no handshake
+ * @throws {TypeError} for a field that callers may not give, or a value that would make no handshake
  */
 export function checkHeaders(headers: HeaderList): void {
   checkFields("headers", headers);
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
-    if (OURS_ALONE.includes(lower)) {
+    if (RESERVED.includes(lower)) {
       const instead = lower === "sec-websocket-protocol"
         ? "; use the protocols argument"
         : lower === "sec-websocket-extensions"
@@ -37,20 +38,21 @@ export function checkHeaders(headers: HeaderList): void {
   }
 }
 
-/** What a request may have beside what RFC 6455 asks for. */
+/** What a request may have besides the fields that RFC 6455 requires. */
 export interface RequestExtras {
   /** The value of Origin, or null for none; a browser always sends one. */
   readonly origin?: string | null;
   readonly cookie?: string | null;
-  /** The value of Authorization, null for none; undefined for what the URL's user and password make. */
+  /** The value of Authorization, or null for none; undefined makes it from the URL's user and password. */
   readonly authorization?: string | null;
-  /** Whose request it is to be; null or undefined for our own. */
+  /** The browser that the request is to look like; null or undefined for none. */
   readonly browser?: Browser | null;
 }
 
 /**
- * The request. Our own begins with our fields, but where the caller gives one of them, it stands as and where given. A
- * browser's has the browser's fields in its order; the caller's take the place of those they name, others follow.
+ * Returns the request's bytes. Without a browser, our fields come first, but a field that the caller gives too has the
+ * caller's value and place. With one, the browser's fields come in its order; a field that the caller gives too keeps its
+ * place and has the caller's value, and the caller's other fields follow.
  */
 export function buildRequest(
   url: URL,
@@ -90,8 +92,8 @@ export function buildRequest(
 }
 
 /**
- * Whether a request has credentials: those of `authorization`, which is {@linkcode RequestExtras}', of the URL, or of the
- * caller's own field.
+ * Returns whether a request has credentials: from `authorization`, which is {@linkcode RequestExtras}', from the URL, or
+ * from a field of the caller's.
  */
 export function hasCredentials(url: URL, headers: HeaderList, authorization: string | null | undefined): boolean {
   return typeof authorization === "string" ||
@@ -99,7 +101,7 @@ export function hasCredentials(url: URL, headers: HeaderList, authorization: str
     fieldValues(headers, "authorization").length > 0;
 }
 
-/** Returns what stands in the request line, RFC 9112 section 3.2.1. */
+/** Returns the target in the request line, RFC 9112 section 3.2.1. */
 export function requestTarget(url: URL): string {
   return url.pathname + url.search;
 }
@@ -108,7 +110,7 @@ function hasValue(field: readonly [name: string, value: string | null]): field i
   return field[1] !== null;
 }
 
-/** A browser's fields with the caller's in the place of those they name; a place that is empty counts too. */
+/** Puts the caller's fields into the browser's places for them, also into those of fields that it does not send. */
 function inPlace(own: readonly (readonly [name: string, value: string | null])[], headers: HeaderList): HeaderList {
   const placed = new Set<string>();
   const fields = own.flatMap((field) => {
@@ -120,18 +122,18 @@ function inPlace(own: readonly (readonly [name: string, value: string | null])[]
   return [...fields, ...headers.filter(([name]) => !placed.has(name.toLowerCase()))];
 }
 
-/** `Basic` credentials by RFC 7617, of a username and a password in UTF-8. */
+/** Returns the value of Authorization for a username and a password: `Basic`, RFC 7617, in UTF-8. */
 export function basicCredentials(username: string, password: string): string {
   return `Basic ${base64(new TextEncoder().encode(`${username}:${password}`))}`;
 }
 
-/** What the URL's user and password make of Authorization. */
+/** Returns the value of Authorization for the URL's user and password, or null if it has none. */
 function credentialsOf(url: URL): string | null {
   if (url.username === "" && url.password === "") return null;
   return `Basic ${btoa(`${percentDecode(url.username)}:${percentDecode(url.password)}`)}`;
 }
 
-/** Bytes as latin-1; a stray percent sign stands for itself (URL standard, section 1.3). */
+/** Returns the decoded bytes as Latin-1. A stray percent sign stays (URL standard, section 1.3). */
 function percentDecode(text: string): string {
   return text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
 }

@@ -7,8 +7,8 @@ import { fieldValues, type HeaderList, isToken } from "./fields.ts";
 import { GrowingBuffer } from "./growing_buffer.ts";
 
 /**
- * The response's header may have this many bytes, with the interim responses before it: servers limit a request's to 8 or
- * 16 KiB, and cookies may take 4 KiB each.
+ * The largest header of a response, in bytes, with the interim responses before it. Servers limit a request's header to 8
+ * or 16 KiB; a response may set several cookies of 4 KiB.
  */
 export const MAX_HEADER_SIZE: number = 64 * 1024;
 
@@ -24,7 +24,7 @@ export class ResponseReader {
   #bytes: GrowingBuffer = new GrowingBuffer();
   /** The size of the interim responses that are no longer in `#bytes`. */
   #interim = 0;
-  /** Where the search for the header's end goes on. */
+  /** Where to go on with the search for the header's end. */
   #searched = 0;
   #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
 
@@ -99,12 +99,12 @@ export class ResponseReader {
     }
   }
 
-  /** Whether a refusal's header has come, and its body has not yet. */
+  /** Whether the header of a refusal has come, and its body is still being read. */
   get refusing(): boolean {
     return this.#refusal !== null;
   }
 
-  /** To be called if the server has closed, or time is up. Returns an error with what came of a refusal; null if no header has. */
+  /** Call this if the server has closed, or time is up. Returns the error of a refusal, with the body so far, or null. */
   end(): CurlWebSocketError | null {
     return this.#refusal === null ? null : this.#refused();
   }
@@ -140,8 +140,8 @@ export class ResponseReader {
 }
 
 /**
- * Where the first empty line ends, or -1. RFC 9112 section 2.2 lets a line end with a line feed alone, as some servers
- * have it, and curl and browsers take it.
+ * Returns where the first empty line ends, or -1. A line may end with a line feed alone (RFC 9112 section 2.2): some
+ * servers send that, and curl and browsers accept it.
  */
 function headerEnd(bytes: Uint8Array, from: number): number {
   for (let i = bytes.indexOf(10, from); i >= 0; i = bytes.indexOf(10, i + 1)) {
@@ -151,11 +151,11 @@ function headerEnd(bytes: Uint8Array, from: number): number {
   return -1;
 }
 
-/** What does not begin like HTTP is refused at once, not when time is up. */
+/** Refuses at once what does not begin like HTTP: its header may never end. */
 function checkStart(bytes: Uint8Array): void {
   const start = latin1(bytes.subarray(0, 5));
   if (!"HTTP/".startsWith(start)) {
-    throw invalid(`the server's answer is not HTTP: it begins with "${printable(latin1(bytes.subarray(0, 40)))}"`);
+    throw invalid(`the server's response is not HTTP: it begins with "${printable(latin1(bytes.subarray(0, 40)))}"`);
   }
 }
 
@@ -184,14 +184,14 @@ function parseHeader(bytes: Uint8Array): Header {
     if (colon < 1 || !isToken(name) || /[\0\r\n]/.test(line)) {
       // A value may be a secret.
       const shown = printable(colon < 0 ? line : line.slice(0, colon + 1), 40);
-      throw invalid(`the server's response has a header field that is none: "${shown}"`);
+      throw invalid(`the server's response has a malformed header field: "${shown}"`);
     }
     return [name, trim(line.slice(colon + 1))];
   });
   return { version: status[1]!, status: Number(status[2]), reason: status[3] ?? "", headers };
 }
 
-/** Without spaces and tabs at the ends. By hand: a pattern would look at each run of spaces again from each of its places. */
+/** Removes spaces and tabs at both ends. A pattern would take quadratic time for a long run of spaces. */
 function trim(text: string): string {
   let from = 0, to = text.length;
   while (from < to && (text[from] === " " || text[from] === "\t")) from++;

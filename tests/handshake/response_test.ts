@@ -138,7 +138,7 @@ for (
   test(`not a header field: ${JSON.stringify(line)}`, () => {
     const error = failed("refused", header(STATUS, ...FIELDS, line));
     assertEquals(error.code, "ERR_HANDSHAKE_INVALID");
-    assertStringIncludes(error.message, `a header field that is none: "${shown}"`);
+    assertStringIncludes(error.message, `a malformed header field: "${shown}"`);
   });
 }
 
