@@ -3,7 +3,7 @@
  * begins with a dash, options behind the URL), and names the option that a misspelt one may have meant.
  */
 import { Command, CommanderError, Option as CommanderOption } from "commander";
-import { shownUrl } from "../../src/observe/redact.ts";
+import { shownOption, shownUrl } from "../../src/observe/redact.ts";
 import { UsageError } from "../errors.ts";
 import type { Option, Refused } from "./option.ts";
 import { Values } from "./values.ts";
@@ -54,8 +54,8 @@ export function parse(
     program.parse(args, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // The value of a misspelt option may be a password.
-    const message = error.message.replace(/^error: /, "").replace(/^(unknown option '[^=']*=)[^]*?'(?=\n|$)/, "$1…'");
+    const message = error.message.replace(/^error: /, "")
+      .replace(/^unknown option '([^]*?)'(?=\n|$)/, (_all, option) => `unknown option '${shownOption(option)}'`);
     throw new UsageError(message.replace(/\n\(Did (.*)\)$/, "; did $1"), { cause: error });
   }
   const excess = program.args[operand === null ? 0 : 1];

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { CurlOptionValue, CurlWebSocketInit, ProxyAuth, ProxyOptions, TlsOptions } from "../../mod.ts";
-import { printable } from "../../src/observe/redact.ts";
+import { shownFieldName } from "../../src/observe/redact.ts";
 import { CommandError, UsageError, words } from "../errors.ts";
 import { OPTIONS } from "./options.ts";
 import type { Values } from "./values.ts";
@@ -86,10 +86,8 @@ function orNone<T extends object>(object: T): T | undefined {
 function headerLine(option: string, line: string): [string, string] | null {
   const [, name, mark, value] = /^([^:;\s]+)([:;])\s*([^]*)$/.exec(line) ?? [];
   if (name === undefined || (mark === ";" && value !== "")) {
-    // A line without its colon may be "Authorization Bearer …".
-    const shown = line.replace(/^(\s*[^\s:;]*)[\s:;].*$/s, "$1…");
     throw new UsageError(
-      `--${option} takes 'Name: value', 'Name;' for an empty one, or @FILE, and not "${printable(shown)}"`,
+      `--${option} takes 'Name: value', 'Name;' for an empty one, or @FILE, and not "${shownFieldName(line)}"`,
     );
   }
   // curl: a name and a colon alone take a field out of the request.

@@ -2,7 +2,7 @@
 import { runtime } from "../platform/runtime.ts";
 import type { ConnectionInfo } from "./connection_info.ts";
 import type { CurlLogKind, Observer } from "./observer.ts";
-import { printable, shownFirstLine, shownSubprotocols, shownUrl, shownValue, shownWords } from "./redact.ts";
+import { printable, shownHeadLine, shownSubprotocols, shownUrl, shownValue, shownWords } from "./redact.ts";
 
 /** Writes a line of one category. */
 type Write = (text: string) => void;
@@ -20,18 +20,14 @@ const CATEGORIES = {
   curl: (write: Write): Observer => ({
     curlLogged: (kind, text) => {
       for (const line of text.trimEnd().split(/\r?\n/)) {
-        write(`${MARKS[kind]} ${kind === "words" ? shownWords(line) : shownLine(line)}`);
+        write(`${MARKS[kind]} ${kind === "words" ? shownWords(line) : shownHeadLine(line)}`);
       }
     },
   }),
   handshake: (write: Write): Observer => ({
     requestSent: (request) => {
-      const [first = "", ...lines] = new TextDecoder().decode(request).trimEnd().split("\r\n");
-      write(`> ${shownFirstLine(first)}`);
-      for (const line of lines) {
-        const colon = line.indexOf(":"), name = line.slice(0, colon);
-        write(`> ${name}: ${shownValue(name, line.slice(colon + 1).trim())}`);
-      }
+      const lines = new TextDecoder().decode(request).trimEnd().split("\r\n");
+      for (const line of lines) write(`> ${shownHeadLine(line)}`);
     },
     responseReceived: (_url, status, headers) => {
       write(`< HTTP/1.1 ${status}`);
@@ -103,13 +99,6 @@ export function debugLog(): Observer | null {
 
 function frame(opcode: number, length: number): string {
   return `${FRAMES[opcode] ?? `opcode ${opcode}`}, ${length} bytes`;
-}
-
-/** A line of a request or a response: its first one, a field, or what goes on with the field before and may be as secret. */
-function shownLine(line: string): string {
-  const [, name, value = ""] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
-  if (name !== undefined) return `${name}: ${shownValue(name, value)}`;
-  return /^\s/.test(line) ? `(${line.length} characters)` : shownFirstLine(line);
 }
 
 /** Both ends of a connection, what is between them, and how long each phase took. */

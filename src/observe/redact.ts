@@ -136,9 +136,9 @@ export function shownFirstLine(line: string): string {
   );
 }
 
-/** Subprotocols of either side. Some carry a bearer token as one, so that a long one is told by its length. */
+/** Subprotocols of either side. Some carry a bearer token as one, so of a long one only the length is shown. */
 export function shownSubprotocols(list: readonly string[]): string {
-  const shown = list.map((name) => name.length > MAX_SUBPROTOCOL ? `(${name.length} characters)` : printable(name));
+  const shown = list.map((name) => name.length > MAX_SUBPROTOCOL ? hidden(name) : printable(name));
   return shown.join(", ");
 }
 
@@ -152,9 +152,30 @@ const SHOWN = new Set([
 /** Fields whose value is a URL. */
 const URLS = new Set(["location", "content-location"]);
 
-/** A header field's value, or its length where it may be a secret. */
+/** A header field's value, or its length if it may be a secret. */
 export function shownValue(name: string, value: string): string {
   const lower = name.toLowerCase();
   if (URLS.has(lower)) return shownUrl(value);
-  return SHOWN.has(lower) || value === "" ? printable(value) : `(${value.length} characters)`;
+  return SHOWN.has(lower) || value === "" ? printable(value) : hidden(value);
+}
+
+/** A line of a request's or response's head: the first one, a field, or what continues a field and may be as secret as that. */
+export function shownHeadLine(line: string): string {
+  const [, name, value = ""] = /^([^\s:]+):\s*(.*)$/.exec(line) ?? [];
+  if (name !== undefined) return printable(`${name}: ${shownValue(name, value)}`);
+  return /^\s/.test(line) ? hidden(line) : shownFirstLine(line);
+}
+
+/** What was meant as a header field, and is none: its name alone. It may be "Authorization Bearer …", without a colon. */
+export function shownFieldName(line: string): string {
+  return printable(line.replace(/^(\s*[^\s:;]*)[\s:;].*$/s, "$1…"));
+}
+
+/** An option of a command line that is not known: its name alone. The value of a misspelt `--password=…` is one. */
+export function shownOption(option: string): string {
+  return printable(option.replace(/=[^]*$/, "=…"));
+}
+
+function hidden(secret: string): string {
+  return `(${secret.length} characters)`;
 }

@@ -94,6 +94,11 @@ test("redact: lines, fields and subprotocols of a handshake", () => {
   assertEquals(shownValue("Location", "//joe:hunter2@h/?hunter2"), "//h/?…");
   assertEquals(shownValue("Set-Cookie", "hunter2"), "(7 characters)");
   assertEquals(shownValue("Server", "\x1b"), "\\x1b");
+  assertEquals(redact.shownHeadLine("GET /p?hunter2 HTTP/1.1"), "GET /p?… HTTP/1.1");
+  assertEquals(redact.shownHeadLine("HTTP/1.1 403 no: \x1b"), "HTTP/1.1 403 no: \\x1b");
+  assertEquals(redact.shownHeadLine("X-Api-Key:  hunter2"), "X-Api-Key: (7 characters)");
+  assertEquals(redact.shownHeadLine("Server\x1b: a"), "Server\\x1b: (1 characters)");
+  assertEquals(redact.shownHeadLine("\thunter2"), "(8 characters)");
   assertEquals(shownSubprotocols(["chat", "x".repeat(40), "\u202e"]), "chat, (40 characters), \\u202e");
 });
 
@@ -124,4 +129,12 @@ test("redact: a URL or header that is refused is told without its secrets", () =
   for (const message of messages) {
     assertEquals(message !== "" && !/joe|hun.?ter2/.test(message), true, message);
   }
+});
+
+test("redact: of what was meant as a field or an option only the name", () => {
+  assertEquals(redact.shownFieldName("Authorization Bearer hunter2"), "Authorization…");
+  assertEquals(redact.shownFieldName(" X-Key;hunter2\nhunter2"), " X-Key…");
+  assertEquals(redact.shownFieldName("\x1bname"), "\\x1bname");
+  assertEquals(redact.shownOption("--pasword=hunter2=hunter2\nhunter2"), "--pasword=…");
+  assertEquals(redact.shownOption("--hedaer"), "--hedaer");
 });
