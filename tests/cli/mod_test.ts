@@ -3,7 +3,7 @@ import { cacheFolder } from "../../src/curl/library_cache.ts";
 import { test } from "../support/testing.ts";
 import { Cache } from "./support.ts";
 
-test("curlws without a command tells its commands, and so does --help", async () => {
+test("curlws without a command lists its commands, and so does --help", async () => {
   using cache = new Cache();
   const [bare, help] = await Promise.all([cache.cli([]), cache.cli(["--help"])]);
   assertEquals([bare.code, help.code, bare.out], [2, 0, help.out]);
@@ -15,7 +15,7 @@ test("curlws without a command tells its commands, and so does --help", async ()
   }
 });
 
-test("a command, an option or a value that is none is told, with exit code 2 or 1", async () => {
+test("an unknown command, option or value is an error with exit code 2 or 1", async () => {
   using cache = new Cache();
   const [command, option, positional, digest, platform] = await Promise.all([
     cache.cli(["instal-libcurl"]),
@@ -33,7 +33,7 @@ test("a command, an option or a value that is none is told, with exit code 2 or 
   assertEquals(cache.files, []);
 });
 
-test("the cache is where the platform keeps such things", () => {
+test("the cache is in the platform's usual folder", () => {
   const env = (variables: Record<string, string>) => (name: string) => variables[name];
   assertEquals(cacheFolder("linux", env({ HOME: "/home/joe" })), "/home/joe/.cache/curlws");
   assertEquals(cacheFolder("linux", env({ HOME: "/home/joe", XDG_CACHE_HOME: "/var/c" })), "/var/c/curlws");

@@ -33,7 +33,7 @@ test("under Node the wrapper hands over to Deno or Bun: input, output, signals a
   assertEquals([(await stopped.result).code, await server.closed()], [130, { code: 1000, reason: "" }]);
 }, { skip });
 
-test("the wrapper finds the runtime on PATH, and says what to install where there is none", () => {
+test("the wrapper finds the runtime on PATH, and says what to install if there is none", () => {
   const folder = mkdtempSync(join(tmpdir(), "curlws-path-"));
   try {
     symlinkSync(process.execPath, join(folder, deno ? "deno" : "bun"));

@@ -29,7 +29,7 @@ async function lives<T>(socket: CurlWebSocket, work: Promise<T>): Promise<T> {
   return await Promise.race([work, failed(socket).then(({ error }) => Promise.reject(error))]);
 }
 
-test("pingInterval: a server that stops answering is found dead, with ERR_PING_TIMEOUT and 1006", async () => {
+test("pingInterval: a server that stops replying is ERR_PING_TIMEOUT and 1006", async () => {
   await using pair = await Pair.open({ pingInterval: 150 });
   const failure = failed(pair.socket);
   await answer(pair.peer, 3);
@@ -43,7 +43,7 @@ test("pingInterval: a server that stops answering is found dead, with ERR_PING_T
   assertEquals(await pair.peer.frame(), undefined);
 });
 
-test("pingInterval: pings have payloads of their own, and their pongs fire no event", async () => {
+test("pingInterval: each ping has its own payload, and its pong fires no event", async () => {
   await using pair = await Pair.open({ pingInterval: 40 });
   let pongs = 0;
   pair.socket.addEventListener("pong", () => pongs++);
@@ -56,7 +56,7 @@ test("pingInterval: pings have payloads of their own, and their pongs fire no ev
   assertEquals(new TextDecoder().decode((await pong).data), "unasked");
 });
 
-test("pingInterval: a server that sends data and no pongs is alive", async () => {
+test("pingInterval: a server that sends data but no pongs counts as alive", async () => {
   await using pair = await Pair.open({ pingInterval: 60 });
   const flow = (async () => {
     for (let i = 0; i < 20; i++) {
@@ -71,7 +71,7 @@ test("pingInterval: a server that sends data and no pongs is alive", async () =>
   assertEquals(error.code, "ERR_PING_TIMEOUT");
 });
 
-test("pingInterval: a thread that was busy does not take what waits for silence", async () => {
+test("pingInterval: after a busy thread, data that waits unread is not taken for silence", async () => {
   await using pair = await Pair.open({ pingInterval: 100 });
   const ping = await lives(pair.socket, pair.peer.frame());
   await pair.peer.send(frame(Opcode.pong, ping!.payload));
@@ -80,7 +80,7 @@ test("pingInterval: a thread that was busy does not take what waits for silence"
   await lives(pair.socket, answer(pair.peer, 2));
 });
 
-test("pingInterval: none is sent before its time, nor by default", async () => {
+test("pingInterval: no ping is sent early, and none by default", async () => {
   await using pair = await Pair.open({ pingInterval: 60_000 });
   await using plain = await Pair.open();
   await delay(150);
@@ -90,7 +90,7 @@ test("pingInterval: none is sent before its time, nor by default", async () => {
   }
 });
 
-test("idleTimeout: a silent server ends the connection with ERR_IDLE_TIMEOUT and 1006, one that speaks does not", async () => {
+test("idleTimeout: a silent server is ERR_IDLE_TIMEOUT and 1006, one that sends is not", async () => {
   await using pair = await Pair.open({ idleTimeout: 200 });
   const failure = failed(pair.socket);
   const flow = (async () => {
@@ -108,12 +108,12 @@ test("idleTimeout: a silent server ends the connection with ERR_IDLE_TIMEOUT and
   assert(took > 150 && took < 2000, `ended after ${took} ms`);
 });
 
-test("idleTimeout: with pingInterval a quiet server that answers is not idle", async () => {
+test("idleTimeout: with pingInterval, a server that only sends pongs is not idle", async () => {
   await using pair = await Pair.open({ idleTimeout: 250, pingInterval: 50 });
   await lives(pair.socket, answer(pair.peer, 12));
 });
 
-test("over TLS: pings are answered and a peer that falls silent is found dead, by either option", async () => {
+test("over TLS: pings get pongs, and either option detects a server that falls silent", async () => {
   await using pair = await Pair.open({ pingInterval: 60, idleTimeout: 5_000 }, { tls: true });
   const failure = failed(pair.socket);
   await lives(pair.socket, answer(pair.peer, 4));
@@ -138,7 +138,7 @@ test("over TLS: pings are answered and a peer that falls silent is found dead, b
   assert(took > 150 && took < 2000, `ended after ${took} ms`);
 });
 
-test("a paused socket is not found dead, and is watched again after resume()", async () => {
+test("the heartbeat is off while a socket is paused, and on again after resume()", async () => {
   for (const options of [{ pingInterval: 80 }, { idleTimeout: 80 }]) {
     await using pair = await Pair.open(options);
     pair.socket.pause();
@@ -151,7 +151,7 @@ test("a paused socket is not found dead, and is watched again after resume()", a
   }
 });
 
-test("a pong that came while paused counts for nothing bad", async () => {
+test("a pong that arrives while paused does no harm", async () => {
   await using pair = await Pair.open({ pingInterval: 100 });
   const ping = await lives(pair.socket, pair.peer.frame());
   pair.socket.pause();
@@ -161,7 +161,7 @@ test("a pong that came while paused counts for nothing bad", async () => {
   await lives(pair.socket, answer(pair.peer, 3));
 });
 
-test("close() leaves the peer to closeTimeout: no ping follows the close frame", async () => {
+test("after close() only closeTimeout counts: no ping follows the close frame", async () => {
   await using pair = await Pair.open({ pingInterval: 50, idleTimeout: 120, closeTimeout: 400 });
   let error = false;
   pair.socket.addEventListener("error", () => error = true);
@@ -174,7 +174,7 @@ test("close() leaves the peer to closeTimeout: no ping follows the close frame",
   assertEquals(await pair.peer.frame(), undefined);
 });
 
-test("roundTripTime is that of the last ping, of either kind", async () => {
+test("roundTripTime is that of the last ping, whether automatic or by ping()", async () => {
   await using pair = await Pair.open();
   assertEquals(pair.socket.roundTripTime, null);
   pair.socket.ping("slow");
@@ -204,7 +204,7 @@ test("roundTripTime is that of the last ping, of either kind", async () => {
   assert(regular.socket.roundTripTime! > 0 && regular.socket.roundTripTime! < 1000);
 });
 
-test("a real server answers the pings", async () => {
+test("a real server replies to the pings", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocket(server.url("/echo"), { pingInterval: 30, idleTimeout: 300 });
   await next(socket, "open");
@@ -212,7 +212,7 @@ test("a real server answers the pings", async () => {
   assert(socket.roundTripTime! > 0);
 });
 
-test("watching keeps no process alive that the socket would not", async () => {
+test("the heartbeat keeps no process alive that the socket itself does not", async () => {
   await using server = await WsServer.start();
   const source = `import { CurlWebSocket } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url).href)};
     const options = { pingInterval: 10, idleTimeout: 60_000 };
@@ -223,7 +223,7 @@ test("watching keeps no process alive that the socket would not", async () => {
   assertEquals(stdout.trim(), "true");
 }, { timeout: 30_000 });
 
-test("pingInterval and idleTimeout must be times", () => {
+test("pingInterval and idleTimeout must be durations", () => {
   for (const name of ["pingInterval", "idleTimeout"]) {
     assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { [name]: -1 }), RangeError, name);
     assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { [name]: "5s" as unknown as number }), TypeError, name);

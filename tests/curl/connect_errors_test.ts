@@ -59,7 +59,7 @@ for (const [name, numbers, code, words] of SYSTEM) {
   });
 }
 
-test("what breaks off inside a proxy's answer is told as the proxy's, what fails behind it as the server's", () => {
+test("a failure inside the proxy's response is the proxy's error, one after it the server's", () => {
   const proxy = proxyOptions("http://proxy.example:3128") || null;
   const response = (complete: boolean) => ({ status: "HTTP/1.1 200 OK", headers: [], complete });
   for (const curlCode of [27, 43, 56, 100]) {

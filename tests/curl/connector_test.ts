@@ -9,7 +9,7 @@ import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
-test("a port that nobody listens on is ERR_CONNECT_REFUSED", async () => {
+test("a port that nothing listens on is ERR_CONNECT_REFUSED", async () => {
   const { error, close } = await failed(new CurlWebSocket(`ws://127.0.0.1:${await closedPort()}/`));
   assertEquals(error.code, "ERR_CONNECT_REFUSED");
   assert(error.message.length > 0);
@@ -36,7 +36,7 @@ test("a certificate for another host is ERR_TLS", async () => {
   assert(["ERR_TLS", "ERR_CONNECT_REFUSED"].includes(error.code), error.code);
 });
 
-test("verify: false takes any certificate", async () => {
+test("verify: false accepts any certificate", async () => {
   await using server = await WsServer.start({ tls: true });
   await using socket = new CurlWebSocket(server.url("/echo", "localhost"), { tls: { verify: false } });
   await opened(socket);
@@ -51,20 +51,20 @@ test("wss to a server without TLS is ERR_TLS", async () => {
   assertEquals(error.code, "ERR_TLS");
 });
 
-test("connectTimeout", async () => {
+test("connectTimeout ends an attempt whose TLS handshake hangs", async () => {
   await using server = await RawServer.start(); // takes TCP and leaves TLS unanswered
   const { error } = await failed(new CurlWebSocket(`wss://127.0.0.1:${server.port}/`, { connectTimeout: 150 }));
   assertEquals(error.code, "ERR_CONNECT_TIMEOUT");
 });
 
-test("handshakeTimeout without any response", async () => {
+test("handshakeTimeout ends an attempt without a response", async () => {
   await using server = await RawServer.start();
   const { error, close } = await failed(new CurlWebSocket(server.url(), { handshakeTimeout: 150 }));
   assertEquals(error.code, "ERR_HANDSHAKE_TIMEOUT");
   assertEquals(close.code, 1006);
 });
 
-test("handshakeTimeout in the middle of the response", async () => {
+test("handshakeTimeout ends an attempt in the middle of the response", async () => {
   await using server = await RawServer.start();
   const failure = failed(new CurlWebSocket(server.url(), { handshakeTimeout: 150 }));
   const peer = await server.connection();
@@ -73,7 +73,7 @@ test("handshakeTimeout in the middle of the response", async () => {
   assertEquals((await failure).error.code, "ERR_HANDSHAKE_TIMEOUT");
 });
 
-test("a server that hangs up in the handshake", async () => {
+test("a server that closes TCP during the handshake is an error", async () => {
   await using server = await RawServer.start();
   const failure = failed(new CurlWebSocket(server.url()));
   const peer = await server.connection();
@@ -84,7 +84,7 @@ test("a server that hangs up in the handshake", async () => {
   assertEquals(close.code, 1006);
 });
 
-test("an AbortSignal ends the handshake", async () => {
+test("an AbortSignal aborts the handshake", async () => {
   await using server = await RawServer.start();
   const controller = new AbortController();
   const failure = failed(new CurlWebSocket(server.url(), { signal: controller.signal }));
@@ -99,7 +99,7 @@ test("an AbortSignal ends the handshake", async () => {
   assertEquals(await peer.frame(), undefined);
 });
 
-test("an AbortSignal leaves an open connection alone", async () => {
+test("an AbortSignal has no effect on an open connection", async () => {
   await using server = await WsServer.start();
   const controller = new AbortController();
   await using socket = new CurlWebSocket(server.url("/echo"), { signal: controller.signal });
@@ -122,13 +122,13 @@ test("an unknown option is a TypeError that names it", () => {
   assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", tls), TypeError, "verfy");
 });
 
-test("an option of a wrong kind is refused", () => {
+test("an option of the wrong type is a TypeError", () => {
   for (const bad of [{ connectTimeout: -1 }, { maxMessageSize: NaN }, { headers: 5 }, { signal: {} }]) {
     assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", bad as object), Error);
   }
 });
 
-test("many sockets at once", async () => {
+test("many sockets connect at once", async () => {
   await using server = await WsServer.start();
   const sockets = Array.from({ length: 50 }, () => new CurlWebSocket(server.url("/echo")));
   await Promise.all(sockets.map(opened));
@@ -141,7 +141,7 @@ test("many sockets at once", async () => {
   }));
 }, { timeout: 30_000 });
 
-test("an address that hangs leaves time for the next ones", async () => {
+test("an address that hangs leaves time for the next addresses", async () => {
   await using server = await RawServer.start();
   using hanging = HangingAddress.open(server.port);
   for (const before of [["127.0.0.2"], ["127.0.0.2", "127.0.0.2"]]) {
@@ -164,7 +164,7 @@ test("an address that hangs leaves time for the next ones", async () => {
   assertStringIncludes(error.message, "took longer than connectTimeout, 300 ms");
 }, { skip: HangingAddress.reason });
 
-test("a process without descriptors is told so, and connects when there are some again", async () => {
+test("a process out of file descriptors gets an error that says so, and connects once some are free", async () => {
   await using server = await WsServer.start();
   const told = await runScript(
     server.url("/echo"),

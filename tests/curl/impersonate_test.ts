@@ -88,7 +88,7 @@ const JA4: Readonly<Record<string, readonly (readonly [target: string, ja4: stri
   ],
 };
 
-testWith(NAMES, "the ClientHello is the browser's for wss", async (library, name) => {
+testWith(NAMES, "the ClientHello for wss is the browser's", async (library, name) => {
   for (const [impersonate, ja4] of JA4[name]!) {
     const { hello } = await handshake({ library, impersonate });
     assertEquals(hello.ja4, ja4, impersonate);
@@ -98,29 +98,33 @@ testWith(NAMES, "the ClientHello is the browser's for wss", async (library, name
   }
 });
 
-testWith(NAMES, "chrome: its newest version, handshake and offer", async (library, name) => {
-  const { hello, request } = await handshake({ library, impersonate: "chrome" });
-  const version = { "impersonate-7.84": 110, "impersonate-8.21": 150, "impersonate-8.23": 152 }[name as string];
-  assertMatch(
-    value(request, "User-Agent")!,
-    new RegExp(`^Mozilla/5.0 .* Chrome/${version}\\.0\\.0\\.0 Safari/537.36$`),
-  );
-  assertEquals(names(request), CHROMIUM);
-  assertEquals(value(request, "Sec-WebSocket-Extensions"), "permessage-deflate; client_max_window_bits");
-  assertEquals(value(request, "Accept-Encoding"), `gzip, deflate, br${version! >= 123 ? ", zstd" : ""}`);
-  assertMatch(value(request, "Origin")!, /^https:\/\/localhost:\d+$/);
-  assert(
-    hello.extensions.includes(Extension.compressCertificate) && hello.extensions.includes(Extension.sessionTicket),
-  );
-});
+testWith(
+  NAMES,
+  "chrome is its newest version, with that version's handshake and compression offer",
+  async (library, name) => {
+    const { hello, request } = await handshake({ library, impersonate: "chrome" });
+    const version = { "impersonate-7.84": 110, "impersonate-8.21": 150, "impersonate-8.23": 152 }[name as string];
+    assertMatch(
+      value(request, "User-Agent")!,
+      new RegExp(`^Mozilla/5.0 .* Chrome/${version}\\.0\\.0\\.0 Safari/537.36$`),
+    );
+    assertEquals(names(request), CHROMIUM);
+    assertEquals(value(request, "Sec-WebSocket-Extensions"), "permessage-deflate; client_max_window_bits");
+    assertEquals(value(request, "Accept-Encoding"), `gzip, deflate, br${version! >= 123 ? ", zstd" : ""}`);
+    assertMatch(value(request, "Origin")!, /^https:\/\/localhost:\d+$/);
+    assert(
+      hello.extensions.includes(Extension.compressCertificate) && hello.extensions.includes(Extension.sessionTicket),
+    );
+  },
+);
 
-testWith(NAMES, "edge", async (library) => {
+testWith(NAMES, "edge has the header fields of Edge 101", async (library) => {
   const { request } = await handshake({ library, impersonate: "edge" });
   assertEquals(names(request), CHROMIUM);
   assertMatch(value(request, "User-Agent")!, / Edg\/101\.0\.1210\.47$/);
 });
 
-testWith(NAMES, "safari: its newest version and fields", async (library, name) => {
+testWith(NAMES, "safari is its newest version, with that version's header fields", async (library, name) => {
   const { hello, request } = await handshake({ library, impersonate: "safari" });
   const version =
     { "impersonate-7.84": "15.5", "impersonate-8.21": "26.0.1", "impersonate-8.23": "27.0" }[name as string];
@@ -134,7 +138,7 @@ testWith(NAMES, "safari: its newest version and fields", async (library, name) =
 
 testWith(
   ["impersonate-8.21", "impersonate-8.23"],
-  "firefox: its newest version, handshake and offer",
+  "firefox is its newest version, with that version's handshake and compression offer",
   async (library, name) => {
     const { hello, request } = await handshake({ library, impersonate: "firefox" });
     const version = name === "impersonate-8.21" ? 147 : 155;
@@ -154,7 +158,7 @@ testWith(
 
 testWith(
   ["impersonate-8.21", "impersonate-8.23"],
-  "firefox133 to 147 offer no tickets and no compressed certificates for wss",
+  "firefox133 to firefox147 offer no session tickets and no compressed certificates for wss",
   async (library) => {
     for (const impersonate of ["firefox133", "firefox135", "firefox144", "firefox147"]) {
       const { hello } = await handshake({ library, impersonate });
@@ -164,14 +168,18 @@ testWith(
   },
 );
 
-testWith(["impersonate-8.21"], "JA3: Firefox keeps its order of extensions, Chrome shuffles them", async (library) => {
-  const ja3 = async (impersonate: string) => (await handshake({ library, impersonate })).hello.ja3;
-  assertEquals(await ja3("firefox147"), await ja3("firefox147"));
-  assertEquals(await ja3("chrome99"), await ja3("chrome99"));
-  // One in 15! that they are alike.
-  assertNotEquals(await ja3("chrome150"), await ja3("chrome150"));
-  assertNotEquals(await ja3("firefox147"), await ja3("firefox133"));
-});
+testWith(
+  ["impersonate-8.21"],
+  "JA3: Firefox keeps the order of its extensions, Chrome shuffles them",
+  async (library) => {
+    const ja3 = async (impersonate: string) => (await handshake({ library, impersonate })).hello.ja3;
+    assertEquals(await ja3("firefox147"), await ja3("firefox147"));
+    assertEquals(await ja3("chrome99"), await ja3("chrome99"));
+    // One in 15! that they are alike.
+    assertNotEquals(await ja3("chrome150"), await ja3("chrome150"));
+    assertNotEquals(await ja3("firefox147"), await ja3("firefox133"));
+  },
+);
 
 testWith(NAMES, "a plain ws: request has the browser's handshake too", async (library) => {
   await using server = await RawServer.start();
@@ -196,7 +204,7 @@ testWith(NAMES, "a plain ws: request has the browser's handshake too", async (li
   assertEquals(value(request, "accept-language"), "de-DE");
 });
 
-testWith(NAMES, "compressed messages of a browser's offer come back", async (library) => {
+testWith(NAMES, "compressed messages are echoed with a browser's compression offer", async (library) => {
   await using server = await WsServer.start({ tls: true, deflate: {} });
   for (const impersonate of ["chrome", "safari"]) {
     await using socket = new CurlWebSocket(server.url("/echo", "localhost"), {
@@ -213,7 +221,7 @@ testWith(NAMES, "compressed messages of a browser's offer come back", async (lib
   }
 });
 
-testWith(NAMES, "perMessageDeflate says what is offered all the same", async (library) => {
+testWith(NAMES, "perMessageDeflate overrides the browser's compression offer", async (library) => {
   const offer = async (impersonate: string, perMessageDeflate: CurlWebSocketOptions["perMessageDeflate"]) =>
     value((await handshake({ library, impersonate, perMessageDeflate })).request, "Sec-WebSocket-Extensions");
   assertEquals(await offer("chrome", false), undefined);
@@ -225,7 +233,7 @@ testWith(NAMES, "perMessageDeflate says what is offered all the same", async (li
   );
 });
 
-testWith(NAMES, "the caller's TLS options go before the browser's", async (library) => {
+testWith(NAMES, "the caller's TLS options override the browser's", async (library) => {
   const { hello } = await handshake({
     library,
     impersonate: "chrome",
@@ -276,7 +284,7 @@ function plain(): string | undefined {
 
 testWith(
   ["impersonate-7.84"],
-  "a browser that the library does not know is an error that names those it knows",
+  "a browser that the library lacks is an error that names those it has",
   (library) => {
     const error = assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { impersonate: "firefox", library })) as
       & Error
@@ -290,7 +298,7 @@ testWith(
   },
 );
 
-test("a browser that nobody knows is a TypeError", () => {
+test("an unknown browser is a TypeError", () => {
   for (const impersonate of ["netscape", "Chrome", "chrome9", ""]) {
     assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { impersonate }), TypeError, "impersonate");
   }

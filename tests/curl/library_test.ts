@@ -12,26 +12,26 @@ test("libcurl() describes the library in use", () => {
   assertEquals(features.includes("SSL"), !missing.includes("SSL"));
 });
 
-test("a library that is not there: the error names it and says what to install", () => {
+test("a missing library is an error that names it and says what to install", () => {
   const error = assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { library: "/no/such/libcurl.so" }));
   assertInstanceOf(error, CurlWebSocketError);
   assertEquals(error.code, "ERR_LIBCURL_NOT_FOUND");
   assertMatch(error.message, /library option.*install.*CURLWS_LIBCURL[^]*\/no\/such\/libcurl\.so/);
 });
 
-test("a library without a name is a TypeError", () => {
+test("an empty library name is a TypeError", () => {
   for (const library of ["", "a\0b", 7 as unknown as string]) {
     assertThrows(() => new CurlWebSocket("ws://127.0.0.1:9/", { library }), TypeError, "library ");
   }
 });
 
-test("a library that is no libcurl is refused", () => {
+test("a library that is not libcurl is an error", () => {
   const error = assertThrows(() => libcurl(process.execPath));
   assertInstanceOf(error, CurlWebSocketError);
   assertEquals(error.code, "ERR_LIBCURL_NOT_FOUND");
 });
 
-test("each platform has names to try and a way to install", () => {
+test("each platform has library names to try and a way to install", () => {
   for (const os of ["linux", "darwin", "windows"] as const) {
     assertEquals(candidates({ os, arch: "arm64" }).length > 2, true);
     assertMatch(installHint(os), /install|put/);
@@ -50,7 +50,7 @@ test("CURLWS_LIBCURL names the library", async () => {
   assertMatch(output, /^ERR_LIBCURL_NOT_FOUND .*CURLWS_LIBCURL/);
 });
 
-test("CURLWS_ZLIB names zlib; without one compression is not offered, and libcurl() says so", async () => {
+test("CURLWS_ZLIB names zlib; without zlib no compression is offered, and libcurl() says so", async () => {
   const env = { CURLWS_ZLIB: "/no/such.so" };
   const args = deno ? ["run", "-A", "--no-check"] : ["run"];
   const told = JSON.parse(await run(args, env, "console.log(JSON.stringify(libcurl()))"));
@@ -65,7 +65,7 @@ test("CURLWS_ZLIB names zlib; without one compression is not offered, and libcur
   assert(!(await request).includes("Sec-WebSocket-Extensions"));
 });
 
-test("without --allow-ffi the error says so; without --allow-env nothing is asked", async () => {
+test("without --allow-ffi the error says so; without --allow-env Deno does not prompt", async () => {
   assertMatch(await run(["run", "--no-check", "--no-prompt"], {}), /^ERR_FFI_PERMISSION .*--allow-ffi/);
   assertMatch(await run(["run", "--no-check", "--no-prompt", "--allow-ffi"], {}), /^opened/);
 }, { skip: deno ? undefined : "Bun has no permissions" });

@@ -7,17 +7,17 @@ import { test } from "../support/testing.ts";
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const results: Results = JSON.parse(read("tests/compare/results.json"));
 
-test("docs/comparison.md says what was tried: npm run compare writes it", () => {
+test("docs/comparison.md matches the recorded results: npm run compare writes it", () => {
   const plain = (text: string) => text.replace(/-{3,}/g, "---").replace(/\s+/g, " ").trim();
   assertEquals(plain(read("docs/comparison.md")), plain(comparisonPage(results)));
 });
 
-test("each row was tried with each client, and none that is not there", () => {
+test("each row has a result for each client, and no result is without a row", () => {
   assertEquals(Object.keys(results.rows).sort(), ROWS.map(([id]) => id).sort());
   for (const [id] of ROWS) assertEquals(Object.keys(results.rows[id]!).sort(), [...CLIENTS].sort(), id);
 });
 
-test("what CurlWebSocket is said to do, it did on both runtimes", () => {
+test("each capability of CurlWebSocket passed on both runtimes", () => {
   for (const [id, title] of ROWS) {
     for (const name of ["curlws on Deno", "curlws on Bun"]) {
       const { verdict, how } = results.rows[id]![name]!;

@@ -25,7 +25,7 @@ test("docs/errors.md has each violation with its close code", () => {
   assertEquals(documented.map(String).sort(), wanted.map(String).sort());
 });
 
-test("docs/errors.md has each close code that may come", () => {
+test("docs/errors.md has each close code that a close event can have", () => {
   const codes = rows.filter(([, second]) => second === "true" || second === "false").map(([first]) => first!);
   for (let code = 0; code <= 5000; code++) {
     const covered = codes.some((cell) => {

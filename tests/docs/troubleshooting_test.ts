@@ -37,21 +37,21 @@ function thrown(options: CurlWebSocketOptions): CurlWebSocketError {
   throw new Error("nothing was thrown");
 }
 
-test("docs/troubleshooting.md has the messages of connecting as they are", async () => {
+test("docs/troubleshooting.md has the exact messages of connection errors", async () => {
   told("ERR_CONNECT_REFUSED", await failure(`ws://127.0.0.1:${await closedPort()}/`));
   told("ERR_DNS", await failure("ws://nowhere.invalid/"));
   await using server = await RawServer.start();
   told("ERR_HANDSHAKE_TIMEOUT", await failure(server.url(), { handshakeTimeout: 50 }));
 });
 
-test("docs/troubleshooting.md has the messages of TLS and proxies as they are", async () => {
+test("docs/troubleshooting.md has the exact messages of TLS and proxy errors", async () => {
   await using server = await RawServer.start({ tls: true });
   told("ERR_TLS", await failure(server.url("/", "localhost")));
   await using proxy = await ProxyServer.start({ username: "me", password: "secret" });
   told("ERR_PROXY_AUTH", await failure("ws://example.com/feed", { proxy: `http://127.0.0.1:${proxy.port}` }));
 });
 
-test("docs/troubleshooting.md has the messages of servers as they are", async () => {
+test("docs/troubleshooting.md has the exact messages of server errors", async () => {
   await using server = await RawServer.start();
   const refused = failure(server.url());
   const first = await server.connection();
@@ -65,7 +65,7 @@ test("docs/troubleshooting.md has the messages of servers as they are", async ()
   told("ERR_CONNECTION_LOST", await lost);
 });
 
-test("docs/troubleshooting.md has the messages of options as they are", () => {
+test("docs/troubleshooting.md has the exact messages of option errors", () => {
   const notFound = thrown({ library: "libnone.so" });
   assertEquals(notFound.code, "ERR_LIBCURL_NOT_FOUND");
   const hint = /install it \([^)]*\)/;
@@ -77,14 +77,14 @@ test("docs/troubleshooting.md has the messages of options as they are", () => {
   assert(page.includes(`\n${unknown.message.slice(0, unknown.message.indexOf(" cookies,"))}`), unknown.message);
 });
 
-test("docs/troubleshooting.md has the message of a libcurl that cannot impersonate", () => {
+test("docs/troubleshooting.md has the exact message of a libcurl that cannot impersonate", () => {
   const { path, version } = libcurl();
   const error = thrown({ impersonate: "chrome", library: path });
   assertEquals(error.code, "ERR_IMPERSONATE");
   assert(page.includes(error.message.replace(path, "libcurl.so.4").replace(version, "7.88.1")), error.message);
 }, { skip: /impersonate/i.test(libcurl().path) ? "this libcurl can" : undefined });
 
-test("docs/troubleshooting.md has the message of Deno without permission", async () => {
+test("docs/troubleshooting.md has the exact message of Deno without permission", async () => {
   const mod = new URL("../../mod.ts", import.meta.url).href;
   const source = `import { CurlWebSocket } from ${JSON.stringify(mod)};
     try { new CurlWebSocket("ws://127.0.0.1:9/", { library: "libcurl.so.4" }); }

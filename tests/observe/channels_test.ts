@@ -27,7 +27,7 @@ function record() {
   };
 }
 
-test("diagnostics: handshake, open and close of a socket, with the socket and its URL without password", async () => {
+test("diagnostics: a socket publishes handshake, open and close, with itself and its URL without the password", async () => {
   await using server = await WsServer.start();
   using recorded = record();
   const socket = new CurlWebSocket(server.url("/subprotocol").replace("//", "//joe:secret@"), ["chat"]);
@@ -53,7 +53,7 @@ test("diagnostics: handshake, open and close of a socket, with the socket and it
   assertEquals([end.code, end.reason, end.wasClean, end.stats.framesSent], [1000, "bye", true, 1]);
 });
 
-test("diagnostics: a subscription outlives the garbage collector, and one that throws harms no connection", async () => {
+test("diagnostics: a subscription survives garbage collection, and a subscriber that throws harms no connection", async () => {
   await using server = await WsServer.start();
   const script = `
     const { subscribe } = await import("node:diagnostics_channel");
@@ -69,7 +69,7 @@ test("diagnostics: a subscription outlives the garbage collector, and one that t
   assertEquals(await runScript(server.url("/echo"), script), "close 1000\nclosed");
 });
 
-test("diagnostics: a refusal is a handshake and an error; a failure to connect an error alone", async () => {
+test("diagnostics: a refusal publishes handshake and error; a failure to connect publishes only an error", async () => {
   using recorded = record();
   const { told } = recorded;
   await using server = await RawServer.start();
@@ -93,7 +93,7 @@ test("diagnostics: a refusal is a handshake and an error; a failure to connect a
   assert(told[0]?.message.socket === socket);
 });
 
-test("diagnostics: each redirect is a handshake of its own URL", async () => {
+test("diagnostics: each redirect publishes a handshake with its own URL", async () => {
   using recorded = record();
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url("/old"), { maxRedirects: 1 });

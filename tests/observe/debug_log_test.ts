@@ -38,12 +38,12 @@ function categories(text: string): string[] {
   return [...new Set(lines.map((line) => / ms (\w+): /.exec(line)![1]!))].sort();
 }
 
-test("debug: nothing is said without CURLWS_DEBUG", async () => {
+test("debug: without CURLWS_DEBUG nothing is printed", async () => {
   await using server = await WsServer.start();
   for (const value of [undefined, "", "0"]) assertEquals(await log(session(server.url("/echo")), value), "");
 });
 
-test("debug: CURLWS_DEBUG=1 tells of all phases, frames and closes, and of no secret", async () => {
+test("debug: CURLWS_DEBUG=1 prints all phases, frames and closes, and no secret", async () => {
   await using server = await WsServer.start({ tls: true });
   const url = server.url("/echo?token=hunter2&depth=10").replace("//", "//joe:hunter2@");
   const text = await log(
@@ -80,7 +80,7 @@ test("debug: CURLWS_DEBUG=1 tells of all phases, frames and closes, and of no se
   ) assert(text.includes(expected), `${expected}\n\n${text}`);
 });
 
-test("debug: categories are chosen by name, and a wrong name is told", async () => {
+test("debug: categories are chosen by name, and an unknown name is reported", async () => {
   await using server = await WsServer.start({ deflate: { threshold: 0 } });
   assertEquals(categories(await log(session(server.url("/echo")), "frames, close")), ["close", "frames"]);
   assertEquals(categories(await log(session(server.url("/echo")), "connect")), ["connect"]);
@@ -95,7 +95,7 @@ test("debug: categories are chosen by name, and a wrong name is told", async () 
   assertMatch(compressed, /frames: < text, \d+ bytes, compressed/);
 });
 
-test("debug: what the server says cannot move the terminal's cursor; failures are told with their code", async () => {
+test("debug: a server's text cannot move the terminal's cursor; failures are printed with their code", async () => {
   await using server = await RawServer.start();
   const output = log(session(server.url()), "1");
   const peer = await server.connection();
@@ -118,7 +118,7 @@ test("debug: what the server says cannot move the terminal's cursor; failures ar
   assertMatch(await refused, /close: closed, not cleanly, 1006 ""; ERR_HANDSHAKE_STATUS: .*403/);
 });
 
-test("debug: a redirect, a query without a name and a long subprotocol are told without their secrets", async () => {
+test("debug: a redirect, a query without a name and a long subprotocol are printed without their secrets", async () => {
   await using server = await RawServer.start();
   const output = log(session(server.url("/p?hunter2=="), { protocols: ["hunter2".repeat(6)] }), "1");
   const peer = await server.connection();
@@ -134,7 +134,7 @@ test("debug: a redirect, a query without a name and a long subprotocol are told 
   assert(text.includes("redirects to ws://192.0.2.1/p?…#… (302)"), text);
 });
 
-test("debug: without permission to read the environment it is off, and nobody is asked", async () => {
+test("debug: without permission to read the environment it is off, and Deno does not prompt", async () => {
   await using server = await WsServer.start();
   assertEquals(await log(session(server.url("/echo")), "1", ["--allow-ffi", "--no-prompt"]), "");
 }, { skip: "Deno" in globalThis ? undefined : "Bun has no permissions" });

@@ -9,7 +9,7 @@ const { printable, printableLines, shownBody, shownFirstLine, shownSubprotocols,
   redact;
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("redact: what a peer sent does nothing to a terminal, and hides nothing", () => {
+test("redact: a server's text has no effect on a terminal, and none of it is lost", () => {
   assertEquals(printable("plain text, äöü, 漢字, ‘quotes’"), "plain text, äöü, 漢字, ‘quotes’");
   assertEquals(printable("\x1b[2J\x07\x7f\x9b1m\0"), "\\x1b[2J\\x07\\x7f\\x9b1m\\x00");
   assertEquals(printable("a\tb\r\nc"), "a\\tb\\r\\nc");
@@ -26,7 +26,7 @@ test("redact: what a peer sent does nothing to a terminal, and hides nothing", (
   assertEquals(printableLines("a\tb\r\nc\x1b"), "a\tb\\r\nc\\x1b");
 });
 
-test("redact: whatever the text, what is shown has no control, format or separator character outside emoji", () => {
+test("redact: no text keeps a control, format or separator character outside emoji", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     assertEquals(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/v.test(printable(text).replace(/\p{RGI_Emoji}/gv, "")), false);
   }));
@@ -40,7 +40,7 @@ test("redact: whatever the text, what is shown has no control, format or separat
   );
 });
 
-test("redact: a body is shown where it is text, and described where it is not", () => {
+test("redact: a text body is shown, a binary one described", () => {
   assertEquals(shownBody(new Uint8Array(0), false), "");
   assertEquals(shownBody(bytes(" \r\n "), false), "");
   assertEquals(shownBody(bytes("no\n\tway\x1b]0;x\x07"), false), "it says: no way\\x1b]0;x\\x07");
@@ -53,7 +53,7 @@ test("redact: a body is shown where it is text, and described where it is not", 
   assertEquals(shownBody(bytes("a" + "ä".repeat(150)), false), `it says: a${"ä".repeat(99)}`);
 });
 
-test("redact: URLs are shown without users, passwords, tokens and fragments, also relative and broken ones", () => {
+test("redact: URLs lose users, passwords, tokens and fragments, even if they are relative or broken", () => {
   const cases: [url: string, shown: string][] = [
     ["wss://joe:hunter2@h:1/p?token=hunter2&x=1#hunter2", "wss://h:1/p?token=…&x=…#…"],
     ["wss://hunter2@h/", "wss://h/"],
@@ -80,14 +80,14 @@ test("redact: URLs are shown without users, passwords, tokens and fragments, als
   assertEquals(shownUrl(`/${"x".repeat(1000)}`).length, 201);
 });
 
-test("redact: libcurl's words lose passwords, users and tokens, quotes in names or not", () => {
+test("redact: libcurl's messages lose passwords, users and tokens, with and without quotes in names", () => {
   assertEquals(shownWords("Server auth using Basic with user 'o'brien'"), "Server auth using Basic with user '…'");
   assertEquals(shownWords("username: 'y's' (x)\n"), "username: '…' (x)\\n");
   assertEquals(shownWords("again: http://joe:hun'ter2@h/?hunter2 (x)"), "again: http://h/?… (x)");
   assertEquals(shownWords("Issuer: CN=\x1b[2Jevil\u202e"), "Issuer: CN=\\x1b[2Jevil\\u202e");
 });
 
-test("redact: lines, fields and subprotocols of a handshake", () => {
+test("redact: the lines, fields and subprotocols of a handshake lose their secrets", () => {
   assertEquals(shownFirstLine("GET /p?hunter2&a=hunter2 HTTP/1.1"), "GET /p?…&a=… HTTP/1.1");
   assertEquals(shownFirstLine("CONNECT h:443 HTTP/1.1"), "CONNECT h:443 HTTP/1.1");
   assertEquals(shownFirstLine("HTTP/1.1 403 no\x1b[2J"), "HTTP/1.1 403 no\\x1b[2J");
@@ -102,13 +102,13 @@ test("redact: lines, fields and subprotocols of a handshake", () => {
   assertEquals(shownSubprotocols(["chat", "x".repeat(40), "\u202e"]), "chat, (40 characters), \\u202e");
 });
 
-test("redact: an error's message is printable wherever its words come from, with its own lines", () => {
+test("redact: an error's message is printable whatever it quotes, and keeps its own line breaks", () => {
   const { message, stack } = new CurlWebSocketError("ERR_TLS", "CN=\x1b[2J\u202eevil\nthe next line");
   assertEquals(message, "CN=\\x1b[2J\\u202eevil\nthe next line");
   assertEquals(stack?.includes("\x1b"), false);
 });
 
-test("redact: a URL or header that is refused is told without its secrets", () => {
+test("redact: an error about a URL or header shows none of its secrets", () => {
   const refused = (url: string, options = {}) => {
     try {
       new CurlWebSocket(url, options).terminate();

@@ -8,7 +8,7 @@ import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
-test("stats: messages, frames and bytes, each way", async () => {
+test("stats: counts messages, frames and bytes in each direction", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   socket.binaryType = "arraybuffer";
@@ -55,7 +55,7 @@ test("stats: messages, frames and bytes, each way", async () => {
   assert(Object.isFrozen(stats));
 });
 
-test("stats: a message after quiet is a wake-up and a turn", async () => {
+test("stats: a message after a quiet time counts one wake-up and one turn", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   for (let last = -1; last !== reactorStats().turns;) {
@@ -69,7 +69,7 @@ test("stats: a message after quiet is a wake-up and a turn", async () => {
   assertEquals([socket.stats.wakeups - wakeups, socket.stats.turns - turns], [1, 1]);
 });
 
-test("stats: a message that comes with the handshake counts, and what comes too late does not", async () => {
+test("stats: counts a message that arrives with the handshake, and none that arrives too late", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocket(server.url("/push?count=3"));
   assertEquals(socket.stats.framesReceived, 0);
@@ -87,7 +87,7 @@ test("stats: a message that comes with the handshake counts, and what comes too 
   assertEquals(bytesReceived, 3 * 3 + 2);
 });
 
-test("stats: compression ratios, and the payload before and after", async () => {
+test("stats: has compression ratios, and payload sizes before and after", async () => {
   await using server = await WsServer.start({ deflate: { threshold: 0 } });
   await using socket = new CurlWebSocket(server.url("/echo"), { perMessageDeflate: { threshold: 100 } });
   await opened(socket);
@@ -106,7 +106,7 @@ test("stats: compression ratios, and the payload before and after", async () => 
   assertEquals(stats.bytesSent, 11 + Math.round(sent * text.length) + 6);
 });
 
-test("stats: the round trip, and those of a stream", async () => {
+test("stats: has the round-trip time, and a stream has statistics too", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocket(server.url("/echo"));
   await opened(socket);
@@ -122,7 +122,7 @@ test("stats: the round trip, and those of a stream", async () => {
   assertEquals([stream.stats.messagesSent, stream.stats.messagesReceived], [1, 1]);
 });
 
-test("reactorStats(): nothing before the first connection, and nothing moves while it is idle", async () => {
+test("reactorStats(): is all zeros before the first connection, and does not change while idle", async () => {
   await using server = await WsServer.start();
   const script = `
     const { reactorStats } = module;
@@ -150,7 +150,7 @@ test("reactorStats(): nothing before the first connection, and nothing moves whi
   assertEquals([after.sockets, after.connections], [0, 0]);
 });
 
-test("reactorStats(): a dense stream is taken by timers", async () => {
+test("reactorStats(): a dense stream is read by timers", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocket(server.url("/flow"));
   const before = reactorStats().timers;

@@ -17,7 +17,7 @@ async function connected(url: string, options: CurlWebSocketInit): Promise<CurlW
   return socket;
 }
 
-test("curlOptions by name, by full name and by number, each kind", async () => {
+test("curlOptions takes names, full names and numbers, of each kind", async () => {
   await using server = await WsServer.start();
   const url = server.url("/echo", "name.invalid");
   const entry = [`name.invalid:${server.port}:127.0.0.1`];
@@ -36,7 +36,7 @@ test("curlOptions by name, by full name and by number, each kind", async () => {
   assertEquals(local.connection?.localAddress, "127.0.0.1");
 });
 
-test("curlOptions takes bytes, where the libcurl does", async () => {
+test("curlOptions takes bytes, if the libcurl does", async () => {
   await using server = await WsServer.start({ tls: true });
   const curlOptions = { CAINFO_BLOB: new TextEncoder().encode(certificates().ca) };
   const { version, tls } = libcurl();
@@ -49,7 +49,7 @@ test("curlOptions takes bytes, where the libcurl does", async () => {
   assert(error.message.startsWith(`libcurl ${version} refuses the option CURLOPT_CAINFO_BLOB`), error.message);
 });
 
-test("curlOptions are set last", async () => {
+test("curlOptions override the other options", async () => {
   await using server = await WsServer.start({ tls: true });
   await using _socket = await connected(server.url("/echo"), {
     tls: { verify: true },
@@ -70,7 +70,7 @@ test("PRE_PROXY puts a SOCKS proxy before an HTTP proxy", async () => {
   assertEquals([first.requests[0]?.port, second.requests[0]?.port], [second.port, server.port]);
 }, { skip: whyNoSocks() });
 
-test("what is unknown, of another kind, in the way or without effect is refused by the constructor", () => {
+test("curlOptions that are unknown, of the wrong type, in conflict or without effect are a TypeError", () => {
   const bad: [Options, string][] = [
     [{ TCP_KEEPIDEL: 1 }, "TCP_KEEPIDEL is no option of libcurl"],
     [{ toString: 1 } as never, "toString is no option of libcurl"],
@@ -104,7 +104,7 @@ test("what is unknown, of another kind, in the way or without effect is refused 
   }
 });
 
-test("what the loaded libcurl lacks is ERR_LIBCURL with the option and the version", async () => {
+test("an option that the loaded libcurl lacks is ERR_LIBCURL with the option and the version", async () => {
   // No libcurl has a long of this number.
   const { error } = await failed(new CurlWebSocket("ws://127.0.0.1:9/", { curlOptions: { 9876: 1 } }));
   assertEquals([error.code, error.curlCode], ["ERR_LIBCURL", 48]);
@@ -115,7 +115,7 @@ test("what the loaded libcurl lacks is ERR_LIBCURL with the option and the versi
   assert(bad.message.includes("refuses the option CURLOPT_SSLVERSION"), bad.message);
 });
 
-test("an option whose number is another one's in this libcurl is refused by name", async () => {
+test("an option whose number means another option in this libcurl is an error with its name", async () => {
   const library = libcurlNamed("impersonate-7.84")!;
   const others: [Options, string, string][] = [
     [{ PROTOCOLS_STR: "https" }, "PROTOCOLS_STR", "HTTPBASEHEADER"],

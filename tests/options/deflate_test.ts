@@ -58,7 +58,7 @@ const offers: [PerMessageDeflateOptions | boolean | undefined, string | undefine
   ],
 ];
 
-test("a server that leaves out what it was asked for may look back as far as it likes", async () => {
+test("a server that omits the requested window limit may use the largest window", async () => {
   await using server = await RawServer.start();
   const perMessageDeflate = { serverMaxWindowBits: 9, serverNoContextTakeover: true };
   const { socket, peer } = await connect(server, { perMessageDeflate });
@@ -110,7 +110,7 @@ const wrong: [string, PerMessageDeflateOptions | boolean, string][] = [
 ];
 
 for (const [name, option, answer] of wrong) {
-  test(`an answer with ${name} is ERR_HANDSHAKE_INVALID`, async () => {
+  test(`compression: a response with ${name} is ERR_HANDSHAKE_INVALID`, async () => {
     await using server = await RawServer.start();
     const socket = new CurlWebSocket(server.url(), { perMessageDeflate: option });
     const failure = failed(socket);
@@ -188,7 +188,7 @@ test("compressed messages over TLS", async () => {
   socket.terminate();
 });
 
-test("a message shorter than the threshold goes as it is, a longer one compressed", async () => {
+test("a message shorter than the threshold is sent as it is, a longer one compressed", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server, { perMessageDeflate: { threshold: 100 } });
   socket.send("x".repeat(99));
@@ -211,7 +211,7 @@ test("an empty message with threshold 0 is compressed to one zero byte", async (
   socket.terminate();
 });
 
-test("bufferedAmount counts a message as it was given, not as it is compressed", async () => {
+test("bufferedAmount counts the uncompressed size of a message", async () => {
   await using server = await RawServer.start();
   const { socket } = await connect(server, { perMessageDeflate: { threshold: 0 } });
   socket.send("x".repeat(100_000));
@@ -219,7 +219,7 @@ test("bufferedAmount counts a message as it was given, not as it is compressed",
   socket.terminate();
 });
 
-test("a compressed message in fragments, with control frames between", async () => {
+test("a compressed message arrives in fragments, with control frames between them", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server);
   const payload = compress("fragments ".repeat(100));
@@ -268,7 +268,7 @@ const violations: [string, Uint8Array[], number, string][] = [
 ];
 
 for (const [name, frames, code, violation] of violations) {
-  test(`${name} is answered with ${code}`, async () => {
+  test(`${name} closes with ${code}`, async () => {
     await using server = await RawServer.start();
     const { socket, peer } = await connect(server, { maxMessageSize: 1024 * 1024, closeTimeout: 500 });
     let messages = 0;
@@ -283,7 +283,7 @@ for (const [name, frames, code, violation] of violations) {
   });
 }
 
-test("maxMessageSize is of the inflated message: one of exactly that size arrives, though compressed it is longer", async () => {
+test("maxMessageSize limits the inflated size: a message of exactly that size arrives, even if it is longer compressed", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server, { maxMessageSize: 100_000 });
   socket.binaryType = "arraybuffer";
@@ -295,7 +295,7 @@ test("maxMessageSize is of the inflated message: one of exactly that size arrive
   socket.terminate();
 });
 
-test("one bomb after another leaves memory flat", async () => {
+test("one decompression bomb after another leaves memory use flat", async () => {
   await using server = await RawServer.start();
   const bomb = frame(binary, compress(new Uint8Array(100_000_000)), RSV1);
   const blast = async () => {
@@ -335,7 +335,7 @@ test("zlib's streams are freed with their connections", async () => {
   assert(grown < 50_000_000, `grown by ${grown} bytes`);
 });
 
-test("an option of a wrong kind is refused by its name", () => {
+test("an option of perMessageDeflate of the wrong type is a TypeError that names it", () => {
   const make = (perMessageDeflate: unknown) => () =>
     new CurlWebSocket("ws://127.0.0.1:1", { perMessageDeflate: perMessageDeflate as boolean });
   const refused = (given: unknown, kind: typeof TypeError | typeof RangeError, name: RegExp) => {

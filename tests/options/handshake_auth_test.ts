@@ -23,24 +23,24 @@ async function authorization(auth: Auth, userinfo = ""): Promise<string[]> {
   return values(request, "authorization");
 }
 
-test("Basic: username and password in UTF-8, before any challenge", async () => {
+test("Basic: username and password are sent in UTF-8, without waiting for a challenge", async () => {
   assertEquals(await authorization({ username: "joe", password: "a:b" }), [`Basic ${btoa("joe:a:b")}`]);
   assertEquals(await authorization({ username: "", password: "" }), [`Basic ${btoa(":")}`]);
   // RFC 7617 section 2.1's example.
   assertEquals(await authorization({ username: "test", password: "123\u00a3" }), ["Basic dGVzdDoxMjPCow=="]);
 });
 
-test("Bearer", async () => {
+test("Bearer: the token is sent", async () => {
   assertEquals(await authorization({ bearer: "mF_9.B5f-4.1JqM" }), ["Bearer mF_9.B5f-4.1JqM"]);
 });
 
-test("the option goes before the URL's username and password", async () => {
+test("auth overrides the URL's username and password", async () => {
   assertEquals(await authorization({ bearer: "t" }, "u:p@"), ["Bearer t"]);
   assertEquals(await authorization({ username: "u", password: "p", type: "digest" }, "u:p@"), []);
   assertEquals(await authorization(undefined, "u:p@"), [`Basic ${btoa("u:p")}`]);
 });
 
-test("what is no auth is a TypeError that names it, without the password", () => {
+test("an invalid auth is a TypeError that names it, without the password", () => {
   const wrong: [unknown, string][] = [
     [{}, "auth.username"],
     [{ username: "u" }, "auth.password"],
@@ -95,7 +95,7 @@ const digest = (nonce: string, rest = "", algorithm = "MD5") =>
 const JOE: Auth = { username: "joe", password: "secret", type: "digest" };
 
 for (const algorithm of Object.keys(HASHES) as (keyof typeof HASHES)[]) {
-  test(`Digest with ${algorithm}: the challenge is answered on another connection`, async () => {
+  test(`Digest with ${algorithm}: the response to the challenge uses another connection`, async () => {
     await using server = await RawServer.start();
     const socket = new CurlWebSocket(server.url("/feed?a=b"), { auth: JOE, proxy: false, headers: { "X-Own": "1" } });
     const open = opened(socket);
@@ -114,7 +114,7 @@ for (const algorithm of Object.keys(HASHES) as (keyof typeof HASHES)[]) {
   });
 }
 
-test("Digest: credentials that are refused are an error, and are not tried again", async () => {
+test("Digest: rejected credentials are an error, and are not tried again", async () => {
   await using server = await RawServer.start();
   const failure = failed(new CurlWebSocket(server.url(), { auth: JOE, proxy: false }));
   const { error } = await answerAll(server, failure, [refusal([digest("n1")]), refusal([digest("n2")], "wrong")]);
@@ -133,7 +133,7 @@ async function answerAll<T>(server: RawServer, end: Promise<T>, answers: string[
   return await end;
 }
 
-test("Digest: a stale nonce is renewed, once", async () => {
+test("Digest: a stale nonce is renewed once", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url(), { auth: JOE, proxy: false });
   const open = opened(socket);
@@ -149,7 +149,7 @@ test("Digest: a stale nonce is renewed, once", async () => {
   assertEquals(error.status, 401);
 });
 
-test("Digest: a server that asks for something else is refused with its own words", async () => {
+test("Digest: a server that asks for another scheme is ERR_HANDSHAKE_STATUS", async () => {
   await using server = await RawServer.start();
   const failure = failed(new CurlWebSocket(server.url(), { auth: JOE, proxy: false }));
   const { error } = await answerAll(server, failure, [refusal(['Basic realm="x"', digest("n", "", "SHA-512-256")])]);
@@ -157,7 +157,7 @@ test("Digest: a server that asks for something else is refused with its own word
   assertMatch(error.message, /401/);
 });
 
-test("Digest: without the option a challenge is no invitation", async () => {
+test("Digest: without auth, a challenge is an error", async () => {
   await using server = await RawServer.start();
   const failure = failed(
     new CurlWebSocket(server.url(), { auth: { username: "joe", password: "secret" }, proxy: false }),
@@ -166,7 +166,7 @@ test("Digest: without the option a challenge is no invitation", async () => {
   assertEquals(error.status, 401);
 });
 
-test("401 tells credentials that are missing from those that are not accepted", async () => {
+test("an error for 401 tells missing credentials from rejected ones", async () => {
   await using server = await RawServer.start();
   const refusal = async (options: CurlWebSocketOptions, userinfo = "") => {
     const failure = failed(

@@ -35,7 +35,7 @@ for (const [path, params, target] of PARAMS) {
   });
 }
 
-test("what are no params is a TypeError that names them", () => {
+test("invalid params are a TypeError that names them", () => {
   const wrong: [unknown, string][] = [
     ["a=1", "params must be"],
     [null, "params must be"],
@@ -49,14 +49,14 @@ test("what are no params is a TypeError that names them", () => {
   }
 });
 
-test("origin is sent as it is given", async () => {
+test("origin is sent exactly as given", async () => {
   for (const origin of ["https://example.com", "http://example.com:8080", "null", "chrome-extension://abcdef"]) {
     assert((await requested("/", { origin })).lines.includes(`Origin: ${origin}`), origin);
   }
   assert(!(await requested("/", {})).lines.some((line) => line.startsWith("Origin")));
 });
 
-test("what is no origin is a TypeError", () => {
+test("an invalid origin is a TypeError", () => {
   const wrong = [
     "",
     "example.com",

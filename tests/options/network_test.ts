@@ -29,7 +29,7 @@ async function refused(url: string, options: CurlWebSocketInit): Promise<CurlWeb
   return (await failed(new CurlWebSocket(url, options))).error;
 }
 
-test("localAddress and localPort are where the connection comes from", async () => {
+test("localAddress and localPort set where the connection comes from", async () => {
   await using server = await WsServer.start();
   const localPort = await closedPort();
   await using socket = await connected(server.url("/echo"), { localAddress: "127.0.0.3", localPort });
@@ -43,7 +43,7 @@ test("localAddress and localPort are where the connection comes from", async () 
   assert(next.connection!.localPort > localPort && next.connection!.localPort <= localPort + 20);
 }, { skip: onLinux });
 
-test("an address that this machine lacks, or a port in use, is told with the option", async () => {
+test("an address that this machine lacks, or a port in use, is an error that names the option", async () => {
   await using server = await WsServer.start();
   const lacking = await refused(server.url("/echo"), { localAddress: "192.0.2.1" });
   assert(lacking.message.includes('this machine cannot connect from localAddress: "192.0.2.1"'), lacking.message);
@@ -52,7 +52,7 @@ test("an address that this machine lacks, or a port in use, is told with the opt
   assert(error.message.includes(`localPort: ${taken.port}`), error.message);
 });
 
-test("interface binds to one, and an unknown one is told", async () => {
+test("interface binds to that interface, and an unknown one is an error", async () => {
   await using server = await WsServer.start();
   await using socket = await connected(server.url("/echo"), { interface: loopback! });
   assertEquals(socket.connection?.localAddress, "127.0.0.1");
@@ -61,7 +61,7 @@ test("interface binds to one, and an unknown one is told", async () => {
   assert(error.message.includes('cannot connect from interface: "none0"'), error.message);
 }, { skip: onLinux ?? (loopback === undefined ? "no loopback interface is known" : undefined) });
 
-test("interface and localAddress together, from libcurl 8.9", async () => {
+test("interface and localAddress work together, from libcurl 8.9", async () => {
   await using server = await WsServer.start();
   const options = { interface: loopback!, localAddress: "127.0.0.4" };
   const [major = 0, minor = 0] = libcurl().version.split(".").map(Number);
@@ -75,7 +75,7 @@ test("interface and localAddress together, from libcurl 8.9", async () => {
   assert(error.message.includes(`need libcurl 8.9, and this is ${libcurl().version}`), error.message);
 }, { skip: onLinux });
 
-test("resolve gives names addresses, with and without a port", async () => {
+test("resolve maps host names to addresses, with and without a port", async () => {
   await using server = await WsServer.start({ tls: true });
   const { ca } = certificates();
   const url = server.url("/echo", "name.invalid");
@@ -93,7 +93,7 @@ test("resolve gives names addresses, with and without a port", async () => {
   assertEquals((await refused(url, { resolve: { "name.invalid:1": "127.0.0.1" }, tls })).code, "ERR_DNS");
 }, { timeout: 30_000 });
 
-test("connectTo leads elsewhere, the request keeps the URL's host", async () => {
+test("connectTo changes the server, and the request keeps the URL's host", async () => {
   await using server = await WsServer.start();
   for (
     const connectTo of [`a.invalid:80:127.0.0.1:${server.port}`, [`b.invalid:1:x:2`, `::127.0.0.1:${server.port}`]]
@@ -105,7 +105,7 @@ test("connectTo leads elsewhere, the request keeps the URL's host", async () => 
   }
 });
 
-test("connectTo and serverName together", async () => {
+test("connectTo and serverName work together", async () => {
   await using server = await WsServer.start({ tls: true });
   await using socket = new CurlWebSocket("wss://a.invalid/tls", {
     connectTo: `a.invalid:443:127.0.0.1:${server.port}`,
@@ -155,7 +155,7 @@ test("unixSocket connects to a path", async () => {
 }, { skip: process.platform === "win32" ? "Node's own are pipes there" : undefined });
 
 /** An abstract socket, by a program that can make one on either runtime. */
-test("unixSocket connects to an abstract one, by @name and by NUL", async () => {
+test("unixSocket connects to an abstract socket, named by @ or by NUL", async () => {
   const name = `curlws-test-${process.pid}`;
   await using target = await WsServer.start();
   const { spawn } = await import("node:child_process");
@@ -182,7 +182,7 @@ while True:
   skip: onLinux ?? (existsSync("/usr/bin/python3") || existsSync("/usr/local/bin/python3") ? undefined : "no python3"),
 });
 
-test("ipVersion takes addresses of one version alone", async () => {
+test("ipVersion uses addresses of one version only", async () => {
   await using server = await WsServer.start();
   const url = server.url("/echo", "both.invalid");
   const resolve = { "both.invalid": ["127.0.0.1", "::1"] };
@@ -193,7 +193,7 @@ test("ipVersion takes addresses of one version alone", async () => {
   assert(error.message.includes("resolve has no address of IPv6 for both.invalid"), error.message);
 });
 
-test("happy eyeballs: a dead IPv6 address does not hold IPv4 up", async () => {
+test("happy eyeballs: a dead IPv6 address does not delay IPv4", async () => {
   await using server = await WsServer.start();
   await using socket = await connected(server.url("/echo", "both.invalid"), {
     resolve: { "both.invalid": ["::1", "127.0.0.1"] },
@@ -212,7 +212,7 @@ function dnsAnswer(query: Uint8Array): Uint8Array {
   return Uint8Array.of(...head, ...record);
 }
 
-test("dohUrl looks names up over HTTPS", async () => {
+test("dohUrl resolves names over HTTPS", async () => {
   const questions: string[] = [];
   const { ca, cert, key } = certificates();
   const dns = createHttpsServer({ cert, key }, (request, response) => {
@@ -269,7 +269,7 @@ test("keepAlive starts the kernel's timer", async () => {
   between(kernelTimer(own), 21);
 }, { skip: existsSync("/proc/net/tcp") ? undefined : "there is no /proc/net/tcp" });
 
-test("keepAlive.count, from libcurl 8.9", async () => {
+test("keepAlive.count works from libcurl 8.9", async () => {
   await using server = await WsServer.start();
   const options = { keepAlive: { count: 3 } };
   const [major = 0, minor = 0] = libcurl().version.split(".").map(Number);
@@ -310,7 +310,7 @@ function tcpOption(socket: CurlWebSocket, option: number): number {
 const bytesOf = ({ buffer }: Int32Array<ArrayBuffer>) => new Uint8Array(buffer);
 const TCP_KEEPIDLE = 4, TCP_KEEPINTVL = 5, TCP_KEEPCNT = 6;
 
-test("keepAlive: idle, interval and count reach the kernel, count from libcurl 8.9", async () => {
+test("keepAlive: idle and interval reach the kernel, and count from libcurl 8.9", async () => {
   await using server = await WsServer.start();
   const keepAlive = { idle: 20_500, interval: 5_000, count: 4 };
   const settings = (socket: CurlWebSocket) =>
@@ -334,7 +334,7 @@ test("keepAlive: idle, interval and count reach the kernel, count from libcurl 8
   assertEquals(settings(socket), [21, 5, 4]);
 }, { skip: existsSync("/proc/net/tcp") ? undefined : "there is no /proc/net/tcp" });
 
-test("a network option of a wrong kind is refused by the constructor", () => {
+test("a network option of the wrong type is a TypeError", () => {
   const bad: [object, typeof Error, string][] = [
     [{ interface: 5 }, TypeError, "interface must be the name of a network interface, not number"],
     [{ interface: "if!lo" }, TypeError, "interface must be a name alone"],

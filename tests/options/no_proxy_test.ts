@@ -54,13 +54,13 @@ const CASES: [host: string, noProxy: string, bypasses: boolean][] = [
   ["anything", ".", false],
 ];
 
-test("noProxy matches as curl's own test cases say", () => {
+test("noProxy matches as in curl's own test cases", () => {
   for (const [host, noProxy, bypasses] of CASES) {
     assertEquals([host, noProxy, bypassesProxy(noProxy, host)], [host, noProxy, bypasses]);
   }
 });
 
-test("what goes past the proxy really does, and libcurl is not asked again", async () => {
+test("a host that noProxy matches is reached without the proxy, and libcurl's own rules do not apply", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start();
   const scheme = whyNoSocks() === undefined ? "socks5h" : "http";

@@ -25,7 +25,7 @@ async function withEnvironment(variables: Record<string, string>, run: () => Pro
   }
 }
 
-test("the environment names the proxy, by curl's rules", async () => {
+test("environment variables name the proxy, by curl's rules", async () => {
   await using plain = await WsServer.start();
   await using secure = await WsServer.start({ tls: true });
   await using proxy = await ProxyServer.start();
@@ -58,7 +58,7 @@ test("the environment names the proxy, by curl's rules", async () => {
   }
 });
 
-test("proxy: false and the option go before the environment", async () => {
+test("proxy: false and the option proxy override the environment", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start();
   const environment = { ws_proxy: `http://127.0.0.1:${await closedPort()}` };
@@ -77,7 +77,7 @@ test("proxy: false and the option go before the environment", async () => {
   });
 });
 
-test("a percent sign that begins no octet stands for itself in the environment, as in curl, but not in the option", async () => {
+test("an incomplete percent escape is literal in the environment, as in curl, and a TypeError in the option", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start({ username: "100%", password: "%zz A%" });
   const url = `http://100%:%zz%20%41%@127.0.0.1:${proxy.port}`;

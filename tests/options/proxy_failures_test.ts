@@ -7,7 +7,7 @@ import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 import { noSocks, refused, SECRET, taken } from "./proxy_support.ts";
 
-test("credentials that a proxy wants or refuses are ERR_PROXY_AUTH", async () => {
+test("missing and rejected proxy credentials are ERR_PROXY_AUTH", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start({ username: "me", password: "right" });
   for (const scheme of taken(["http", "socks5h", "socks4"])) {
@@ -27,7 +27,7 @@ test("credentials that a proxy wants or refuses are ERR_PROXY_AUTH", async () =>
   }
 });
 
-test("a proxy that takes no Basic is told apart", async () => {
+test("a proxy that does not accept Basic is an error that says what it accepts", async () => {
   await using proxy = await ProxyServer.start({
     answer: 'HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm="x", nonce="y"\r\nContent-Length: 0\r\n\r\n',
   });
@@ -37,7 +37,7 @@ test("a proxy that takes no Basic is told apart", async () => {
   assert(text.includes("it takes Digest") && text.includes("set its auth: it was basic"), text);
 });
 
-test("auth negotiate without a ticket is ERR_PROXY_AUTH, and named where libcurl has none", async () => {
+test("auth negotiate without a ticket is ERR_PROXY_AUTH, and ERR_LIBCURL if libcurl lacks it", async () => {
   await using proxy = await ProxyServer.start({
     answer: "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\n",
   });
@@ -52,7 +52,7 @@ test("auth negotiate without a ticket is ERR_PROXY_AUTH, and named where libcurl
   }
 });
 
-test("a proxy that refuses is ERR_PROXY with its own words", async () => {
+test("a proxy that refuses is ERR_PROXY with the proxy's own text", async () => {
   await using proxy = await ProxyServer.start({
     answer: "HTTP/1.1 403 Not For You\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\nContent-Length: 2\r\n\r\nno",
   });
@@ -83,7 +83,7 @@ for (
     ["a reply of 91", "socks4", { reply: 91 }, "ERR_PROXY"],
   ] as [string, string, ProxyServerOptions, string][]
 ) {
-  test(`a ${scheme} proxy that answers with ${name} is ${code}`, async () => {
+  test(`a ${scheme} proxy that responds with ${name} is ${code}`, async () => {
     await using proxy = await ProxyServer.start(options);
     const error = await refused("ws://127.0.0.1:9/", {
       proxy: { url: `${scheme}://127.0.0.1:${proxy.port}` },
@@ -94,7 +94,7 @@ for (
   }, { skip: scheme.startsWith("socks") ? noSocks : undefined });
 }
 
-test("SOCKS replies are told in words", async () => {
+test("the error explains a SOCKS reply in words", async () => {
   for (
     const [scheme, reply, words] of [
       ["socks5", 2, "the proxy's rules do not allow it"],
@@ -130,7 +130,7 @@ const ENDLESS: Record<string, { answer: string; code: string; status: number | u
 
 for (const [name, { answer, code, status }] of Object.entries(ENDLESS)) {
   for (const auth of ["basic", "digest"] as const) {
-    test(`a proxy whose answer has no end, ${name}, is left, and is not taken for the server; auth: ${auth}`, async () => {
+    test(`an endless response of a proxy, ${name}, is the proxy's error, not the server's; auth: ${auth}`, async () => {
       await using proxy = await ProxyServer.start({ answer });
       const error = await refused("ws://127.0.0.1:9/", {
         proxy: { url: `http://127.0.0.1:${proxy.port}`, username: "me", password: SECRET, auth },
@@ -144,7 +144,7 @@ for (const [name, { answer, code, status }] of Object.entries(ENDLESS)) {
   }
 }
 
-test("a proxy that is not there is ERR_PROXY_CONNECT, whatever its scheme", async () => {
+test("a proxy that cannot be reached is ERR_PROXY_CONNECT, whatever its scheme", async () => {
   const port = await closedPort();
   for (const scheme of taken(["http", "https", "socks4", "socks5h"])) {
     const error = await refused("ws://127.0.0.1:9/", { proxy: `${scheme}://127.0.0.1:${port}` });
@@ -159,7 +159,7 @@ test("a proxy whose host is unknown is ERR_PROXY_CONNECT", async () => {
   assert(text.includes("the host of the proxy http://proxy.invalid:3128 is unknown"), text);
 }, { timeout: 30_000 });
 
-test("a proxy that stays silent is told of with connectTimeout", async () => {
+test("a proxy that stays silent is named in the error of connectTimeout", async () => {
   await using server = await WsServer.start();
   // It takes SOCKS5's greeting for the beginning of something longer.
   await using silent = await ProxyServer.start();

@@ -82,7 +82,7 @@ test("microsocks: SOCKS5 with and without a password", async () => {
 
 const danted = findProgram("danted", "sockd");
 
-test("dante: SOCKS4, 4a and 5, and what its rules refuse", async () => {
+test("dante: SOCKS4, SOCKS4a and SOCKS5, and what its rules reject", async () => {
   await using proxy = await Program.start(danted!, {
     files: {
       "conf": `logoutput: stderr
@@ -171,7 +171,7 @@ const noNtlm = ntlmHelper === undefined
   ? undefined
   : "this libcurl has no NTLM";
 
-test("squid: NTLM, with a helper that believes every password", async () => {
+test("squid: NTLM, with a helper that accepts every password", async () => {
   await using proxy = await startSquid(
     "http_port 127.0.0.1:{port}",
     `auth_param ntlm program ${ntlmHelper}

@@ -17,7 +17,7 @@ import { echoes, noSocks, refused, SECRET } from "./proxy_support.ts";
 for (const tls of [false, true]) {
   const target = tls ? "wss" : "ws";
   for (const scheme of ["http", "https", "socks4", "socks4a", "socks5", "socks5h"]) {
-    test(`${target} through a proxy of the scheme ${scheme}`, async () => {
+    test(`${target} through a ${scheme} proxy`, async () => {
       await using server = await WsServer.start({ tls });
       await using proxy = await ProxyServer.start({ tls: scheme === "https" });
       const { ca } = certificates();
@@ -41,7 +41,7 @@ for (const tls of [false, true]) {
   }
 }
 
-test("username and password go to an HTTP proxy, from the URL and from the option", async () => {
+test("an HTTP proxy gets username and password, from the URL and from the option", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start({ username: "me", password: SECRET });
   const at = `127.0.0.1:${proxy.port}`, url = server.url("/echo");
@@ -61,7 +61,7 @@ test("username and password go to an HTTP proxy, from the URL and from the optio
   }
 });
 
-test("a SOCKS proxy at a Unix socket", async () => {
+test("a SOCKS proxy at a Unix socket works", async () => {
   const folder = mkdtempSync(join(tmpdir(), "curlws-proxy-"));
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start({ path: join(folder, "socks") });
@@ -71,7 +71,7 @@ test("a SOCKS proxy at a Unix socket", async () => {
   rmSync(folder, { recursive: true });
 }, { skip: process.platform === "win32" ? "Node's own are pipes there" : noSocks });
 
-test("SOCKS with libcurl 7.68, which would stop the thread, is refused", async () => {
+test("SOCKS is an error with libcurl 7.68, which would block the thread", async () => {
   const library = libcurlNamed("7.68")!;
   for (
     const options of [
@@ -85,7 +85,7 @@ test("SOCKS with libcurl 7.68, which would stop the thread, is refused", async (
   }
 }, { skip: whyNoLibcurl("7.68") });
 
-test("username and password go to SOCKS5, the username to SOCKS4", async () => {
+test("SOCKS5 gets username and password, SOCKS4 the username", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start({ username: "me", password: SECRET });
   for (const [url, password] of [["socks5", SECRET], ["socks5h", SECRET], ["socks4", undefined]] as const) {
@@ -96,7 +96,7 @@ test("username and password go to SOCKS5, the username to SOCKS4", async () => {
   }
 }, { skip: noSocks });
 
-test("any legal field goes to the proxy, also those that a WebSocket's request has for itself", async () => {
+test("proxy.headers may have any legal field, even those that a WebSocket's request sets itself", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start();
   const url = `http://127.0.0.1:${proxy.port}`;
@@ -110,7 +110,7 @@ test("any legal field goes to the proxy, also those that a WebSocket's request h
   }
 });
 
-test("proxy headers go to the proxy alone", async () => {
+test("proxy.headers go to the proxy only", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start();
   await using socket = new CurlWebSocket(server.url("/headers"), {
@@ -135,7 +135,7 @@ test("an https proxy's certificate is checked by proxy.tls, not by tls", async (
   await using _socket = await echoes(server.url("/echo"), { proxy: { url, tls: { verify: false } } });
 });
 
-test("messages through an https proxy come whole, though libcurl reads ahead of what it gives", async () => {
+test("messages through an https proxy arrive complete, though libcurl reads ahead", async () => {
   // The proxy's TLS alone: no poll tells of records that libcurl has already taken from the socket.
   const { ca } = certificates();
   await using server = await RawServer.start();
@@ -157,7 +157,7 @@ test("messages through an https proxy come whole, though libcurl reads ahead of 
   socket.terminate();
 });
 
-test("noProxy takes hosts out", async () => {
+test("noProxy excludes hosts", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start();
   for (const [noProxy, through] of [["127.0.0.0/8", 0], ["example.com, localhost", 1], ["*", 1], ["", 2]] as const) {
@@ -169,7 +169,7 @@ test("noProxy takes hosts out", async () => {
   }
 });
 
-test("what is no proxy is refused by the constructor, without the password", () => {
+test("an invalid proxy is a TypeError, without the password", () => {
   const bad: [CurlWebSocketInit["proxy"], string][] = [
     ["", "must be the URL of a proxy"],
     [`ftp://me:${SECRET}@host`, '"ftp"'],

@@ -43,7 +43,7 @@ const isBoring = libcurl().tls?.includes("BoringSSL") ?? false;
 const isGnuTls = libcurl().tls?.includes("GnuTLS") ?? false;
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("ca as text, bytes and path", async () => {
+test("ca can be text, bytes and a path", async () => {
   const { ca, server: identity } = tlsCertificates();
   using files = folderOf({ "ca.pem": ca });
   await using server = await WsServer.start({ tls: identity });
@@ -65,7 +65,7 @@ test("extraCa adds to the system's certificates and to ca", async () => {
   assertEquals((await seen(alone, { ca, extraCa: selfSigned.cert })).version, "TLSv1.3");
 });
 
-test("systemStore is the system's: a CA of the test's is not in it", async () => {
+test("systemStore trusts only the system's certificates", async () => {
   await using server = await WsServer.start({ tls: tlsCertificates().server });
   const error = await refused(server, { systemStore: true });
   assertEquals(error.code, "ERR_TLS");
@@ -94,7 +94,7 @@ test("each bad certificate has a help text of its own", async () => {
   }
 });
 
-test("serverName is sent and checked instead of the URL's host", async () => {
+test("serverName replaces the URL's host in TLS and in the certificate check", async () => {
   const { ca, other } = tlsCertificates();
   await using server = await WsServer.start({ tls: other });
   assertEquals((await seen(server, { ca, serverName: "other.example" })).servername, "other.example");
@@ -109,7 +109,7 @@ test("serverName is sent and checked instead of the URL's host", async () => {
   assertEquals(headers[headers.indexOf("Host") + 1], `localhost:${server.port}`);
 });
 
-test("a client certificate as text, bytes, paths and PKCS#12", async () => {
+test("a client certificate can be text, bytes, paths and PKCS#12", async () => {
   const { ca, server: identity, client } = tlsCertificates();
   using files = folderOf({
     "client.pem": client.cert,
@@ -154,7 +154,7 @@ function memoryFiles(): string[] {
 
 for (const name of ["7.68", "gnutls"] as const) {
   test(
-    `libcurl ${name} takes certificates by their paths alone: text goes by files in memory, gone when it stands`,
+    `libcurl ${name} takes certificates only as paths: text goes through memory files, closed once it is connected`,
     async () => {
       const { ca, server: identity, client } = tlsCertificates();
       await using server = await WsServer.start({ tls: { ...identity, ca, requestCert: true } });
@@ -175,7 +175,7 @@ for (const name of ["7.68", "gnutls"] as const) {
   );
 }
 
-test("a client certificate that is missing or not accepted is ERR_TLS, with TLS 1.2 and 1.3", async () => {
+test("a missing or rejected client certificate is ERR_TLS, with TLS 1.2 and 1.3", async () => {
   const { ca, server: identity, stranger } = tlsCertificates();
   using files = folderOf({ "ca.pem": ca, "server.pem": identity.cert, "server.key": identity.key });
   for (const version of ["tls1_2", "tls1_3"]) {
@@ -197,7 +197,7 @@ test("a client certificate that is missing or not accepted is ERR_TLS, with TLS 
   }
 });
 
-test("a server that ends for lack of a client certificate without a word is told of", async () => {
+test("the error says so if a server drops the connection for lack of a client certificate", async () => {
   const { ca, server: identity } = tlsCertificates();
   for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     await using server = await WsServer.start({ tls: { ...identity, ca, requestCert: true, maxVersion: version } });
@@ -206,7 +206,7 @@ test("a server that ends for lack of a client certificate without a word is told
   }
 });
 
-test("a bad passphrase or key is told, and nobody is asked at the terminal", async () => {
+test("a wrong passphrase or key is an error, and nothing prompts at the terminal", async () => {
   const { ca, server: identity, client, stranger } = tlsCertificates();
   await using server = await WsServer.start({ tls: { ...identity, ca, requestCert: true } });
   const either = "tls.cert cannot be used; is it PEM, and is its private key in it, or in tls.key?";
@@ -235,7 +235,7 @@ test("a bad passphrase or key is told, and nobody is asked at the terminal", asy
   assertEquals(garbage.code, "ERR_TLS");
 });
 
-test("minVersion and maxVersion bound what is agreed", async () => {
+test("minVersion and maxVersion limit the TLS version", async () => {
   const { ca, server: identity } = tlsCertificates();
   await using server = await WsServer.start({ tls: identity });
   assertEquals((await seen(server, { ca, maxVersion: "TLSv1.2" })).version, "TLSv1.2");
@@ -247,7 +247,7 @@ test("minVersion and maxVersion bound what is agreed", async () => {
   assert(error.message.includes("no version of TLS in common; check tls.minVersion"), error.message);
 });
 
-test("ciphers and cipherSuites choose, and bad ones are named", async () => {
+test("ciphers and cipherSuites choose the cipher, and invalid ones are named", async () => {
   const { ca, server: identity } = tlsCertificates();
   await using server = await WsServer.start({ tls: identity });
   const cipherSuites = "TLS_CHACHA20_POLY1305_SHA256";
@@ -272,7 +272,7 @@ test("ciphers and cipherSuites choose, and bad ones are named", async () => {
   assert(error.message.includes("does not take tls.ciphers"), error.message);
 });
 
-test("pinnedPublicKey takes the key and no other, also without verify", async () => {
+test("pinnedPublicKey accepts that key only, also without verify", async () => {
   const { ca, server: identity, other } = tlsCertificates();
   await using server = await WsServer.start({ tls: identity });
   const right = pinOf(identity.cert), wrong = pinOf(other.cert);
@@ -286,7 +286,7 @@ test("pinnedPublicKey takes the key and no other, also without verify", async ()
   }
 });
 
-test("socket.connection tells what was agreed", async () => {
+test("socket.connection has the addresses, TLS details and times", async () => {
   const { ca, server: identity } = tlsCertificates();
   await using server = await WsServer.start({ tls: identity });
   await using socket = new CurlWebSocket(server.url("/echo", "127.0.0.1"), { tls: { ca, maxVersion: "TLSv1.2" } });
@@ -302,7 +302,7 @@ test("socket.connection tells what was agreed", async () => {
   assertEquals([Object.isFrozen(info), Object.isFrozen(info.times), Object.isFrozen(info.tls)], [true, true, true]);
 });
 
-test("SSLKEYLOGFILE gets the secrets of each connection", async () => {
+test("SSLKEYLOGFILE receives the secrets of each connection", async () => {
   const { server: identity } = tlsCertificates();
   using files = folderOf({});
   await using server = await WsServer.start({ tls: identity });
@@ -314,7 +314,7 @@ test("SSLKEYLOGFILE gets the secrets of each connection", async () => {
   assert(/^CLIENT_TRAFFIC_SECRET_0 [0-9a-f]{64} [0-9a-f]+$/m.test(readFileSync(files.at("keys"), "utf8")));
 });
 
-test("a tls option of a wrong kind is refused by the constructor", () => {
+test("a tls option of the wrong type is a TypeError", () => {
   const pin = pinOf(tlsCertificates().ca);
   const bad: [object, string][] = [
     [{ ca: 5 }, "tls.ca must be PEM text, PEM bytes or a path"],

@@ -42,7 +42,7 @@ async function outcomes(ca: string, servers: WsServer[], given: object[]): Promi
   }
 }
 
-test("extraCa is trusted beside the system's certificates, ca instead of them", async () => {
+test("extraCa is trusted in addition to the system's certificates, ca instead of them", async () => {
   const system = certificates(), own = tlsCertificates();
   await using first = await WsServer.start({ tls: { cert: system.cert, key: system.key } });
   await using second = await WsServer.start({ tls: own.server });

@@ -46,7 +46,7 @@ const number = (value: unknown) =>
     : new DataView(value as ArrayBuffer).getUint32(0);
 
 for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const) {
-  test(`a ${name} whose reader stops makes the server's TCP stop, and misses nothing`, async () => {
+  test(`a ${name} whose reader stops blocks the server's TCP, and loses nothing`, async () => {
     await using feeder = await Feeder.start();
     const count = 1200, size = 65536;
     const reader = await open(`${feeder.url}/?count=${count}&size=${size}`);
@@ -60,7 +60,7 @@ for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const
   });
 
   for (const size of [0, 100]) {
-    test(`a ${name} is bounded where messages of ${size} bytes come`, async () => {
+    test(`a ${name} buffers a bounded number of messages of ${size} bytes`, async () => {
       await using feeder = await Feeder.start();
       // Their frames alone are more than the kernel holds.
       const count = Math.ceil(1.5 * KERNEL / (2 + size));
@@ -74,7 +74,7 @@ for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const
   }
 
   for (const mark of [0, 1]) {
-    test(`a ${name} with highWaterMark ${mark} gives each message`, async () => {
+    test(`a ${name} with highWaterMark ${mark} returns each message`, async () => {
       await using feeder = await Feeder.start();
       const reader = await open(`${feeder.url}/?count=50&size=10`, mark);
       for (let i = 0; i < 50; i++) {
@@ -87,7 +87,7 @@ for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const
   }
 }
 
-test("a reader that asks twice at once is served, with highWaterMark 0", async () => {
+test("two reads at once both get a message, with highWaterMark 0", async () => {
   await using feeder = await Feeder.start();
   await using socket = new CurlWebSocketStream(`${feeder.url}/?count=4&size=10`, { highWaterMark: 0 });
   const reader = (await socket.opened).readable.getReader();
@@ -96,7 +96,7 @@ test("a reader that asks twice at once is served, with highWaterMark 0", async (
   await feeder[Symbol.asyncDispose]();
 });
 
-test("what the user paused the iterator does not resume", async () => {
+test("the iterator does not resume a socket that the user paused", async () => {
   await using feeder = await Feeder.start();
   const socket = new CurlWebSocket(`${feeder.url}/?count=3&size=10`);
   const messages = socket[Symbol.asyncIterator]();
@@ -111,7 +111,7 @@ test("what the user paused the iterator does not resume", async () => {
   socket.terminate();
 });
 
-test("a writer waits for a server that does not read, and goes on when it does", async () => {
+test("a write waits while the server does not read, and ends once it does", async () => {
   await using feeder = await Feeder.start();
   const socket = new CurlWebSocketStream(`${feeder.url}/?read=no`, { highWaterMark: MARK });
   const writer = (await socket.opened).writable.getWriter();
@@ -144,7 +144,7 @@ test("a writer waits for a server that does not read, and goes on when it does",
   await socket.closed.catch(() => {});
 });
 
-test("aborting the writable ends a write that waits", async () => {
+test("aborting the writable ends a pending write", async () => {
   await using feeder = await Feeder.start();
   const socket = new CurlWebSocketStream(`${feeder.url}/?read=no`, { highWaterMark: MARK, closeTimeout: 100 });
   const writer = (await socket.opened).writable.getWriter();
@@ -159,7 +159,7 @@ test("aborting the writable ends a write that waits", async () => {
   assertEquals(error?.closeCode, 1006);
 });
 
-test("a write that waits ends with the connection", async () => {
+test("a pending write ends with the connection", async () => {
   await using feeder = await Feeder.start();
   const socket = new CurlWebSocketStream(`${feeder.url}/?read=no`, { highWaterMark: 0 });
   const writer = (await socket.opened).writable.getWriter();

@@ -5,7 +5,7 @@ import { frame, Opcode } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
 import { test } from "../support/testing.ts";
 
-test("binaryType is blob at first, and takes arraybuffer in each state", async () => {
+test("binaryType is initially blob, and can be set to arraybuffer in each state", async () => {
   const socket = new CurlWebSocket("ws://example.test/");
   assertEquals(socket.binaryType, "blob");
   socket.binaryType = "arraybuffer";
@@ -18,7 +18,7 @@ test("binaryType is blob at first, and takes arraybuffer in each state", async (
   assertEquals(socket.binaryType, "arraybuffer");
 });
 
-test("binaryType is converted to a string; what is not one of the two is ignored, without an exception", () => {
+test("binaryType is converted to a string, and other values are ignored without an exception", () => {
   const socket = new CurlWebSocket("ws://example.test/");
   socket.close();
   Reflect.set(socket, "binaryType", { toString: () => "arraybuffer" });
@@ -32,7 +32,7 @@ test("binaryType is converted to a string; what is not one of the two is ignored
   assertEquals(socket.binaryType, "blob");
 });
 
-test("binaryType counts when the message is delivered, and can change from one to the next", async () => {
+test("binaryType applies when a message is delivered, and can change between two messages", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   const got: string[] = [];
@@ -48,7 +48,7 @@ test("binaryType counts when the message is delivered, and can change from one t
   assertEquals(got, Array.from({ length: 40 }, (_, i) => i % 2 === 0 ? "[object Blob]" : "[object ArrayBuffer]"));
 });
 
-test("a Blob has exactly the message's bytes, and no type", async () => {
+test("a Blob has exactly the message's bytes and an empty type", async () => {
   await using pair = await Pair.open();
   for (const size of [0, 1, 126, 70_000]) {
     const bytes = new Uint8Array(size).map((_, index) => index * 7);
@@ -87,7 +87,7 @@ test("an ArrayBuffer is exactly as long as the message, whole or in fragments, a
   }
 });
 
-test("each ArrayBuffer is the receiver's own: writing to it, or giving it away, changes no other", async () => {
+test("each message has its own ArrayBuffer: writing to it or transferring it changes no other", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   socket.binaryType = "arraybuffer";
@@ -105,7 +105,7 @@ test("each ArrayBuffer is the receiver's own: writing to it, or giving it away, 
   assertEquals(got.map((data) => data.detached ? [] : [...new Uint8Array(data)]), [[99, 99, 99], [], [1, 2, 3]]);
 });
 
-test("text is a string whatever the binaryType", async () => {
+test("a text message is a string whatever the binaryType", async () => {
   await using pair = await Pair.open();
   for (const binaryType of ["blob", "arraybuffer"] as const) {
     pair.socket.binaryType = binaryType;

@@ -25,7 +25,7 @@ const DATA: [data: Sendable, size: number][] = [
   [12345 as unknown as string, 5],
 ];
 
-test("bufferedAmount grows with each send() by its bytes, and is 0 when they were sent", async () => {
+test("bufferedAmount grows by the bytes of each send(), and is 0 once they are sent", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   assertEquals(socket.bufferedAmount, 0);
@@ -40,7 +40,7 @@ test("bufferedAmount grows with each send() by its bytes, and is 0 when they wer
   assertEquals(socket.bufferedAmount, 0);
 });
 
-test("bufferedAmount counts each kind of data sent after close(), and keeps it", async () => {
+test("bufferedAmount counts each kind of data passed to send() after close(), and stays", async () => {
   await using pair = await Pair.open();
   const { socket } = pair;
   const end = closed(socket);
@@ -61,7 +61,7 @@ test("bufferedAmount counts each kind of data sent after close(), and keeps it",
   assertEquals(socket.readyState, CurlWebSocket.CLOSED);
 });
 
-test("bufferedAmount counts what was sent after the server's close frame", async () => {
+test("bufferedAmount counts data passed to send() after the server's close frame", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   const end = closed(socket);
@@ -76,7 +76,7 @@ test("bufferedAmount counts what was sent after the server's close frame", async
   assertEquals(socket.bufferedAmount, 6);
 });
 
-test("bufferedAmount keeps a Blob, and what is behind it, that the server's close came before", async () => {
+test("bufferedAmount keeps counting a Blob and later data that the server's close frame overtakes", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   const reading = Promise.withResolvers<ArrayBuffer>();
@@ -95,7 +95,7 @@ test("bufferedAmount keeps a Blob, and what is behind it, that the server's clos
   assertEquals(socket.bufferedAmount, 8);
 });
 
-test("bufferedAmount keeps what was sent to a connection whose end is not told yet", async () => {
+test("bufferedAmount counts data sent to a connection that has ended but not yet fired close", async () => {
   await using pair = await Pair.open();
   const { socket } = pair;
   const end = closed(socket);
@@ -116,7 +116,7 @@ test("bufferedAmount keeps what was sent to a connection whose end is not told y
   assertEquals(socket.bufferedAmount, 10 + sent);
 });
 
-test("bufferedAmount is not reset by a loss, and grows on", async () => {
+test("bufferedAmount is not reset when the connection is lost, and still grows", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocket(server.url("/slow-reader"));
   await opened(socket);
@@ -133,7 +133,7 @@ test("bufferedAmount is not reset by a loss, and grows on", async () => {
   assertEquals(socket.bufferedAmount, left + 4);
 });
 
-test("bufferedAmount of a connection that never opened is 0, and grows with each send()", async () => {
+test("bufferedAmount of a connection that never opened starts at 0, and grows with each send()", async () => {
   const socket = new CurlWebSocket("ws://example.test/");
   const failure = failed(socket);
   socket.close();
@@ -144,7 +144,7 @@ test("bufferedAmount of a connection that never opened is 0, and grows with each
   assertEquals(socket.bufferedAmount, 13);
 });
 
-test("bufferedAmount counts no close frame, ping or pong", async () => {
+test("bufferedAmount does not count close frames, pings and pongs", async () => {
   await using pair = await Pair.open();
   pair.socket.ping("ping");
   assertEquals(pair.socket.bufferedAmount, 0);
@@ -152,7 +152,7 @@ test("bufferedAmount counts no close frame, ping or pong", async () => {
   assertEquals(pair.socket.bufferedAmount, 0);
 });
 
-test("bufferedAmount does not fall while a task runs, though much of it is sent by then", async () => {
+test("bufferedAmount does not fall during a task, though much of the data is sent by then", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocket(server.url("/closed"));
   await opened(socket);

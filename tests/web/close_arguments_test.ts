@@ -55,11 +55,11 @@ const SENT: [args: unknown[], code: number, reason: string][] = [
 
 const shown = (args: unknown[]): string => `close(${args.map((arg) => JSON.stringify(arg) ?? "undefined").join(", ")})`;
 
-test("close() converts its code by [Clamp] and its reason to well-formed text", async () => {
+test("close() clamps its code and converts its reason to well-formed text", async () => {
   for (const [args, code, reason] of SENT) assertEquals(await closeFrame(...args), { code, reason }, shown(args));
 });
 
-test("close() with a reason and no code sends 1000, as there is no reason without a code", async () => {
+test("close() with a reason and no code sends 1000, as a close frame has no reason without a code", async () => {
   assertEquals(await closeFrame(undefined, "bye"), { code: 1000, reason: "bye" });
 });
 
@@ -85,7 +85,7 @@ async function inEachState(check: (socket: CurlWebSocket, state: number) => void
   check(pair.socket, CurlWebSocket.CLOSED);
 }
 
-test("close() with another code is an InvalidAccessError, in each state, and changes nothing", async () => {
+test("close() with an invalid code is an InvalidAccessError in each state, and changes nothing", async () => {
   await inEachState((socket, state) => {
     for (const code of BAD_CODES) {
       assertEquals(domException(() => close(socket, code)), "InvalidAccessError", shown([code]));
@@ -94,7 +94,7 @@ test("close() with another code is an InvalidAccessError, in each state, and cha
   });
 });
 
-test("close() with a reason above 123 bytes is a SyntaxError, in each state, and changes nothing", async () => {
+test("close() with a reason over 123 bytes is a SyntaxError in each state, and changes nothing", async () => {
   await inEachState((socket, state) => {
     for (const reason of ["x".repeat(124), "é".repeat(62), "🎉".repeat(31), "\ud800".repeat(42)]) {
       for (const code of [undefined, 1000, 3000]) {
@@ -107,7 +107,7 @@ test("close() with a reason above 123 bytes is a SyntaxError, in each state, and
   });
 });
 
-test("close() with what cannot be converted is a TypeError, its own exception passes, and nothing changes", async () => {
+test("close() with a value that cannot be converted is a TypeError or the value's own exception, and changes nothing", async () => {
   await inEachState((socket, state) => {
     assertThrows(() => close(socket, Symbol("code")), TypeError);
     assertThrows(() => close(socket, 1000n), TypeError);

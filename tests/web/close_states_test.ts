@@ -33,7 +33,7 @@ test("close() fires no event before it returns, in any state", async () => {
   assertEquals(log, ["close 3"]);
 });
 
-test("close() before the connection is made: CLOSING at once, then error and close 1006", async () => {
+test("close() before the connection exists: CLOSING at once, then error and close 1006", async () => {
   const socket = new CurlWebSocket("ws://example.test/");
   const log = logOf(socket);
   const failure = failed(socket);
@@ -46,7 +46,7 @@ test("close() before the connection is made: CLOSING at once, then error and clo
   assertEquals(log, ["error 3", "close 3"]);
 });
 
-test("close() during the handshake: what the server answers is not looked at any more", async () => {
+test("close() during the handshake: the server's response is ignored", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const log = logOf(socket);
@@ -60,7 +60,7 @@ test("close() during the handshake: what the server answers is not looked at any
   assertEquals(log, ["error 3", "close 3"]);
 });
 
-test("close() twice: the first one's code and reason are sent, once", async () => {
+test("close() twice sends the code and reason of the first call, once", async () => {
   await using pair = await Pair.open();
   const end = closed(pair.socket);
   pair.socket.close(3001, "first");
@@ -100,7 +100,7 @@ test("both sides close at once: clean, with the code of the server", async () =>
   assertEquals([code, reason, wasClean], [4000, "server", true]);
 });
 
-test("close() in the open event", async () => {
+test("close() in the open event closes cleanly", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const log = logOf(socket);
@@ -115,7 +115,7 @@ test("close() in the open event", async () => {
   assertEquals(log, ["open 1", "close 3"]);
 });
 
-test("close() in a message event drops the messages behind it, even of the same packet", async () => {
+test("close() in a message event drops later messages, even of the same packet", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   const log = logOf(socket);
@@ -145,7 +145,7 @@ test("close() in the error and close events does nothing", async () => {
   assertEquals(log, ["error 3", "close 3"]);
 });
 
-test("messages before the server's close frame come before the close event, however they are cut", async () => {
+test("messages before the server's close frame are delivered before the close event, however TCP splits them", async () => {
   const messages = ["one", "two", "three"].map((text) => frame(Opcode.text, text));
   const all = new Uint8Array([...messages.flatMap((bytes) => [...bytes]), ...frame(Opcode.close, closePayload(4000))]);
   for (let cut = 0; cut <= all.length; cut += 3) {
@@ -161,7 +161,7 @@ test("messages before the server's close frame come before the close event, howe
   }
 });
 
-test("messages and the close frame in one packet with the 101 come all, in order", async () => {
+test("messages and the close frame in one packet with the 101 are all delivered, in order", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const log = logOf(socket);
@@ -175,7 +175,7 @@ test("messages and the close frame in one packet with the 101 come all, in order
   assertEquals(log, ["open 1", "message 1 one", "message 1 two", "close 3"]);
 });
 
-test("what the server sends after its close frame is no message", async () => {
+test("data after the server's close frame is not delivered", async () => {
   await using pair = await Pair.open();
   const log = logOf(pair.socket);
   const end = closed(pair.socket);
@@ -186,7 +186,7 @@ test("what the server sends after its close frame is no message", async () => {
   assertEquals(log, ["close 3"]);
 });
 
-test("a connection lost while CLOSING is close 1006, and no clean one", async () => {
+test("a connection lost while CLOSING is close 1006 and not clean", async () => {
   await using pair = await Pair.open();
   const log = logOf(pair.socket);
   const end = closed(pair.socket);
@@ -198,14 +198,14 @@ test("a connection lost while CLOSING is close 1006, and no clean one", async ()
   assertEquals(log.at(-1), "close 3");
 });
 
-test("a close frame with a byte order mark in its reason keeps it", async () => {
+test("a close reason keeps its byte order mark", async () => {
   await using pair = await Pair.open();
   const end = next<CloseEvent>(pair.socket, "close");
   await pair.close(4000, "\ufeffwhy");
   assertEquals((await end).reason, "\ufeffwhy");
 });
 
-test("the protocol stays readable after the close", async () => {
+test("url, protocol and extensions stay readable after the close", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url("/path"), "chat");
   const open = opened(socket);

@@ -6,7 +6,7 @@ import { RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
-test("the server's close code and reason reach the close event", async () => {
+test("the close event has the server's close code and reason", async () => {
   await using server = await WsServer.start();
   const cases = [
     ["/close", 1005, ""],
@@ -61,7 +61,7 @@ test("messages before close() are sent before it", async () => {
   assertEquals([code, reason, wasClean], [1000, "back", true]);
 });
 
-test("the close of the server is echoed with its code", async () => {
+test("a server's close frame is echoed with its code", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const end = closed(socket);
@@ -102,7 +102,7 @@ test("TCP that ends without a close frame is 1006", async () => {
   }
 });
 
-test("a server that drops the connection on a message", async () => {
+test("a server that drops the connection after a message is 1006", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocket(server.url("/drop"));
   await opened(socket);
@@ -127,7 +127,7 @@ test("closeTimeout ends a connection that the server keeps open after its close 
   assertEquals([code, wasClean], [1000, true]);
 });
 
-test("closeTimeout ends a connection whose server never answers the close", async () => {
+test("closeTimeout ends a connection whose server sends no close frame", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url(), { closeTimeout: 100 });
   const open = opened(socket);

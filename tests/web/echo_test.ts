@@ -13,7 +13,7 @@ function connect(server: WsServer, path = "/echo"): CurlWebSocket {
 for (const tls of [false, true]) {
   const scheme = tls ? "wss" : "ws";
 
-  test(`${scheme}: text and binary come back`, async () => {
+  test(`${scheme}: text and binary messages are echoed`, async () => {
     await using server = await WsServer.start({ tls });
     await using socket = connect(server);
     socket.binaryType = "arraybuffer";
@@ -28,7 +28,7 @@ for (const tls of [false, true]) {
     assertEquals(new Uint8Array(data), Uint8Array.of(0, 1, 254, 255));
   });
 
-  test(`${scheme}: empty and large messages come back`, async () => {
+  test(`${scheme}: empty and large messages are echoed`, async () => {
     await using server = await WsServer.start({ tls });
     await using socket = connect(server);
     socket.binaryType = "arraybuffer";
@@ -85,7 +85,7 @@ test("5,000 messages arrive in order", async () => {
   await end;
 }, { timeout: 30_000 });
 
-test("5,000 sent messages come back in order", async () => {
+test("5,000 messages are echoed in order", async () => {
   await using server = await WsServer.start();
   await using socket = connect(server);
   await opened(socket);

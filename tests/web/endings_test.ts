@@ -30,7 +30,7 @@ for (const tls of [false, true]) {
   const over = tls ? "TLS" : "TCP";
 
   // Destroyed, TLS ends without close_notify, as with servers in Python.
-  test(`what follows the server's close frame does not matter: its code and reason, no error (${over})`, async () => {
+  test(`a failure after the server's close frame does not matter: the close event has its code and no error (${over})`, async () => {
     for (const how of ["reset", "destroy", "end"] as const) {
       await using pair = await Pair.open({}, { tls });
       const end = ending(pair.socket);
@@ -41,7 +41,7 @@ for (const tls of [false, true]) {
     }
   });
 
-  test(`what follows the answer to close() does not matter: its code, no error (${over})`, async () => {
+  test(`a failure after the reply to close() does not matter: the close event has its code and no error (${over})`, async () => {
     for (const how of ["reset", "destroy", "end"] as const) {
       await using pair = await Pair.open({}, { tls });
       const end = ending(pair.socket);
@@ -53,7 +53,7 @@ for (const tls of [false, true]) {
     }
   });
 
-  test(`a reset behind a violation: the violation is the error (${over})`, async () => {
+  test(`a reset after a violation: the violation is the error (${over})`, async () => {
     await using pair = await Pair.open({}, { tls });
     const end = ending(pair.socket);
     await pair.peer.send(RESERVED_BITS);
@@ -62,7 +62,7 @@ for (const tls of [false, true]) {
     assertEquals(await end, ["ERR_PROTOCOL", 1006, "", false]);
   });
 
-  test(`a send that fails: what came before is read first, and the close frame explains it (${over})`, async () => {
+  test(`a failed send: received data is read first, and the close frame explains the failure (${over})`, async () => {
     for (const paused of [true, false]) {
       await using pair = await Pair.open({}, { tls });
       const { socket, peer } = pair;
@@ -87,7 +87,7 @@ for (const tls of [false, true]) {
     }
   });
 
-  test(`close() answered by the end of TCP alone: 1006 and no error, as in browsers (${over})`, async () => {
+  test(`close() followed only by the end of TCP: 1006 and no error, as in browsers (${over})`, async () => {
     for (const how of ["end", "destroy", "reset"] as const) {
       await using pair = await Pair.open({}, { tls });
       const end = ending(pair.socket);
@@ -99,7 +99,7 @@ for (const tls of [false, true]) {
   });
 }
 
-test("closing behind a violation changes neither its error nor its time, with and without a closeTimeout", async () => {
+test("close() after a violation changes neither its error nor its time-out, with and without a closeTimeout", async () => {
   for (const closeTimeout of [0, 60_000]) {
     await using server = await RawServer.start();
     const stream = new CurlWebSocketStream(server.url(), { closeTimeout });
@@ -115,7 +115,7 @@ test("closing behind a violation changes neither its error nor its time, with an
   }
 });
 
-test("terminate() behind a violation ends at once, and its error is told", async () => {
+test("terminate() after a violation ends at once, and the violation is the error", async () => {
   await using pair = await Pair.open({ closeTimeout: 0 });
   const end = ending(pair.socket);
   await pair.peer.send(RESERVED_BITS);
@@ -124,7 +124,7 @@ test("terminate() behind a violation ends at once, and its error is told", async
   assertEquals(await end, ["ERR_PROTOCOL", 1006, "", false]);
 });
 
-test("a violation while close() waits for a Blob is told, with and without a closeTimeout", async () => {
+test("a violation while close() waits for a Blob is the error, with and without a closeTimeout", async () => {
   for (const closeTimeout of [0, 60_000]) {
     await using pair = await Pair.open({ closeTimeout });
     const { socket, peer } = pair;
@@ -141,7 +141,7 @@ test("a violation while close() waits for a Blob is told, with and without a clo
   }
 });
 
-test("a Blob that there is no memory for ends the connection, also if close() waits for it", async () => {
+test("a Blob too large for memory ends the connection, also if close() waits for it", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false });
   const { socket } = pair;
   const blob = new Blob([new Uint8Array(8 << 20)]);
@@ -168,7 +168,7 @@ test("a Blob that there is no memory for ends the connection, also if close() wa
   assertEquals(socket.bufferedAmount, bytes.byteLength);
 });
 
-test("a loop over messages ends where a reset follows the close frame, and where it follows close()", async () => {
+test("a loop over messages ends if a reset follows the close frame or close()", async () => {
   for (const own of [true, false]) {
     await using pair = await Pair.open();
     const { socket, peer } = pair;
@@ -187,7 +187,7 @@ test("a loop over messages ends where a reset follows the close frame, and where
   }
 });
 
-test("not clean: our close frame is behind what the server does not read", async () => {
+test("not clean: our close frame is queued behind data that the server does not read", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 300 });
   const { socket, peer } = pair;
   fill(pair);
@@ -197,7 +197,7 @@ test("not clean: our close frame is behind what the server does not read", async
   assert(socket.bufferedAmount > 0);
 });
 
-test("not clean: TCP is reset while our close frame is behind what the server does not read", async () => {
+test("not clean: TCP is reset while our close frame is queued behind data that the server does not read", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 0 });
   const { socket, peer } = pair;
   fill(pair);
@@ -208,7 +208,7 @@ test("not clean: TCP is reset while our close frame is behind what the server do
   assertEquals(await end, [1008, "policy", false]);
 });
 
-test("a server that ends TCP behind its close frame and still reads gets all, and the close is clean", async () => {
+test("a server that ends TCP after its close frame but still reads gets all data, and the close is clean", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false, closeTimeout: 0 });
   const { socket, peer } = pair;
   fill(pair);
@@ -222,7 +222,7 @@ test("a server that ends TCP behind its close frame and still reads gets all, an
   assertEquals(socket.bufferedAmount, 0);
 });
 
-test("after both close frames this side ends TCP, and waits a second at most, also without a closeTimeout", async () => {
+test("after both close frames the client ends TCP and waits at most a second, also without a closeTimeout", async () => {
   for (const own of [true, false]) {
     for (const tls of [true, false]) {
       await using pair = await Pair.open({ closeTimeout: 0 }, { tls });
@@ -257,7 +257,7 @@ test("ten pings of one packet get ten pongs, in order", async () => {
   }
 });
 
-test("a flood of pings from a server that reads nothing: few pongs wait, and the latest ping gets its own", async () => {
+test("a flood of pings from a server that does not read: few pongs are queued, and the latest ping gets one", async () => {
   await using pair = await Pair.open({ perMessageDeflate: false });
   const { socket, peer } = pair;
   // The kernel's buffers are full, so nothing goes out any more.
@@ -282,7 +282,7 @@ test("a flood of pings from a server that reads nothing: few pongs wait, and the
   }
 });
 
-test("floods of what tells nothing give the event loop its turns", async () => {
+test("floods of frames without events let the event loop run", async () => {
   const ping = frame(Opcode.ping), fragment = Uint8Array.of(0x00, 0x00);
   for (const [kind, first, each] of [["pings", "", ping], ["fragments", "\x02\x00", fragment]] as const) {
     await using pair = await Pair.open({ perMessageDeflate: false });
@@ -304,7 +304,7 @@ test("floods of what tells nothing give the event loop its turns", async () => {
   }
 });
 
-test("a packet of messages that inflate to a mebibyte each gives the event loop its turns", async () => {
+test("a packet of messages that each inflate to 1 MiB lets the event loop run", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const open = opened(socket);
@@ -333,7 +333,7 @@ test("a packet of messages that inflate to a mebibyte each gives the event loop 
   assert(most <= 50, `${most} messages in a turn`);
 }, { skip: loadZlib() === null ? "there is no zlib" : undefined });
 
-test("a socket that is closed by a reset leaves nothing unsent to the next one", async () => {
+test("a socket closed by a reset leaves no unsent data to the next one", async () => {
   // Each connection's messages carry its name; the servers go away while much is under way.
   await using other = await Pair.open({ perMessageDeflate: false });
   for (let round = 0; round < 5; round++) {
@@ -357,7 +357,7 @@ test("a socket that is closed by a reset leaves nothing unsent to the next one",
   }
 });
 
-test("close() that waits for a Blob: TCP that ends meanwhile is no error either", async () => {
+test("close() waits for a Blob: the end of TCP meanwhile is no error", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   class SlowBlob extends Blob {

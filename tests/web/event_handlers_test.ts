@@ -16,7 +16,7 @@ function idle(): CurlWebSocket {
   return socket;
 }
 
-test("handler attributes are null at first, and hold what is set", () => {
+test("handler attributes are initially null, and hold the value that is set", () => {
   const socket = idle();
   for (const name of NAMES) {
     assertStrictEquals(socket[name], null);
@@ -28,7 +28,7 @@ test("handler attributes are null at first, and hold what is set", () => {
   }
 });
 
-test("handler attributes set to what is no object are null", () => {
+test("handler attributes set to a non-object are null", () => {
   const socket = idle();
   for (const name of NAMES) {
     for (const value of [undefined, 0, 1, "text", true, Symbol("s"), 1n]) {
@@ -39,7 +39,7 @@ test("handler attributes set to what is no object are null", () => {
   }
 });
 
-test("an object that cannot be called is kept as handler, and not called, not even its handleEvent", async () => {
+test("an object that is not callable is kept as handler, but neither it nor its handleEvent is called", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   let calls = 0;
@@ -58,7 +58,7 @@ function dispatch(socket: CurlWebSocket, log: string[]): string[] {
   return [...log];
 }
 
-test("a handler has its place among the listeners by when it was set, and keeps it while it is replaced", () => {
+test("a handler is called in the order in which it was first set, and replacing it keeps its place", () => {
   const socket = idle();
   const log: string[] = [];
   socket.addEventListener("message", () => log.push("first"));
@@ -77,7 +77,7 @@ test("a handler has its place among the listeners by when it was set, and keeps 
   assertEquals(dispatch(socket, log), ["first", "last", "set anew"]);
 });
 
-test("a handler set twice is called once, and is no listener that removeEventListener() would find", () => {
+test("a handler set twice is called once, and removeEventListener() does not remove it", () => {
   const socket = idle();
   const log: string[] = [];
   const handler = () => log.push("handler");
@@ -90,7 +90,7 @@ test("a handler set twice is called once, and is no listener that removeEventLis
   assertStrictEquals(socket.onmessage, handler);
 });
 
-test("`this` in handlers and listeners is the socket, and each gets the one event", () => {
+test("`this` in handlers and listeners is the socket, and all get the same event", () => {
   const socket = idle();
   const got: unknown[] = [];
   const note = function (this: unknown, ...args: unknown[]): void {
@@ -108,7 +108,7 @@ test("`this` in handlers and listeners is the socket, and each gets the one even
   }
 });
 
-test("a handler that answers false cancels an event that can be cancelled; other answers do not", () => {
+test("a handler that returns false cancels a cancelable event; other values do not", () => {
   const socket = idle();
   for (const answer of [false, true, undefined, null, 0, ""]) {
     socket.onmessage = () => answer;
@@ -117,7 +117,7 @@ test("a handler that answers false cancels an event that can be cancelled; other
   }
 });
 
-test("handlers and listeners removed while the event is dispatched are not called, added ones the next time", () => {
+test("handlers and listeners removed during a dispatch are not called, added ones from the next event on", () => {
   const socket = idle();
   const log: string[] = [];
   const added = () => log.push("added");
@@ -134,7 +134,7 @@ test("handlers and listeners removed while the event is dispatched are not calle
   assertEquals(dispatch(socket, log), ["first", "added"]);
 });
 
-test("a handler replaced while the event is dispatched, before its turn, is called in its new form", () => {
+test("a handler replaced during a dispatch, before its turn, is called as replaced", () => {
   const socket = idle();
   const log: string[] = [];
   socket.addEventListener("message", () => socket.onmessage = () => log.push("new"));
@@ -142,7 +142,7 @@ test("a handler replaced while the event is dispatched, before its turn, is call
   assertEquals(dispatch(socket, log), ["new"]);
 });
 
-test("stopImmediatePropagation() keeps the event from handlers behind", () => {
+test("stopImmediatePropagation() keeps the event from later handlers", () => {
   const socket = idle();
   const log: string[] = [];
   socket.addEventListener("message", (event) => event.stopImmediatePropagation());
@@ -150,7 +150,7 @@ test("stopImmediatePropagation() keeps the event from handlers behind", () => {
   assertEquals(dispatch(socket, log), []);
 });
 
-test("onclose and onerror are called once each, and not before the constructor's caller could set them", async () => {
+test("onclose and onerror are each called once, and not before the constructor's caller can set them", async () => {
   const socket = new CurlWebSocket("ws://example.test/");
   socket.close();
   await Promise.resolve();
@@ -167,7 +167,7 @@ test("onclose and onerror are called once each, and not before the constructor's
   assertEquals(log, ["error", "close"]);
 });
 
-test("handlers that throw are reported, and keep neither other listeners nor later events back", async () => {
+test("exceptions of handlers are reported, and stop neither other listeners nor later events", async () => {
   await using server = await WsServer.start();
   const output = await runScript(
     server.url("/close?code=4000"),

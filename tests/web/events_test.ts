@@ -49,18 +49,18 @@ async function refusal(): Promise<{ socket: CurlWebSocket; events: Noted[] }> {
   return { socket, events: await eventsOf(socket) };
 }
 
-test("a connection's events are open, message and close, with the readyState of each", async () => {
+test("a connection fires open, message and close, each with its readyState", async () => {
   const { events } = await wholeLife();
   const got = events.map(({ event, readyState }) => `${event.type} ${readyState}`);
   assertEquals(got, ["open 1", "message 1", "message 1", "close 3"]);
 });
 
-test("a failed connection's events are error and close, both CLOSED, and no open", async () => {
+test("a failed connection fires error and close, both in CLOSED, and no open", async () => {
   const { events } = await refusal();
   assertEquals(events.map(({ event, readyState }) => `${event.type} ${readyState}`), ["error 3", "close 3"]);
 });
 
-test("events neither bubble nor can be cancelled, and are the socket's own", async () => {
+test("events do not bubble, are not cancelable, and have the socket as target", async () => {
   for (const { socket, events } of [await wholeLife(), await refusal()]) {
     for (const { event, target, currentTarget, phase } of events) {
       assertEquals([event.bubbles, event.cancelable, event.composed, phase], [false, false, false, 2], event.type);
@@ -73,7 +73,7 @@ test("events neither bubble nor can be cancelled, and are the socket's own", asy
   }
 });
 
-test("events are not trusted, unlike the standard's: only the runtime itself makes trusted ones", async () => {
+test("events are not trusted, unlike the standard's: only the runtime can create trusted ones", async () => {
   for (const { event } of (await wholeLife()).events) assertEquals(event.isTrusted, false);
 });
 
@@ -106,7 +106,7 @@ test("the close event is a CloseEvent with code, reason and wasClean", async () 
   assertEquals([failed.code, failed.reason, failed.wasClean], [1006, "", false]);
 });
 
-test("the error event is an ErrorEvent that says why (the standard's tells nothing)", async () => {
+test("the error event is an ErrorEvent with the reason (the standard's is a plain Event)", async () => {
   const { event } = (await refusal()).events[0]!;
   assertInstanceOf(event, ErrorEvent);
   assertInstanceOf(event.error, CurlWebSocketError);
@@ -134,7 +134,7 @@ test("each event is a new object, in a task of its own", async () => {
   assertEquals(events.size, 3);
 });
 
-test("a lost connection is error, then close 1006, whether or not messages came", async () => {
+test("a lost connection fires error, then close 1006, with or without messages before", async () => {
   for (const message of [false, true]) {
     await using pair = await Pair.open();
     const events = eventsOf(pair.socket);
@@ -147,7 +147,7 @@ test("a lost connection is error, then close 1006, whether or not messages came"
   }
 });
 
-test("a violation of the protocol is error, then close 1006", async () => {
+test("a protocol violation fires error, then close 1006", async () => {
   await using pair = await Pair.open();
   const events = eventsOf(pair.socket);
   await pair.peer.send(frame(Opcode.text, "masked", { masked: true }));
@@ -157,7 +157,7 @@ test("a violation of the protocol is error, then close 1006", async () => {
   assertEquals(((await events)[1]!.event as CloseEvent).code, 1006);
 });
 
-test("addEventListener() takes once, signal, a listener object, and null", async () => {
+test("addEventListener() accepts once, signal, a listener object, and null", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   const log: string[] = [];
@@ -187,7 +187,7 @@ test("addEventListener() takes once, signal, a listener object, and null", async
   assertEquals(log, ["once", "signal", "object 1", "twice", "object 2", "twice"]);
 });
 
-test("a program can dispatch events of its own on a socket", async () => {
+test("a program can dispatch its own events on a socket", async () => {
   await using pair = await Pair.open();
   const { socket } = pair;
   const got: unknown[] = [];

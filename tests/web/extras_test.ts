@@ -18,7 +18,7 @@ async function connect(server: RawServer, options = {}): Promise<{ socket: CurlW
 
 const decode = (data?: Uint8Array | ArrayBuffer) => new TextDecoder().decode(data);
 
-test("ping() and the pong event", async () => {
+test("ping() gets a pong event with its payload", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server);
   socket.ping("hello");
@@ -35,7 +35,7 @@ test("ping() and the pong event", async () => {
   socket.terminate();
 });
 
-test("pings of the server are answered with their payload", async () => {
+test("a server's ping gets a pong with its payload", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocket(server.url("/ping?data=abc"));
   assertEquals(await message(socket), "abc");
@@ -61,7 +61,7 @@ test("terminate() drops the connection without a close frame", async () => {
   socket.terminate();
 });
 
-test("pause() keeps messages back until resume()", async () => {
+test("pause() holds messages back until resume()", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server);
   const got: unknown[] = [];
@@ -88,7 +88,7 @@ test("pause() keeps messages back until resume()", async () => {
   socket.terminate();
 });
 
-test("pause() in a handler keeps back what came in the same packet", async () => {
+test("pause() in a handler holds back the other messages of the same packet", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server);
   const got: unknown[] = [];
@@ -127,7 +127,7 @@ test("for await yields each message and ends with the close", async () => {
   assertEquals(got, ["one", "two", "three"]);
 });
 
-test("for await takes many messages", async () => {
+test("for await yields many messages in order", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocket(server.url("/push?count=2000"));
   let count = 0;
@@ -151,7 +151,7 @@ test("await using closes the socket", async () => {
   assert([1000, 1005].includes((await server.closed()).code));
 });
 
-test("CurlWebSocket.with() makes a class with options", async () => {
+test("CurlWebSocket.with() returns a class with built-in options", async () => {
   await using server = await WsServer.start();
   const Own = CurlWebSocket.with({ headers: { "X-With": "yes" } });
   await using socket = new Own(server.url("/headers"));
@@ -161,7 +161,7 @@ test("CurlWebSocket.with() makes a class with options", async () => {
   assertEquals(Own.OPEN, 1);
 });
 
-test("libcurl() tells what is loaded", () => {
+test("libcurl() returns the version and features of the loaded library", () => {
   const { path, version, tls, features, missing } = libcurl();
   assert(path.length > 0);
   assert(/^\d+\.\d+\.\d+/.test(version), version);

@@ -11,11 +11,13 @@ const COLLECT = `const collect = async () => {
   }
 };`;
 
-test("an open socket that only its listeners hold is not collected: its messages and its close come", async () => {
-  await using server = await WsServer.start();
-  const output = await runScript(
-    server.url("/echo"),
-    `${COLLECT}
+test(
+  "an open socket that only its listeners reference is not collected: its messages and its close arrive",
+  async () => {
+    await using server = await WsServer.start();
+    const output = await runScript(
+      server.url("/echo"),
+      `${COLLECT}
     const sender = await new Promise((resolve) => {
       const socket = new CurlWebSocket(url);
       let messages = 0;
@@ -33,12 +35,14 @@ test("an open socket that only its listeners hold is not collected: its messages
       console.log(socket === undefined ? "collected" : "alive");
       socket?.send(String(round));
     }`,
-  );
-  const lines = output.split("\n");
-  assertEquals(lines.filter((line) => line !== "alive"), ["message 0", "message 1", "message 2", "close 1005"]);
-}, { timeout: 60_000 });
+    );
+    const lines = output.split("\n");
+    assertEquals(lines.filter((line) => line !== "alive"), ["message 0", "message 1", "message 2", "close 1005"]);
+  },
+  { timeout: 60_000 },
+);
 
-test("a socket that is connecting and that nothing holds is not collected: it opens", async () => {
+test("a connecting socket without any reference is not collected: it opens", async () => {
   await using server = await WsServer.start();
   const output = await runScript(
     server.url("/push?count=1"),
@@ -52,7 +56,7 @@ test("a socket that is connecting and that nothing holds is not collected: it op
   assertEquals(output, "0 1");
 }, { timeout: 60_000 });
 
-test("a socket whose data is still to be sent is not collected: the data arrives", async () => {
+test("a socket with unsent data is not collected: the data arrives", async () => {
   await using server = await WsServer.start();
   const output = await runScript(
     server.url("/slow-reader"),
@@ -83,7 +87,7 @@ const ENDS: [how: string, path: string, use: string][] = [
   ["closed behind a Blob", "/echo", `socket.onopen = () => { socket.send(new Blob(["x"])); socket.close(); };`],
 ];
 
-test("sockets that have closed are collected, however they ended", async () => {
+test("closed sockets are collected, however they ended", async () => {
   await using server = await WsServer.start();
   const ends = ENDS.map(([how, path, use]) => {
     const url = JSON.stringify(server.url(path));

@@ -3,7 +3,7 @@ import { WsServer } from "../support/servers.ts";
 import { runScript } from "../support/script.ts";
 import { test } from "../support/testing.ts";
 
-test("globalThis.WebSocket = CurlWebSocket serves a program that knows only WebSocket", async () => {
+test("a program that knows only WebSocket works with globalThis.WebSocket = CurlWebSocket", async () => {
   await using server = await WsServer.start();
   const output = await runScript(
     server.url("/subprotocol"),
@@ -35,7 +35,7 @@ test("globalThis.WebSocket = CurlWebSocket serves a program that knows only WebS
   ]);
 }, { timeout: 60_000 });
 
-test("a program's subclass of the global WebSocket, with a wrapped constructor and overridden members", async () => {
+test("a program can subclass the global WebSocket, wrap its constructor and override members", async () => {
   await using server = await WsServer.start();
   const output = await runScript(
     server.url("/echo"),
@@ -72,7 +72,7 @@ test("a program's subclass of the global WebSocket, with a wrapped constructor a
   assertEquals(output.split("\n"), ["new 1", "true true true 1 1", "true", "1 1", "1005"]);
 }, { timeout: 60_000 });
 
-test("CurlWebSocket works where a program has taken the global WebSocket away", async () => {
+test("CurlWebSocket works without a global WebSocket", async () => {
   await using server = await WsServer.start();
   const output = await runScript(
     server.url("/echo"),

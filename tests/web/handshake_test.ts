@@ -64,7 +64,7 @@ for (const [name, lines] of Object.entries(invalid)) {
   });
 }
 
-test("another subprotocol than those offered is ERR_HANDSHAKE_INVALID", async () => {
+test("a subprotocol that was not offered is ERR_HANDSHAKE_INVALID", async () => {
   const { error } = await answered(
     (request) =>
       response([
@@ -110,7 +110,7 @@ test("the body of a refusal can be chunked", async () => {
   assertEquals(new TextDecoder().decode(error.body), "foursix");
 });
 
-test("the body of a refusal ends at 64 KiB", async () => {
+test("the body of a refusal is cut at 64 KiB", async () => {
   const { error } = await answered(() =>
     response(["HTTP/1.1 401 Unauthorized", "Content-Length: 200000"]) + "x".repeat(200_000)
   );
@@ -131,7 +131,7 @@ test("a redirect is ERR_HANDSHAKE_REDIRECT and is not followed", async () => {
   assertEquals(header(error, "location"), "ws://127.0.0.1:9/");
 });
 
-test("a response that is no HTTP fails", async () => {
+test("a response that is not HTTP is an error", async () => {
   const { error } = await answered(() => "SSH-2.0-OpenSSH_9.9\r\n\r\n");
   assertInstanceOf(error, Error);
 });

@@ -19,7 +19,7 @@ function shown(value: unknown): string {
 /** One kind of quotes, and every run of white space as one space. */
 const plain = (text: string) => text.replaceAll("'", '"').replace(/\s+/g, " ");
 
-test("console.log shows a socket's URL without its password, its state and what was agreed, in a line", async () => {
+test("console.log shows a socket's URL without its password, its state and its subprotocol, on one line", async () => {
   await using server = await RawServer.start();
   const url = `${server.url().replace("://", "://joe:secret@")}?token=secret`;
   const socket = new CurlWebSocket(url, ["chat"]);
@@ -39,7 +39,7 @@ test("console.log shows a socket's URL without its password, its state and what 
   assert(!shown({ deep: [socket] }).includes("secret"));
 });
 
-test("console.log shows a stream's state, a subclass by its name, and no prototype's state", async () => {
+test("console.log shows a stream's state, a subclass's name, and no state for a prototype", async () => {
   await using pair = await Pair.open();
   class Feed extends CurlWebSocket {}
   const feed = new Feed(pair.socket.url);
@@ -57,7 +57,7 @@ test("console.log shows a stream's state, a subclass by its name, and no prototy
   assertEquals(plain(shown(Object.create(CurlWebSocket.prototype))), "CurlWebSocket {}");
 });
 
-test("an error has its connection's URL without the password, and no property without a value", async () => {
+test("an error has the URL of its connection without the password, and only properties with a value", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url().replace("://", "://joe:secret@"));
   const failure = failed(socket);
@@ -70,7 +70,7 @@ test("an error has its connection's URL without the password, and no property wi
   assert(!/undefined|secret/.test(shown(error)), shown(error));
 });
 
-test("an error that ends several connections is told to each with its own URL", () => {
+test("an error that ends several connections has each one's own URL", () => {
   const error = new CurlWebSocketError("ERR_LIBCURL", "the poll failed", { curlCode: 1 });
   assert(withUrl(error, "ws://one/") === error);
   assert(withUrl(error, "ws://one/") === error);

@@ -7,7 +7,7 @@ import { RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
-test("readyState goes from CONNECTING to CLOSED", async () => {
+test("readyState goes from CONNECTING through OPEN and CLOSING to CLOSED", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocket(server.url("/echo"));
   assertEquals(socket.readyState, CurlWebSocket.CONNECTING);
@@ -110,7 +110,7 @@ test("messages of separate TLS records awaited one by one are not lost", async (
   socket.terminate();
 });
 
-test("over TLS, messages of all sizes before the end are told, whether it is clean or not", async () => {
+test("over TLS, messages of all sizes before the end are delivered, whether it is clean or not", async () => {
   await using server = await RawServer.start({ tls: true });
   for (const clean of [true, false]) {
     const socket = new CurlWebSocket(server.url("/", "localhost"), { tls: { ca: certificates().ca } });
@@ -130,7 +130,7 @@ test("over TLS, messages of all sizes before the end are told, whether it is cle
   }
 });
 
-test("a message and the close in one packet arrive both", async () => {
+test("a message and the close frame in one packet both arrive", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const peer = await server.connection();
@@ -144,7 +144,7 @@ test("a message and the close in one packet arrive both", async () => {
   assertEquals([code, wasClean], [1005, true]);
 });
 
-test("bufferedAmount counts what a slow reader leaves", async () => {
+test("bufferedAmount counts the data that a slow server has not read", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocket(server.url("/slow-reader"));
   await opened(socket);
@@ -163,6 +163,6 @@ test("bufferedAmount counts what a slow reader leaves", async () => {
   assertEquals(socket.bufferedAmount, 0);
 }, { timeout: 30_000 });
 
-test("the class needs new", () => {
+test("calling the class without new is a TypeError", () => {
   assertThrows(() => Reflect.apply(CurlWebSocket, undefined, ["ws://localhost/"]), TypeError);
 });

@@ -44,7 +44,7 @@ test("the attributes are enumerable accessors of the prototype, as Web IDL has t
   }
 });
 
-test("the methods are enumerable, writable and have the standard's length", () => {
+test("the methods are enumerable and writable, and have the standard's length", () => {
   for (const [name, length] of METHODS) {
     const { value, writable, enumerable, configurable } = property(prototype, name);
     assertEquals([value.name, value.length, writable, enumerable, configurable], [name, length, true, true, true]);
@@ -61,7 +61,7 @@ test("setting a read-only attribute changes nothing", () => {
   }
 });
 
-test("a socket has no own properties, and takes those a program adds", () => {
+test("a socket has no own properties, and a program can add some", () => {
   const socket = idle();
   assertEquals(Reflect.ownKeys(socket).filter((key) => typeof key === "string"), []);
   Reflect.set(socket, "mine", 1);
@@ -78,7 +78,7 @@ test("for-in and the in operator find the standard's members", () => {
   }
 });
 
-test("members called on something else are a TypeError", () => {
+test("members called on another object are a TypeError", () => {
   for (const name of [...READ_ONLY, ...WRITABLE]) {
     assertThrows(() => property(prototype, name).get!.call({}), TypeError);
     assertThrows(() => Reflect.get(prototype, name), TypeError);
@@ -87,7 +87,7 @@ test("members called on something else are a TypeError", () => {
   assertThrows(() => Reflect.apply(prototype.close, {}, []), TypeError);
 });
 
-test("members look at their receiver before they convert what they are given", () => {
+test("members check their receiver before they convert their arguments", () => {
   let converted = 0;
   const given = { toString: () => `${++converted}`, valueOf: () => ++converted };
   assertThrows(() => Reflect.apply(prototype.close, {}, [4000.5]), TypeError);
@@ -111,7 +111,7 @@ test("the third argument is an object of options, undefined or null", () => {
   Reflect.construct(CurlWebSocket, ["ws://example.test/", () => {}]).close();
 });
 
-test("the class is named CurlWebSocket and takes one argument at least", () => {
+test("the class is named CurlWebSocket and requires one argument", () => {
   assertEquals([CurlWebSocket.name, CurlWebSocket.length], ["CurlWebSocket", 1]);
   const made = CurlWebSocket.with({});
   assertEquals([made.name, made.length], ["CurlWebSocket", 1]);
@@ -120,14 +120,14 @@ test("the class is named CurlWebSocket and takes one argument at least", () => {
   assertEquals(property(CurlWebSocket, "prototype").writable, false);
 });
 
-test("Object.prototype.toString says [object WebSocket], for programs that ask whether it is one", () => {
+test("Object.prototype.toString returns [object WebSocket], for programs that test for one", () => {
   assertEquals(Object.prototype.toString.call(idle()), "[object WebSocket]");
   const expected = { value: "WebSocket", writable: false, enumerable: false, configurable: true };
   assertEquals(property(prototype, Symbol.toStringTag), expected);
   assertEquals(`${idle()}`, "[object WebSocket]");
 });
 
-test("with() keeps what its class has built in, and what a subclass adds", () => {
+test("with() keeps the built-in options of its class, and the members of a subclass", () => {
   class Mine extends CurlWebSocket {
     get mine(): string {
       return "mine";

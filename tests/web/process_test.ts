@@ -16,7 +16,7 @@ async function run(url: string, script: string): Promise<string> {
   return stdout.trim();
 }
 
-test("an open socket keeps the process, unref() lets it end", async () => {
+test("an open socket keeps the process alive, and unref() lets it end", async () => {
   await using server = await WsServer.start();
   const unref = await run(
     server.url("/echo"),
@@ -31,7 +31,7 @@ test("an open socket keeps the process, unref() lets it end", async () => {
   assertEquals(ref, "closed 1005");
 }, { timeout: 60_000 });
 
-test("an exception in a handler is reported and does not keep later messages back", async () => {
+test("an exception in a handler is reported, and later messages are still delivered", async () => {
   await using server = await WsServer.start();
   const output = await run(
     server.url("/push?count=3"),
@@ -47,7 +47,7 @@ test("an exception in a handler is reported and does not keep later messages bac
   assertEquals(lines.at(-1), "closed 3 1005 true");
 }, { timeout: 60_000 });
 
-test("the process ends by itself after the last socket closed", async () => {
+test("the process ends by itself after the last socket has closed", async () => {
   await using server = await WsServer.start();
   const output = await run(
     server.url("/close?code=1000"),
@@ -56,7 +56,7 @@ test("the process ends by itself after the last socket closed", async () => {
   assertEquals(output, "closed 1000");
 }, { timeout: 60_000 });
 
-test("ending the process while the poll is out crashes nothing", async () => {
+test("ending the process during a poll does not crash", async () => {
   await using server = await WsServer.start();
   const script =
     `const socket = new CurlWebSocket(url); socket.onopen = () => { console.log("open"); socket.unref(); };`;
@@ -65,7 +65,7 @@ test("ending the process while the poll is out crashes nothing", async () => {
   assertEquals(outputs, Array.from({ length: 16 }, () => "open"));
 }, { timeout: 60_000 });
 
-test("Workers terminated with a socket open crash nothing", async () => {
+test("terminating Workers with open sockets does not crash", async () => {
   await using server = await WsServer.start();
   const worker = new URL("../support/worker_holder.ts", import.meta.url).href;
   const output = await run(

@@ -20,7 +20,7 @@ async function offered(...second: unknown[]): Promise<string[]> {
 const refused = (second: unknown): string =>
   domException(() => new CurlWebSocket("ws://example.test/", second as Second));
 
-test("subprotocols: each separator, control character and space is a SyntaxError", () => {
+test("subprotocols: a separator, control character or space is a SyntaxError", () => {
   const separators = [...'()<>@,;:\\"/[]?={} \t'];
   const controls = [...Array.from({ length: 32 }, (_, code) => String.fromCharCode(code)), "\x7f"];
   for (const char of [...separators, ...controls]) {
@@ -38,14 +38,14 @@ test("subprotocols: non-ASCII and the empty string are a SyntaxError", () => {
   }
 });
 
-test("subprotocols: every character of a token is taken", async () => {
+test("subprotocols: every token character is accepted", async () => {
   const token = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index))
     .filter((char) => !'()<>@,;:\\"/[]?={}'.includes(char)).join("");
   assertEquals(token.length, 77);
   assertEquals(await offered(token), [token]);
 });
 
-test("subprotocols: one given twice is a SyntaxError", () => {
+test("subprotocols: a duplicate is a SyntaxError", () => {
   assertEquals(refused(["a", "b", "a"]), "SyntaxError");
   assertEquals(refused(new Set(["a"])[Symbol.iterator]().toArray().concat("a")), "SyntaxError");
 });
@@ -81,7 +81,7 @@ test("subprotocols: members and other values are converted to strings", async ()
   assertThrows(() => refused(Symbol("a")), TypeError);
 });
 
-test("subprotocols: the protocols option takes what the argument takes", async () => {
+test("subprotocols: the protocols option takes the same values as the argument", async () => {
   assertEquals(await offered({ protocols: "one" }), ["one"]);
   assertEquals(await offered({ protocols: new Set(["one", "two"]) }), ["one, two"]);
   assertEquals(await offered({ protocols: [] }), []);
@@ -90,7 +90,7 @@ test("subprotocols: the protocols option takes what the argument takes", async (
   assertEquals(refused({ protocols: "" }), "SyntaxError");
 });
 
-test("subprotocols: a bad URL is told of before a bad subprotocol", () => {
+test("subprotocols: an invalid URL is reported before an invalid subprotocol", () => {
   const error = assertThrows(() => new CurlWebSocket("ws://example.test/#", [""])) as DOMException;
   assertEquals([error.name, error.message.includes("fragment")], ["SyntaxError", true]);
 });

@@ -87,7 +87,7 @@ sanitized("a stream", async () => {
 });
 `;
 
-test("deno test's sanitizers find nothing that a closed socket left, where libcurl() was called before", async () => {
+test("deno test's sanitizers find no leak of a closed socket, if libcurl() was called before", async () => {
   await using plain = await WsServer.start();
   await using secure = await WsServer.start({ tls: true });
   await using proxy = await ProxyServer.start();
@@ -101,7 +101,7 @@ test("deno test's sanitizers find nothing that a closed socket left, where libcu
   assertMatch(await denoTest(`curlws.libcurl();\n${text}\n${BODY}`), /ok \| 33 passed \| 0 failed/);
 }, { skip, timeout });
 
-test("without libcurl() before, the first test alone has what the thread opened, and the page names it", async () => {
+test("without libcurl() before, only the first test fails, with the message that docs/testing.md quotes", async () => {
   await using plain = await WsServer.start();
   const constants = `const PLAIN = ${JSON.stringify(plain.url("/echo"))}, SECURE = PLAIN, CA = "", PROXY = "";`;
   const only = BODY.slice(0, BODY.indexOf('sanitized("compressed'));

@@ -18,7 +18,7 @@ function detach(buffer: ArrayBuffer): void {
   structuredClone(buffer, { transfer: [buffer] });
 }
 
-test("send(): strings go as UTF-8, a lone surrogate as U+FFFD", async () => {
+test("send(): strings are sent as UTF-8, a lone surrogate as U+FFFD", async () => {
   await using pair = await Pair.open();
   const strings = ["", "a", "\0", "ü", "中", "🎉", "\ufeffbom", "\ufffd", "a\r\nb"];
   for (const text of strings) pair.socket.send(text);
@@ -29,7 +29,7 @@ test("send(): strings go as UTF-8, a lone surrogate as U+FFFD", async () => {
   }
 });
 
-test("send(): what is neither a buffer nor a Blob goes as its string", async () => {
+test("send(): a value that is neither a buffer nor a Blob is sent as its string", async () => {
   await using pair = await Pair.open();
   const values = [1, -0, NaN, true, null, undefined, 10n, {}, [1, [2]], { toString: () => "own" }, new String("s")];
   for (const value of values) {
@@ -42,7 +42,7 @@ test("send(): what is neither a buffer nor a Blob goes as its string", async () 
   }
 });
 
-test("send(): a conversion that throws passes its exception on, and sends nothing", async () => {
+test("send(): an exception in a conversion is thrown on, and nothing is sent", async () => {
   await using pair = await Pair.open();
   const error = new Error("own");
   const thrower = {
@@ -58,7 +58,7 @@ test("send(): a conversion that throws passes its exception on, and sends nothin
   assertEquals(await received(pair.peer), "next");
 });
 
-test("send(): without an argument it is a TypeError, in each state", async () => {
+test("send(): a call without an argument is a TypeError in each state", async () => {
   const send = (socket: CurlWebSocket) => assertThrows(() => Reflect.apply(socket.send, socket, []), TypeError);
   const connecting = new CurlWebSocket("ws://example.test/");
   send(connecting);
@@ -70,7 +70,7 @@ test("send(): without an argument it is a TypeError, in each state", async () =>
   send(pair.socket);
 });
 
-test("send(): while CONNECTING each kind of data is an InvalidStateError, and counts nothing", async () => {
+test("send(): while CONNECTING each kind of data is an InvalidStateError, and is not counted", async () => {
   const socket = new CurlWebSocket("ws://example.test/");
   const failure = failed(socket);
   for (const data of ["", "text", new ArrayBuffer(1), new Uint8Array(1), new Blob(["x"])]) {
@@ -86,7 +86,7 @@ test("send(): while CONNECTING each kind of data is an InvalidStateError, and co
   await failure;
 });
 
-test("send(): the state counts after the data was converted", async () => {
+test("send(): the state is checked after the data is converted", async () => {
   await using pair = await Pair.open();
   const data = {
     toString(): string {
@@ -99,7 +99,7 @@ test("send(): the state counts after the data was converted", async () => {
   assertEquals(pair.socket.bufferedAmount, 4);
 });
 
-test("send(): an ArrayBuffer, and each kind of view with its own part of it", async () => {
+test("send(): an ArrayBuffer is sent whole, and each kind of view sends its own part of it", async () => {
   await using pair = await Pair.open();
   const { buffer } = Uint8Array.from({ length: 32 }, (_, index) => index);
   pair.socket.send(buffer);
@@ -119,7 +119,7 @@ test("send(): an ArrayBuffer, and each kind of view with its own part of it", as
   assertEquals(await received(pair.peer), []);
 });
 
-test("send(): a SharedArrayBuffer and its views go as bytes (the standard would refuse them)", async () => {
+test("send(): a SharedArrayBuffer and its views are sent as bytes (the standard would refuse them)", async () => {
   await using pair = await Pair.open();
   const shared = new SharedArrayBuffer(4);
   new Uint8Array(shared).set([1, 2, 3, 4]);
@@ -129,7 +129,7 @@ test("send(): a SharedArrayBuffer and its views go as bytes (the standard would 
   assertEquals(await received(pair.peer), [2, 3]);
 });
 
-test("send(): a resizable buffer goes with the length it has now (the standard would refuse it)", async () => {
+test("send(): a resizable buffer is sent with its current length (the standard would refuse it)", async () => {
   await using pair = await Pair.open();
   const buffer = new ArrayBuffer(4, { maxByteLength: 8 });
   const tracking = new Uint8Array(buffer), fixed = new Uint8Array(buffer, 2, 2), view = new DataView(buffer, 2, 2);
@@ -161,7 +161,7 @@ test("send(): a detached buffer and its views are empty messages", async () => {
   assertEquals(pair.socket.bufferedAmount, 0);
 });
 
-test("send(): what happens to a buffer afterwards does not matter, not even behind a Blob", async () => {
+test("send(): later changes to a buffer do not matter, not even if it is queued behind a Blob", async () => {
   await using pair = await Pair.open();
   for (const blob of [false, true]) {
     const changed = Uint8Array.of(1, 2), detached = Uint8Array.of(3, 4);
@@ -175,7 +175,7 @@ test("send(): what happens to a buffer afterwards does not matter, not even behi
   }
 });
 
-test("send(): Blobs, Files and what is sent between them keep their order", async () => {
+test("send(): Blobs, Files and the data sent between them keep their order", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   socket.send("0");
@@ -209,7 +209,7 @@ test("send(): a Blob that cannot be read fails the connection; its bytes stay co
   assertEquals(pair.socket.bufferedAmount, 10);
 });
 
-test("send(): in the open event it is the first frame", async () => {
+test("send(): data sent in the open event is the first frame", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   socket.onopen = () => socket.send("first");

@@ -42,7 +42,7 @@ test("messages of two sockets that are awaited with one promise after another ar
   }
 });
 
-test("every message has its microtasks done before the next one comes", async () => {
+test("the microtasks of a message run before the next message", async () => {
   await using pair = await Pair.open();
   const log: string[] = [];
   pair.socket.onmessage = async ({ data }) => {
@@ -57,7 +57,7 @@ test("every message has its microtasks done before the next one comes", async ()
   assertEquals(log, numbers(600).flatMap((number) => [`message ${number}`, `done ${number}`]));
 });
 
-test("the event loop goes on between many messages", async () => {
+test("the event loop runs between many messages", async () => {
   await using pair = await Pair.open();
   const count = 5000;
   let received = 0, atTimer = 0;
@@ -73,7 +73,7 @@ test("the event loop goes on between many messages", async () => {
   assert(atTimer > 0 && atTimer < count, `${atTimer}`);
 });
 
-test("pause() in a later message keeps back the rest of the packet, and the close behind it, until resume()", async () => {
+test("pause() in a later message holds back the rest of the packet, and the close after it, until resume()", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   const log: string[] = [];
@@ -105,7 +105,7 @@ test("pause() in a later message keeps back the rest of the packet, and the clos
   assertEquals(log, [...numbers(60), "close 1005 true"]);
 });
 
-test("resume() right after pause() keeps the order, and gives each message once", async () => {
+test("resume() right after pause() keeps the order, and delivers each message once", async () => {
   await using pair = await Pair.open();
   const log: string[] = [];
   pair.socket.onmessage = ({ data }) => {
@@ -122,7 +122,7 @@ test("resume() right after pause() keeps the order, and gives each message once"
   assertEquals(log, numbers(300));
 });
 
-test("a violation that came while paused is told after resume(), behind its messages", async () => {
+test("a violation received while paused is reported after resume(), after the messages before it", async () => {
   await using pair = await Pair.open();
   const log: string[] = [];
   const paused = Promise.withResolvers<void>();
@@ -142,7 +142,7 @@ test("a violation that came while paused is told after resume(), behind its mess
   assertEquals(log, numbers(9));
 });
 
-test("close() and terminate() while paused drop the messages that wait, and the close event comes", async () => {
+test("close() and terminate() while paused drop the waiting messages, and the close event is fired", async () => {
   for (const end of ["close", "terminate"] as const) {
     await using pair = await Pair.open();
     const log: string[] = [];
@@ -163,7 +163,7 @@ test("close() and terminate() while paused drop the messages that wait, and the 
   }
 });
 
-test("the iterator pauses reading where its loop is slower than the server", async () => {
+test("the iterator pauses reading if its loop is slower than the server", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocket(server.url("/push?count=60&size=65536"), { highWaterMark: 200_000 });
   let count = 0, paused = 0;
@@ -176,7 +176,7 @@ test("the iterator pauses reading where its loop is slower than the server", asy
   assert(paused > 0, "reading was never paused");
 });
 
-test("ping answers keep their place among the messages", async () => {
+test("pongs keep their place among the messages", async () => {
   await using pair = await Pair.open();
   const log: string[] = [];
   pair.socket.onmessage = ({ data }) => log.push(data);

@@ -6,14 +6,14 @@ import { test } from "../support/testing.ts";
 const asConstructor: new (url: string | URL, protocols?: string | string[]) => WebSocket = CurlWebSocket;
 const asFactory = (url: string): WebSocket => new CurlWebSocket(url);
 
-test("CurlWebSocket stands where the types ask for a WebSocket", () => {
+test("a CurlWebSocket is assignable to WebSocket", () => {
   assert((asConstructor as unknown) === CurlWebSocket);
   const socket = asFactory("ws://example.test/");
   socket.close();
   assertEquals(socket.url, "ws://example.test/");
 });
 
-test("the types know what each event has", () => {
+test("the types have the members of each event", () => {
   const socket = new CurlWebSocket("ws://example.test/");
   const ignore = (event: MessageEvent) => event.data;
   socket.addEventListener("message", ignore);

@@ -72,12 +72,12 @@ for (const [what, given] of REFUSED) {
     assertEquals(domException(() => new CurlWebSocket(given)), "SyntaxError"));
 }
 
-test("url: without arguments it is a TypeError", () => {
+test("url: the constructor without arguments is a TypeError", () => {
   assertThrows(() => Reflect.construct(CurlWebSocket, []), TypeError);
   assertThrows(() => Reflect.construct(CurlWebSocket.with({}), []), TypeError);
 });
 
-test("url: an object is converted to a string, once", () => {
+test("url: an object is converted to a string once", () => {
   let calls = 0;
   const url = {
     toString(): string {
@@ -90,7 +90,7 @@ test("url: an object is converted to a string, once", () => {
   assertEquals(urlOf(["ws://example.test/array"]), "ws://example.test/array");
 });
 
-test("url: what cannot be converted to a string is a TypeError, its own exception passes", () => {
+test("url: a value that cannot be converted to a string is a TypeError or the value's own exception", () => {
   assertThrows(() => urlOf(Symbol("ws://example.test/")), TypeError);
   const error = new Error("own");
   const thrown = assertThrows(() =>
@@ -103,11 +103,11 @@ test("url: what cannot be converted to a string is a TypeError, its own exceptio
   assertEquals(thrown, error);
 });
 
-test("url: undefined and null are their names, and so no absolute URL", () => {
+test("url: undefined and null are converted to their names, which are no absolute URLs", () => {
   for (const url of [undefined, null]) assertEquals(domException(() => urlOf(url)), "SyntaxError");
 });
 
-test("url: a URL that is changed later does not change the socket's", () => {
+test("url: a later change of a URL object does not change the socket's URL", () => {
   const url = new URL("ws://example.test/before");
   const socket = new CurlWebSocket(url);
   socket.close();
@@ -116,7 +116,7 @@ test("url: a URL that is changed later does not change the socket's", () => {
   assertEquals(url.href, "ws://example.test/after");
 });
 
-test("url: the request has path and query, never user and password", async () => {
+test("url: the request target has path and query, never user and password", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(`http://user:secret@127.0.0.1:${server.port}/a b/?q=ü&`);
   const failure = failed(socket);
@@ -129,7 +129,7 @@ test("url: the request has path and query, never user and password", async () =>
   await failure;
 });
 
-test("url: it is relative to the global location", () => {
+test("url: a relative URL is resolved against the global location", () => {
   const before = Object.getOwnPropertyDescriptor(globalThis, "location");
   const at = (href: unknown) =>
     Object.defineProperty(globalThis, "location", { value: { href }, configurable: true, writable: true });
@@ -156,7 +156,7 @@ test("url: it is relative to the global location", () => {
   }
 });
 
-test("url: it is relative to --location of Deno", async () => {
+test("url: a relative URL is resolved against Deno's --location", async () => {
   const script = `const socket = new CurlWebSocket("feed"); socket.close(); console.log(socket.url);`;
   const output = await runScript("", script, { denoFlags: ["--location=http://example.test:81/app/page"] });
   assertEquals(output, "ws://example.test:81/app/feed");

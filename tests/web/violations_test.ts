@@ -44,7 +44,7 @@ const violations: [string, Uint8Array[], number][] = [
 ];
 
 for (const [name, frames, expected] of violations) {
-  test(`${name} is answered with ${expected}`, async () => {
+  test(`${name} closes with ${expected}`, async () => {
     await using server = await RawServer.start();
     const socket = new CurlWebSocket(server.url(), { maxMessageSize: 1024, closeTimeout: 500 });
     let messages = 0;

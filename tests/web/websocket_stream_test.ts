@@ -47,7 +47,7 @@ test("stream: the constructor takes a URL and a list of subprotocols", () => {
   assertEquals(names(make("ws://127.0.0.1/", { unheardOf: 1 })), "TypeError");
 });
 
-test("stream: opened tells of the streams, the subprotocol and the extensions; url of the address", async () => {
+test("stream: opened has the streams, the subprotocol and the extensions, and url the URL", async () => {
   await using server = await WsServer.start({ deflate: {} });
   await using socket = new CurlWebSocketStream(server.url("/subprotocol?choose=beta"), {
     protocols: ["alpha", "beta"],
@@ -63,7 +63,7 @@ test("stream: opened tells of the streams, the subprotocol and the extensions; u
   assertEquals(Object.keys(CurlWebSocketStream.prototype).sort(), ["close", "closed", "opened", "url"]);
 });
 
-test("stream: text and binary messages go both ways, as strings and Uint8Arrays", async () => {
+test("stream: text and binary messages are strings and Uint8Arrays, in both directions", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocketStream(server.url("/echo"));
   const { readable, writable } = await socket.opened;
@@ -91,7 +91,7 @@ test("stream: text and binary messages go both ways, as strings and Uint8Arrays"
   }
 });
 
-test("stream: bytes are copied when they are written", async () => {
+test("stream: write() copies its bytes", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocketStream(server.url("/echo"));
   const { readable, writable } = await socket.opened;
@@ -102,7 +102,7 @@ test("stream: bytes are copied when they are written", async () => {
 });
 
 for (const [what, chunk] of [["number", 1], ["null", null], ["object", {}], ["Blob", new Blob(["x"])]] as const) {
-  test(`stream: a ${what} is no message`, async () => {
+  test(`stream: writing a ${what} is a TypeError`, async () => {
     await using server = await WsServer.start();
     await using socket = new CurlWebSocketStream(server.url("/echo"));
     const writer = (await socket.opened).writable.getWriter();
@@ -113,7 +113,7 @@ for (const [what, chunk] of [["number", 1], ["null", null], ["object", {}], ["Bl
   });
 }
 
-test("stream: the code and reason of close() go to the server and come back in closed", async () => {
+test("stream: the code and reason of close() are sent, and closed resolves with the server's", async () => {
   await using server = await WsServer.start();
   const cases = [
     [{ closeCode: 3456, reason: "pizza" }, 3456, "pizza"],
@@ -135,7 +135,7 @@ test("stream: the code and reason of close() go to the server and come back in c
   }
 });
 
-test("stream: close() refuses what is no code or reason, and closes nothing", async () => {
+test("stream: close() with an invalid code or reason throws, and does not close", async () => {
   await using server = await WsServer.start();
   await using socket = new CurlWebSocketStream(server.url("/echo"));
   const { readable, writable } = await socket.opened;
@@ -175,7 +175,7 @@ test("stream: a connection that fails rejects both promises with a WebSocketErro
   }
 });
 
-test("stream: closing the writable is a clean close, and waits for it", async () => {
+test("stream: closing the writable closes cleanly, and resolves once it is closed", async () => {
   await using server = await RawServer.start();
   const { socket, peer, writable } = await connect(server);
   const writer = writable.getWriter();
@@ -195,7 +195,7 @@ test("stream: closing the writable is a clean close, and waits for it", async ()
 });
 
 for (const [stream, method] of [["writable", "abort"], ["readable", "cancel"]] as const) {
-  test(`stream: ${method}() of the ${stream} closes, and with a WebSocketError's code and reason`, async () => {
+  test(`stream: ${method}() of the ${stream} closes with the code and reason of a WebSocketError`, async () => {
     await using server = await WsServer.start();
     const foreign = new (class extends DOMException {
       readonly closeCode = 4001;
@@ -222,7 +222,7 @@ for (const [stream, method] of [["writable", "abort"], ["readable", "cancel"]] a
   });
 }
 
-test("stream: messages that come after the readable was cancelled are dropped", async () => {
+test("stream: messages after the readable was cancelled are dropped", async () => {
   await using server = await RawServer.start();
   const { socket, peer, readable } = await connect(server);
   await readable.cancel();
@@ -231,7 +231,7 @@ test("stream: messages that come after the readable was cancelled are dropped", 
   assertEquals((await socket.closed).closeCode, 1005);
 });
 
-test("stream: a clean close by the server ends the readable and fails the writable", async () => {
+test("stream: a clean close by the server ends the readable and errors the writable", async () => {
   await using server = await RawServer.start();
   const { socket, peer, readable, writable } = await connect(server);
   const writer = writable.getWriter();
@@ -247,7 +247,7 @@ test("stream: a clean close by the server ends the readable and fails the writab
   assertEquals(await rejection(writer.closed), error);
 });
 
-test("stream: an unclean close fails both streams and closed with the same WebSocketError", async () => {
+test("stream: an unclean close errors both streams and closed with the same WebSocketError", async () => {
   await using server = await RawServer.start();
   const { socket, peer, readable, writable } = await connect(server);
   const reader = readable.getReader(), writer = writable.getWriter();
@@ -263,7 +263,7 @@ test("stream: an unclean close fails both streams and closed with the same WebSo
   assertEquals(await rejection(writer.write("x")), error);
 });
 
-test("stream: a protocol violation fails closed with 1006 and ERR_PROTOCOL", async () => {
+test("stream: a protocol violation rejects closed with 1006 and ERR_PROTOCOL", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server);
   await peer.send(frame(3, "reserved"));
@@ -273,7 +273,7 @@ test("stream: a protocol violation fails closed with 1006 and ERR_PROTOCOL", asy
   assertEquals([error.closeCode, error.cause?.code], [1006, "ERR_PROTOCOL"]);
 });
 
-test("stream: a server that does not answer the close frame is an unclean close", async () => {
+test("stream: a server that sends no close frame in reply is an unclean close", async () => {
   await using server = await RawServer.start();
   const { socket, peer } = await connect(server, { closeTimeout: 50 });
   socket.close({ closeCode: 1000 });
@@ -282,7 +282,7 @@ test("stream: a server that does not answer the close frame is an unclean close"
   assertEquals([error.name, error.closeCode, error.cause], ["WebSocketError", 1006, undefined]);
 });
 
-test("stream: a signal that is aborted before prevents the connection", async () => {
+test("stream: an already aborted signal prevents the connection", async () => {
   await using server = await RawServer.start();
   const reason = new Error("mine");
   const socket = new CurlWebSocketStream(server.url(), { signal: AbortSignal.abort(reason) });
@@ -290,7 +290,7 @@ test("stream: a signal that is aborted before prevents the connection", async ()
   assertEquals(await rejection(socket.closed), reason);
 });
 
-test("stream: aborting during the handshake rejects both with the signal's reason", async () => {
+test("stream: aborting during the handshake rejects both promises with the signal's reason", async () => {
   await using server = await RawServer.start();
   const controller = new AbortController();
   const socket = new CurlWebSocketStream(server.url(), { signal: controller.signal });
@@ -303,7 +303,7 @@ test("stream: aborting during the handshake rejects both with the signal's reaso
   assertEquals(await peer.frame(), undefined);
 });
 
-test("stream: aborting after it is open does nothing", async () => {
+test("stream: aborting after the open has no effect", async () => {
   await using server = await WsServer.start();
   const controller = new AbortController();
   await using socket = new CurlWebSocketStream(server.url("/echo"), { signal: controller.signal });
@@ -313,7 +313,7 @@ test("stream: aborting after it is open does nothing", async () => {
   assertEquals((await readable.getReader().read()).value, "connected");
 });
 
-test("stream: rejections that nobody looks at do not end the process", async () => {
+test("stream: unhandled rejections of its promises do not end the process", async () => {
   const url = `ws://127.0.0.1:${await closedPort()}`;
   const script = `
     const { CurlWebSocketStream } = module;
@@ -329,7 +329,7 @@ test("stream: rejections that nobody looks at do not end the process", async () 
   );
 });
 
-test("stream: await using closes", async () => {
+test("stream: await using closes the stream", async () => {
   await using server = await WsServer.start();
   {
     await using socket = new CurlWebSocketStream(server.url("/closed"));
@@ -341,7 +341,7 @@ test("stream: await using closes", async () => {
   }
 });
 
-test("stream: WebSocketError checks its close code and reason", () => {
+test("stream: WebSocketError validates its close code and reason", () => {
   const plain = new WebSocketError();
   assertEquals([plain.name, plain.message, plain.closeCode, plain.reason, plain.code], [
     "WebSocketError",
@@ -362,7 +362,7 @@ test("stream: WebSocketError checks its close code and reason", () => {
   assertEquals(name({ reason: "x".repeat(124) }), "SyntaxError");
 });
 
-test("stream: it pipes, and a source that ends closes it", async () => {
+test("stream: streams can be piped, and the end of the source closes the connection", async () => {
   await using server = await WsServer.start();
   const socket = new CurlWebSocketStream(server.url("/echo"));
   const { readable, writable } = await socket.opened;
@@ -383,7 +383,7 @@ test("stream: it pipes, and a source that ends closes it", async () => {
   assertEquals(await socket.closed, { closeCode: 1005, reason: "" });
 });
 
-test("stream: a write that fails: the writer hears of it, the reader gets what had come", async () => {
+test("stream: a failed write rejects, and the reader still gets the messages received before", async () => {
   await using server = await RawServer.start();
   const { socket, peer, readable, writable } = await connect(server);
   const reader = readable.getReader(), writer = writable.getWriter();

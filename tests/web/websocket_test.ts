@@ -6,7 +6,7 @@ import { frame, Opcode } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
 import { test } from "../support/testing.ts";
 
-test("URL is url, and no member that for-in finds", async () => {
+test("URL is an alias of url that is not enumerable", async () => {
   await using pair = await Pair.open();
   assertEquals(pair.socket.URL, pair.socket.url);
   const names: string[] = [];
@@ -14,7 +14,7 @@ test("URL is url, and no member that for-in finds", async () => {
   assertEquals(names.includes("URL"), false);
 });
 
-test("pong() sends a pong of its own; ping() and pong() take text, bytes and Blobs", async () => {
+test("pong() sends an unsolicited pong; ping() and pong() take text, bytes and Blobs", async () => {
   await using pair = await Pair.open();
   for (const kind of ["ping", "pong"] as const) {
     for (const data of [undefined, "text", new Uint8Array([1, 2, 3]).subarray(1), new Blob(["blob"])]) {
@@ -30,7 +30,7 @@ test("pong() sends a pong of its own; ping() and pong() take text, bytes and Blo
   }
 });
 
-test("ping() and pong() need an open connection, and one with a Blob that is closed meanwhile sends nothing", async () => {
+test("ping() and pong() need an open connection, and send nothing if it closes while a Blob is read", async () => {
   const idle = new CurlWebSocket("ws://example.test/");
   for (const kind of ["ping", "pong"] as const) {
     assertEquals(domException(() => idle[kind]()), "InvalidStateError");
@@ -46,7 +46,7 @@ test("ping() and pong() need an open connection, and one with a Blob that is clo
   await end;
 });
 
-test("pause() and resume() say whether there is a connection to pause", async () => {
+test("pause() and resume() return whether there is a connection to pause", async () => {
   const idle = new CurlWebSocket("ws://example.test/");
   assertEquals([idle.pause(), idle.resume(), idle.isPaused], [false, false, false]);
   idle.close();

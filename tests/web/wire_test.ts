@@ -21,7 +21,7 @@ async function requestLines(
   return request.split("\r\n");
 }
 
-test("the opening request", async () => {
+test("the request has exactly the expected lines", async () => {
   await using server = await RawServer.start();
   const lines = await requestLines(server);
   assertEquals(lines[0], "GET /path?query=1 HTTP/1.1");
@@ -46,7 +46,7 @@ test("each connection has its own key", async () => {
   assert(await key() !== await key());
 });
 
-test("headers leave in their order and case", async () => {
+test("headers are sent in their order and case", async () => {
   await using server = await RawServer.start();
   const lines = await requestLines(server, {
     headers: [["X-One", "1"], ["x-TWO", "zwei: 2"], ["X-one", "3"], ["X-Empty", ""], ["Authorization", "Bearer t"]],
@@ -74,7 +74,7 @@ test("headers can be a record", async () => {
   );
 });
 
-test("the third argument has options beside protocols", async () => {
+test("the third argument has options, the second protocols", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url(), ["a", "b"], { headers: { "X-Third": "yes" } });
   const open = opened(socket);
@@ -95,7 +95,7 @@ test("headers cannot inject lines", () => {
   }
 });
 
-test("a frame that comes with the 101 is not lost", async () => {
+test("a frame that arrives with the 101 is not lost", async () => {
   for (const tls of [false, true]) {
     await using server = await RawServer.start({ tls });
     const socket = new CurlWebSocket(server.url("/", "localhost"), tls ? { tls: { ca: certificates().ca } } : {});
@@ -107,7 +107,7 @@ test("a frame that comes with the 101 is not lost", async () => {
   }
 });
 
-test("a response and frames in single bytes", async () => {
+test("a response and frames that arrive byte by byte are read", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const first = message(socket);
@@ -120,7 +120,7 @@ test("a response and frames in single bytes", async () => {
   socket.terminate();
 });
 
-test("a message in fragments, with a ping between them", async () => {
+test("a fragmented message arrives, with a ping between its fragments", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const first = message(socket);
@@ -137,7 +137,7 @@ test("a message in fragments, with a ping between them", async () => {
   socket.terminate();
 });
 
-test("what the client sends is masked, with a new mask each time", async () => {
+test("each frame of the client is masked, with a new mask each time", async () => {
   await using server = await RawServer.start();
   const socket = new CurlWebSocket(server.url());
   const open = opened(socket);

@@ -41,7 +41,7 @@ async function user(cache: Cache, source: string): Promise<string> {
 }
 
 test(
-  "install-impersonate takes a release by the digest that the API tells; the impersonate option then uses it",
+  "install-impersonate checks a release against the digest from the API, and the impersonate option uses it",
   async () => {
     using cache = new Cache();
     const data = await realRelease(), digest = sha256(data);
@@ -78,7 +78,7 @@ test(
   { skip, timeout: 60_000 },
 );
 
-test("the pinned release is checked against the digest kept here, and no API is asked", async () => {
+test("install-impersonate checks the pinned release against its pinned digest, without calling the API", async () => {
   using cache = new Cache();
   const data = await release(new TextEncoder().encode("something else"));
   const path = `/v${IMPERSONATE.version}/${asset(IMPERSONATE.version)}`;
@@ -89,7 +89,7 @@ test("the pinned release is checked against the digest kept here, and no API is 
   assertMatch(err, new RegExp(`is not what it should be: its sha256 is ${sha256(data)}, and not [0-9a-f]{64}`));
 }, { skip: platform.endsWith("-musl") || host === "" ? "no digest is kept for this platform" : undefined });
 
-test("what goes wrong on the way to the release leaves nothing behind, and is told", async () => {
+test("install-impersonate reports each failed download, and leaves no files behind", async () => {
   using cache = new Cache();
   const data = await release(new TextEncoder().encode("no library")), digest = sha256(data);
   const text = new TextEncoder().encode("<html>");

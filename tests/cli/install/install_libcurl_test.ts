@@ -48,7 +48,7 @@ function realWheel(): Uint8Array {
 const json = (url: string) =>
   JSON.stringify({ files: [{ filename: "other.whl", url: "/no" }, { filename: file, url }] });
 
-test("install-libcurl takes the wheel from an index, and what it puts into the cache opens", async () => {
+test("install-libcurl downloads the wheel from a package index, and the installed library loads", async () => {
   using cache = new Cache();
   const data = realWheel();
   await using mirror = await Mirror.start({ "/simple/pycurl/": json("../../files/w.whl"), "/files/w.whl": data });
@@ -71,7 +71,7 @@ test("install-libcurl takes the wheel from an index, and what it puts into the c
   assertEquals([cache.files, mirror.asked.length], [before, 4]);
 }, { skip, timeout: 60_000 });
 
-test("without pip, install-libcurl reads PIP_INDEX_URL itself, in HTML too", async () => {
+test("without pip, install-libcurl reads the index at PIP_INDEX_URL itself, as JSON or HTML", async () => {
   using cache = new Cache();
   const data = realWheel();
   const page = `<!DOCTYPE html><a href="no">no.whl</a>\n<a class="x" href="/f/w.whl?a=1&amp;b=2#sha256=ab">${file}</a>`;
@@ -82,7 +82,7 @@ test("without pip, install-libcurl reads PIP_INDEX_URL itself, in HTML too", asy
   assertMatch(err, /opens/);
 }, { skip, timeout: 60_000 });
 
-test("where there is pip, pip fetches, by its own settings", async () => {
+test("if pip is installed, install-libcurl downloads with it, by pip's own settings", async () => {
   using cache = new Cache();
   const data = realWheel();
   const page = `<!DOCTYPE html><html><body><a href="/f/${file}">${file}</a></body></html>`;
@@ -94,7 +94,7 @@ test("where there is pip, pip fetches, by its own settings", async () => {
   assert(mirror.asked.includes(`/f/${file}`));
 }, { skip: skip ?? (pip ? undefined : "there is no pip"), timeout: 60_000 });
 
-test("what goes wrong on the way to the wheel leaves nothing behind, and is told", async () => {
+test("install-libcurl reports each failed download, and leaves no files behind", async () => {
   using cache = new Cache();
   const data = wheel({ "pycurl.libs/libcurl-1.so": bytes("no library") });
   await using mirror = await Mirror.start({
@@ -154,7 +154,7 @@ test("what goes wrong on the way to the wheel leaves nothing behind, and is told
   ]]);
 }, { timeout: 60_000, skip: file === "" ? "there is no wheel for this platform" : undefined });
 
-test("an index's credentials go to its origin, or to its host by TLS, and nowhere else", () => {
+test("an index's credentials are sent only to its origin, or to its host over TLS", () => {
   const index = new URL("https://joe:secret@h/simple/pycurl/");
   const made = (file: string, from = index) => withCredentials(new URL(file), from).href;
   assertEquals(made("https://h/w.whl#sha256=ab"), "https://joe:secret@h/w.whl");
@@ -163,7 +163,7 @@ test("an index's credentials go to its origin, or to its host by TLS, and nowher
   assertEquals(made("https://h/w.whl", new URL("http://joe:secret@h/")), "https://joe:secret@h/w.whl");
 });
 
-test("an archive that is none, and a library that does not open: what was installed before stays", async () => {
+test("a broken archive or a library that does not load leaves the installed version in place", async () => {
   using cache = new Cache();
   const data = realWheel();
   const broken = wheel({ "pycurl.libs/libcurl-1.so": bytes("no library") });
@@ -183,7 +183,7 @@ test("an archive that is none, and a library that does not open: what was instal
   assertMatch((await install("good")).err, /installed already/);
 }, { skip, timeout: 60_000 });
 
-test("a cache that cannot be written to is told, with what to do", async () => {
+test("a cache folder that is not writable is an error that says what to do", async () => {
   using cache = new Cache();
   const data = wheel({ "pycurl.libs/libcurl-1.so": bytes("no library") });
   const path = join(cache.home, "w.whl"), occupied = join(cache.home, "occupied");
@@ -201,7 +201,7 @@ test("a cache that cannot be written to is told, with what to do", async () => {
 
 const namespaces = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0;
 
-test("a full disk is told, and nothing half-written stays", async () => {
+test("a full disk is an error, and no partial file stays", async () => {
   const mount = mkdtempSync(join(tmpdir(), "curlws-full-"));
   try {
     const data = realWheel(), path = join(mount, "..", `${sha256(data)}.whl`);
@@ -221,7 +221,7 @@ test("a full disk is told, and nothing half-written stays", async () => {
   }
 }, { skip: skip ?? (namespaces ? undefined : "no mount namespace may be made here"), timeout: 60_000 });
 
-test("an install that is ended in the middle leaves nothing", async () => {
+test("an install that is killed midway leaves no files behind", async () => {
   using cache = new Cache();
   let reached = () => {};
   const halfway = new Promise<void>((resolve) => reached = resolve);
@@ -239,14 +239,14 @@ test("an install that is ended in the middle leaves nothing", async () => {
   assertEquals(cache.files, []);
 }, { skip: file === "" ? "there is no wheel for this platform" : undefined });
 
-test("--if-missing does nothing where a libcurl is found, and says which", async () => {
+test("--if-missing does nothing if a libcurl is found, and prints which", async () => {
   using cache = new Cache();
   const { code, err } = await cache.cli(["install-libcurl", "--if-missing"], { CURLWS_LIBCURL: libcurlNamed("8.23")! });
   assertEquals([code, cache.files.length], [0, 0], err);
   assertMatch(err, /^libcurl 8\.23\.0 is here: /);
 }, { skip });
 
-test("--platform fetches for another machine, untried", async () => {
+test("--platform downloads for another machine, without loading the library", async () => {
   using cache = new Cache();
   const data = wheel({
     "pycurl/.dylibs/libcurl.4.8.0.dylib": bytes("no library"),
@@ -267,7 +267,7 @@ test("--platform fetches for another machine, untried", async () => {
   ]);
 });
 
-test("installs at the same time leave one that is whole", async () => {
+test("two installs at once leave one complete library", async () => {
   using cache = new Cache();
   const data = realWheel(), path = join(cache.home, "w.whl");
   writeFileSync(path, data);

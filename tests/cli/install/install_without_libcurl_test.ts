@@ -72,7 +72,7 @@ class Root {
 const chroots = spawnSync("unshare", ["-rm", "sh", "-c", "mount --rbind / /mnt && chroot /mnt true"]).status === 0;
 const skip = whyNoLibcurl("8.23") ?? (chroots ? undefined : "no mount namespace may be made here");
 
-test("on a machine without libcurl the error says what to do, and install-libcurl is enough", async () => {
+test("without libcurl the error says what to do, and install-libcurl is enough", async () => {
   using root = new Root();
   const open =
     `try { new CurlWebSocket("ws://127.0.0.1:9/"); } catch ({ code, message }) { console.log(code, message); }`;

@@ -81,7 +81,7 @@ zpty -d shell`;
   ]);
 }, { skip: without("zsh") });
 
-test("a shell that is none is told", async () => {
+test("an unknown shell is an error", async () => {
   const { code, err } = await curlws(["completions", "tcsh"]);
   assertEquals([code, /takes bash, zsh, fish, and not "tcsh"/.test(err)], [2, true]);
 });

@@ -32,7 +32,7 @@ function made(...args: string[]): Record<string, unknown> {
   };
 }
 
-test("options of curl's spelling become those of CurlWebSocket", () => {
+test("options spelled as curl's become options of CurlWebSocket", () => {
   assertEquals(made(), {});
   assertEquals(made("-Ha: b", "-H", "C:d", "-H", "E;", "-H", "User-Agent:", "-A", "bot", "-e", "http://r/"), {
     headers: [["a", "b"], ["C", "d"], ["E", ""], ["User-Agent", "bot"], ["Referer", "http://r/"]],
@@ -114,7 +114,7 @@ test("options of curl's spelling become those of CurlWebSocket", () => {
   assertEquals(made("-SfgNqp", "--compressed", "--http1.1", "--basic"), {});
 });
 
-test("every option of curl that is refused says why, and none is both", () => {
+test("each option of curl that is not supported says why, and none is also supported", () => {
   for (const { name, short } of REFUSED) {
     for (const flag of [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]) {
       assertThrows(() => made(flag), UsageError, "cannot be honoured: ");
@@ -125,7 +125,7 @@ test("every option of curl that is refused says why, and none is both", () => {
   assertEquals(flags.filter((flag, index) => flags.indexOf(flag) !== index), []);
 });
 
-test("--help fits a terminal of 80 columns and 24 lines, and all of it has every option", () => {
+test("--help fits a terminal of 80 columns and 24 lines, and --help all lists every option", () => {
   const commands = [["install-libcurl", "…"], ["install-impersonate", "…"], ["completions", "…"]] as const;
   const lines = help(null, commands).split("\n");
   assert(lines.length <= 23, `${lines.length} lines`);
@@ -180,14 +180,14 @@ test("JSON of 60 MB is printed whole: of one string, of escapes, of blanks", () 
   }
 }, { timeout: 60_000 });
 
-test("curl's -sS offers no subprotocol S, and says why not", () => {
+test("curl's -sS is an error that explains -s, and offers no subprotocol S", () => {
   for (const args of [["-sS"], ["-fsS"], ["-s", "-S"], ["-sk"], ["-1sSL"]]) {
     assertThrows(() => made(...args), UsageError, "here -s is --subprotocol, as in -s NAME; curl's -s (silent)");
   }
   assertEquals(made("-s", "chat", "--subprotocol", "S", "--subprotocol=-S"), { protocols: ["chat", "S", "-S"] });
 });
 
-test("the history is where the platform keeps such things", () => {
+test("the history is in the platform's usual folder", () => {
   assertEquals(historyPath("linux", { HOME: "/h" }), "/h/.local/state/curlws/history");
   assertEquals(historyPath("linux", { HOME: "/h", XDG_STATE_HOME: "/s" }), "/s/curlws/history");
   assertEquals(historyPath("linux", { HOME: "/h", XDG_STATE_HOME: "s" }), "/h/.local/state/curlws/history");
@@ -195,7 +195,7 @@ test("the history is where the platform keeps such things", () => {
   assertEquals([historyPath("linux", { HOME: "/h", CURLWS_HISTORY: "" }), historyPath("linux", {})], [null, null]);
 });
 
-test("the request is what the options say", async () => {
+test("the options determine the request", async () => {
   await using server = await WsServer.start();
   const args = ["-u", "joe:secret", "-A", "bot/1", "-e", "http://r/", "-b", "a=1", "--origin", "http://o", "-s", "p1"];
   const resolve = ["--resolve", `feed.example:${server.port}:127.0.0.1`];
@@ -212,7 +212,7 @@ test("the request is what the options say", async () => {
   ]);
 });
 
-test("TLS: a CA, -k, a client certificate, a version; and what is wrong ends with curl's code", async () => {
+test("TLS: a CA, -k, a client certificate, a version; failures end with curl's exit codes", async () => {
   const { ca, server: identity, client } = tlsCertificates();
   const folder = mkdtempSync(join(tmpdir(), "curlws-tls-"));
   const file = (name: string, text: string) => {
@@ -257,7 +257,7 @@ test("TLS: a CA, -k, a client certificate, a version; and what is wrong ends wit
   }
 });
 
-test("proxies: HTTP with a password, SOCKS5 that looks names up, and a refusal", async () => {
+test("proxies: HTTP with a password, SOCKS5 that resolves names, and a refusal", async () => {
   await using server = await WsServer.start();
   await using http = await ProxyServer.start({ username: "me", password: "pw" });
   await using socks = await ProxyServer.start();

@@ -7,7 +7,7 @@ import { closedPort, RawServer } from "../../support/raw_server.ts";
 import { WsServer } from "../../support/servers.ts";
 import { CLI, curlws, Running } from "../support.ts";
 
-test("lines of standard input become text messages, and messages lines", async () => {
+test("lines of standard input become text messages, and messages become lines of standard output", async () => {
   await using server = await WsServer.start();
   const [lines, last, one, binary] = await Promise.all([
     curlws(["--wait", "200ms", server.url("/echo")], "hello\r\n\nwörld\n"),
@@ -21,7 +21,7 @@ test("lines of standard input become text messages, and messages lines", async (
   assertEquals([binary.code, [...binary.bytes]], [0, [0, 255, 10, 13]]);
 });
 
-test("without a standard input messages are printed until the server closes, or there were enough", async () => {
+test("without standard input, messages are printed until the server closes or --count is reached", async () => {
   await using server = await WsServer.start();
   await using raw = await RawServer.start();
   const listening = curlws([raw.url()]);
@@ -38,7 +38,7 @@ test("without a standard input messages are printed until the server closes, or 
   assertEquals((await curlws(["-n", "1", server.url("/push?count=1")], "")).out, "0\n");
 });
 
-test("what closes sends 1000, after what came was sent", async () => {
+test("curlws closes with 1000, after it has sent all input", async () => {
   await using server = await WsServer.start();
   const { code } = await curlws(["--wait", "0", server.url("/closed")], "x\n");
   assertEquals([code, await server.closed()], [0, { code: 1000, reason: "" }]);
@@ -47,7 +47,7 @@ test("what closes sends 1000, after what came was sent", async () => {
   assertMatch(late.err, /--max-time, 0\.3 s, is over/);
 });
 
-test("--json prints a line a message, with every digit, and --timestamps when it came", async () => {
+test("--json prints each message as one line with every digit of its numbers, --timestamps prints its time", async () => {
   await using server = await WsServer.start();
   const messages = '{"price": 1234567890123456789.10, "a": [ ]}\nno json\n"a b"\n';
   const [json, timed, plain] = await Promise.all([
@@ -61,7 +61,7 @@ test("--json prints a line a message, with every digit, and --timestamps when it
   assertEquals((await curlws(["--json", "-n", "1", server.url("/push?count=1&size=2")])).out, '{"base64":"AAA="}\n');
 });
 
-test("-v shows what goes over the wire as curl does, and --stats counts", async () => {
+test("-v shows the traffic as curl does, and --stats prints counts", async () => {
   await using server = await WsServer.start({ deflate: {} });
   const args = ["-v", "--stats", "-n", "2", "-H", "X-Token: abc", "-H", "Empty;", server.url("/echo?q=1")];
   const { code, out, err } = await curlws(args, "hello\nworld\n");
@@ -75,7 +75,7 @@ test("-v shows what goes over the wire as curl does, and --stats counts", async 
   assertMatch(err, /CPU \d+\.\d\d s in all; open for \d+\.\d\d s/);
 });
 
-test("exit codes are curl's where it has one", async () => {
+test("exit codes are curl's if curl has one", async () => {
   await using server = await WsServer.start();
   await using raw = await RawServer.start();
   const refusing = curlws([raw.url()]);
@@ -98,7 +98,7 @@ test("exit codes are curl's where it has one", async () => {
   assert(results.every(({ err }) => err.startsWith("curlws: ") && err.trimEnd().split("\n").length === 1));
 });
 
-test("standard output that cannot be written ends with curl's 23, also behind the last message", async () => {
+test("an error writing standard output ends with curl's 23, also after the last message", async () => {
   await using server = await WsServer.start();
   const full = (...args: string[]) =>
     Running.start(args, { command: ["sh", "-c", 'exec "$@" > /dev/full', "sh", ...CLI] }).result;
@@ -129,7 +129,7 @@ test("--json prints a message of 60 MB whole", async () => {
   assertEquals([code, err, bytes.length], [0, "", text.length - 2]);
 }, { timeout: 60_000 });
 
-test("a server's words come to standard error printable and without secrets", async () => {
+test("a server's text is printed to standard error escaped and without secrets", async () => {
   await using raw = await RawServer.start();
   const answers = [
     "HTTP/1.1 403 \x1b[2Jno\r\nContent-Length: 9\r\n\r\n\x1b]0;hi\x07!",
@@ -155,7 +155,7 @@ test("a server's words come to standard error printable and without secrets", as
   assertMatch(results[3]!.err, /its body: binary, 5 bytes/);
 });
 
-test("what is called wrongly ends with 2, and says what to do", async () => {
+test("wrong usage ends with 2, and says what to do", async () => {
   const cases: [args: string[], err: RegExp][] = [
     [["--hedaer", "x", "ws://h"], /unknown option '--hedaer'; did you mean --header\?/],
     [["-H"], /option '-H, --header <LINE\|@FILE>' argument missing/],
@@ -185,7 +185,7 @@ test("what is called wrongly ends with 2, and says what to do", async () => {
   });
 });
 
-test("a line that is no UTF-8 or too long ends with 1, and nothing of it is sent", async () => {
+test("a line that is not UTF-8 or too long ends with 1, and no part of it is sent", async () => {
   await using server = await WsServer.start();
   const [broken, long] = await Promise.all([
     curlws([server.url("/closed")], new Uint8Array([65, 10, 0xff, 10])),

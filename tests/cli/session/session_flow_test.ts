@@ -30,7 +30,7 @@ async function settled(read: () => number): Promise<number> {
   }
 }
 
-test("a server that does not read stops standard input, and a large one is never in memory", async () => {
+test("a server that does not read pauses standard input, which is never in memory as a whole", async () => {
   await using server = await WsServer.start();
   await using running = Running.start(["-v", server.url("/slow-reader")], { piped: true });
   await running.until(({ err }) => err.includes("* open;"));
@@ -55,7 +55,7 @@ test("a server that does not read stops standard input, and a large one is never
   assertEquals([code, out], [0, "65535\n".repeat(lines)]);
 }, { skip: linux, timeout: 30_000 });
 
-test("a reader that does not read standard output stops the server, and gets all of it in the end", async () => {
+test("if standard output is not read, the server is paused, and all messages arrive in the end", async () => {
   await using server = await RawServer.start();
   const [file = "", ...args] = CLI;
   const child = spawn(file, [...args, "--binary", "-n", "1500", server.url()], {
@@ -87,7 +87,7 @@ test("a reader that does not read standard output stops the server, and gets all
   assertEquals(received, 1500 * 65536);
 }, { skip: linux, timeout: 30_000 });
 
-test("a reader that is gone ends it quietly, with the connection closed", async () => {
+test("if the reader of standard output is gone, curlws closes the connection and ends without an error", async () => {
   await using server = await WsServer.start();
   await using running = Running.start([server.url("/flow")]);
   await running.until(({ out }) => out.length > 0);
@@ -96,7 +96,7 @@ test("a reader that is gone ends it quietly, with the connection closed", async 
   assertEquals([code, err], [0, ""]);
 });
 
-test("each line and each message goes on at once, and --ping-interval pings", async () => {
+test("each line is sent and each message is printed at once, and --ping-interval sends pings", async () => {
   await using server = await RawServer.start();
   await using running = Running.start(["--ping-interval", "0.1", server.url()], { piped: true });
   const peer = await server.connection();

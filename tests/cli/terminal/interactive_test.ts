@@ -66,7 +66,7 @@ class Terminal {
 
 const skip = tmux === undefined ? "tmux is not on this machine" : undefined;
 
-test("in a terminal a message leaves the line that is being typed as it is, and Ctrl-C closes", async () => {
+test("in a terminal a message does not disturb the line being typed, and Ctrl-C closes", async () => {
   await using server = await RawServer.start();
   using terminal = new Terminal([server.url("/chat?hunter2").replace("//", "//joe:hunter2@")]);
   const peer = await server.connection();
@@ -105,7 +105,7 @@ test("in a terminal a message leaves the line that is being typed as it is, and 
   assertEquals(statSync(join(terminal.folder, "history")).mode & 0o777, 0o600);
 }, { skip });
 
-test("in a terminal JSON is indented, /ping and /close are taken with --slash, and Ctrl-D closes", async () => {
+test("in a terminal JSON is indented, --slash enables /ping and /close, and Ctrl-D closes", async () => {
   await using server = await RawServer.start();
   using terminal = new Terminal(["--json", "--slash", server.url()]);
   const peer = await server.connection();
@@ -136,7 +136,7 @@ test("in a terminal JSON is indented, /ping and /close are taken with --slash, a
 const bash = findProgram("bash"), node = findProgram("node");
 const skipJobs = skip ?? (bash === undefined || node === undefined ? "bash or node is not on this machine" : undefined);
 
-test("Ctrl-Z stops the command and who started it; fg brings the line that is being typed back", async () => {
+test("Ctrl-Z stops the command and its parent; fg restores the line being typed", async () => {
   await using server = await RawServer.start();
   const wrapper = fileURLToPath(new URL("../../../cli/node.mjs", import.meta.url));
   // Once by itself, once behind node.mjs and a shell, as npm starts it.
@@ -167,7 +167,7 @@ test("Ctrl-Z stops the command and who started it; fg brings the line that is be
   }
 }, { skip: skipJobs });
 
-test("Ctrl-Z where nothing can stop it: the terminal goes on as it was", async () => {
+test("if Ctrl-Z cannot stop the process, the terminal goes on as before", async () => {
   await using server = await RawServer.start();
   using terminal = new Terminal([server.url()]);
   const peer = await server.connection();

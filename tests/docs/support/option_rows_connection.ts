@@ -17,21 +17,21 @@ const tlsRow = (name: string, what: string, fallback: string, heading: string, .
   guide: `tls.md#${heading}`,
   tests: [[TLS, ...names]],
 });
-const CLIENT = "a client certificate as text, bytes, paths and PKCS#12";
-const VERSIONS = "minVersion and maxVersion bound what is agreed";
-const CIPHERS = "ciphers and cipherSuites choose, and bad ones are named";
-const PASSPHRASE = "a bad passphrase or key is told, and nobody is asked at the terminal";
+const CLIENT = "a client certificate can be text, bytes, paths and PKCS#12";
+const VERSIONS = "minVersion and maxVersion limit the TLS version";
+const CIPHERS = "ciphers and cipherSuites choose the cipher, and invalid ones are named";
+const PASSPHRASE = "a wrong passphrase or key is an error, and nothing prompts at the terminal";
 
 export const SECURE: Row[] = [
   tlsRow("", "TLS to the server", "checked", "tls", "each bad certificate has a help text of its own"),
-  tlsRow("ca", "CAs instead of the system's", "the system's", "own-ca", "ca as text, bytes and path"),
+  tlsRow("ca", "CAs instead of the system's", "the system's", "own-ca", "ca can be text, bytes and a path"),
   tlsRow("extraCa", "CAs on top", "none", "own-ca", "extraCa adds to the system's certificates and to ca"),
   tlsRow(
     "systemStore",
     "the system's store, whatever libcurl was built with",
     "false",
     "own-ca",
-    "systemStore is the system's: a CA of the test's is not in it",
+    "systemStore trusts only the system's certificates",
   ),
   tlsRow("cert", "the client's certificate", "none", "client-certificate", CLIENT),
   tlsRow("key", "its key", "in `cert`", "client-certificate", CLIENT),
@@ -62,14 +62,14 @@ export const SECURE: Row[] = [
     "the only keys to accept",
     "any",
     "pinned-key",
-    "pinnedPublicKey takes the key and no other, also without verify",
+    "pinnedPublicKey accepts that key only, also without verify",
   ),
   tlsRow(
     "serverName",
     "SNI, and the name that is checked",
     "the URL's host",
     "another-name",
-    "serverName is sent and checked instead of the URL's host",
+    "serverName replaces the URL's host in TLS and in the certificate check",
   ),
 ];
 
@@ -81,11 +81,17 @@ const networkRow = (option: string, what: string, fallback: string, heading: str
   tests: [[NETWORK, ...names]],
 });
 const WHENCE = "from-which-address", WHITHER = "to-which-address", TIMES = "time-outs-and-keep-alive";
-const LOCAL = "localAddress and localPort are where the connection comes from";
+const LOCAL = "localAddress and localPort set where the connection comes from";
 const KEEP_ALIVE = "keepAlive starts the kernel's timer";
 
 export const PLACES: Row[] = [
-  networkRow("interface", "a network interface", "any", WHENCE, "interface binds to one, and an unknown one is told"),
+  networkRow(
+    "interface",
+    "a network interface",
+    "any",
+    WHENCE,
+    "interface binds to that interface, and an unknown one is an error",
+  ),
   networkRow("localAddress", "an address of this machine", "any", WHENCE, LOCAL),
   {
     ...networkRow(
@@ -93,7 +99,7 @@ export const PLACES: Row[] = [
       "both together",
       "–",
       WHENCE,
-      "interface and localAddress together, from libcurl 8.9",
+      "interface and localAddress work together, from libcurl 8.9",
     ),
     lacks: since(80900),
   },
@@ -103,15 +109,15 @@ export const PLACES: Row[] = [
     "addresses for names",
     "DNS",
     WHITHER,
-    "resolve gives names addresses, with and without a port",
+    "resolve maps host names to addresses, with and without a port",
   ),
   networkRow(
     "connectTo",
     "another host and port",
     "the URL's",
     WHITHER,
-    "connectTo leads elsewhere, the request keeps the URL's host",
-    "connectTo and serverName together",
+    "connectTo changes the server, and the request keeps the URL's host",
+    "connectTo and serverName work together",
   ),
   networkRow(
     "unixSocket",
@@ -119,17 +125,17 @@ export const PLACES: Row[] = [
     "TCP",
     "unix-sockets",
     "unixSocket connects to a path",
-    "unixSocket connects to an abstract one, by @name and by NUL",
+    "unixSocket connects to an abstract socket, named by @ or by NUL",
   ),
-  networkRow("ipVersion", "4 or 6 alone", "both", "ipv4-and-ipv6", "ipVersion takes addresses of one version alone"),
+  networkRow("ipVersion", "4 or 6 alone", "both", "ipv4-and-ipv6", "ipVersion uses addresses of one version only"),
   networkRow(
     "happyEyeballsTimeout",
     "when IPv4 is tried too, ms",
     "200",
     "ipv4-and-ipv6",
-    "happy eyeballs: a dead IPv6 address does not hold IPv4 up",
+    "happy eyeballs: a dead IPv6 address does not delay IPv4",
   ),
-  networkRow("dohUrl", "DNS over HTTPS", "the system's DNS", "dns-over-https", "dohUrl looks names up over HTTPS"),
+  networkRow("dohUrl", "DNS over HTTPS", "the system's DNS", "dns-over-https", "dohUrl resolves names over HTTPS"),
   networkRow("keepAlive", "the kernel's probes", "false", TIMES, KEEP_ALIVE),
   networkRow("keepAlive.idle", "silence before the first, ms", "60,000", TIMES, KEEP_ALIVE),
   networkRow("keepAlive.interval", "between two, ms", "60,000", TIMES, KEEP_ALIVE),
@@ -139,7 +145,7 @@ export const PLACES: Row[] = [
       "how many go unanswered",
       "the kernel's",
       TIMES,
-      "keepAlive.count, from libcurl 8.9",
+      "keepAlive.count works from libcurl 8.9",
     ),
     lacks: since(80900),
   },
@@ -150,23 +156,30 @@ export const PLACES: Row[] = [
     guide: "network.md#libcurls-own-options",
     tests: [[
       "options/curl_options_test.ts",
-      "curlOptions by name, by full name and by number, each kind",
-      "curlOptions are set last",
-      "what the loaded libcurl lacks is ERR_LIBCURL with the option and the version",
+      "curlOptions takes names, full names and numbers, of each kind",
+      "curlOptions override the other options",
+      "an option that the loaded libcurl lacks is ERR_LIBCURL with the option and the version",
     ]],
   },
-  { ...networkRow("connectTimeout", "DNS, TCP and TLS, ms", "30,000", TIMES), tests: [[CONNECT, "connectTimeout"]] },
+  {
+    ...networkRow("connectTimeout", "DNS, TCP and TLS, ms", "30,000", TIMES),
+    tests: [[CONNECT, "connectTimeout ends an attempt whose TLS handshake hangs"]],
+  },
   {
     ...networkRow("handshakeTimeout", "the answer to the request, ms", "30,000", TIMES),
-    tests: [[CONNECT, "handshakeTimeout without any response", "handshakeTimeout in the middle of the response"]],
+    tests: [[
+      CONNECT,
+      "handshakeTimeout ends an attempt without a response",
+      "handshakeTimeout ends an attempt in the middle of the response",
+    ]],
   },
   {
     ...networkRow("closeTimeout", "the answer to a close, ms", "5,000", TIMES),
-    tests: [["web/close_test.ts", "closeTimeout ends a connection whose server never answers the close"]],
+    tests: [["web/close_test.ts", "closeTimeout ends a connection whose server sends no close frame"]],
   },
   {
     ...networkRow("signal", "an AbortSignal for connecting", "none", TIMES),
-    tests: [[CONNECT, "an AbortSignal ends the handshake", "an AbortSignal leaves an open connection alone"]],
+    tests: [[CONNECT, "an AbortSignal aborts the handshake", "an AbortSignal has no effect on an open connection"]],
   },
 ];
 
@@ -186,8 +199,8 @@ export const MESSAGES: Row[] = [
     guide: "health.md#pings",
     tests: [[
       HEALTH,
-      "pingInterval: a server that stops answering is found dead, with ERR_PING_TIMEOUT and 1006",
-      "a real server answers the pings",
+      "pingInterval: a server that stops replying is ERR_PING_TIMEOUT and 1006",
+      "a real server replies to the pings",
     ]],
   },
   {
@@ -197,7 +210,7 @@ export const MESSAGES: Row[] = [
     guide: "health.md#silence",
     tests: [[
       HEALTH,
-      "idleTimeout: a silent server ends the connection with ERR_IDLE_TIMEOUT and 1006, one that speaks does not",
+      "idleTimeout: a silent server is ERR_IDLE_TIMEOUT and 1006, one that sends is not",
     ]],
   },
   {
@@ -209,7 +222,7 @@ export const MESSAGES: Row[] = [
       ["web/violations_test.ts", "a message of exactly maxMessageSize arrives"],
       [
         DEFLATE,
-        "maxMessageSize is of the inflated message: one of exactly that size arrives, though compressed it is longer",
+        "maxMessageSize limits the inflated size: a message of exactly that size arrives, even if it is longer compressed",
       ],
     ],
   },
@@ -246,10 +259,15 @@ export const MESSAGES: Row[] = [
     "threshold",
     "the smallest message that is compressed, bytes",
     "1,024",
-    "a message shorter than the threshold goes as it is, a longer one compressed",
+    "a message shorter than the threshold is sent as it is, a longer one compressed",
   ),
   deflateRow("level", "zlib's, -1 to 9", "-1", echoes("a client window of 2^12 that the server asks for")),
-  deflateRow("memLevel", "zlib's, 1 to 9", "8", "an option of a wrong kind is refused by its name"),
+  deflateRow(
+    "memLevel",
+    "zlib's, 1 to 9",
+    "8",
+    "an option of perMessageDeflate of the wrong type is a TypeError that names it",
+  ),
   deflateRow(
     "serverNoContextTakeover",
     "each of the server's messages by itself",
@@ -271,7 +289,7 @@ export const MESSAGES: Row[] = [
     guide: "messages.md#which-libcurl",
     tests: [[
       "curl/library_test.ts",
-      "a library that is not there: the error names it and says what to install",
+      "a missing library is an error that names it and says what to install",
       "CURLWS_LIBCURL names the library",
     ]],
   },

@@ -9,8 +9,8 @@ const PROXY_ENVIRONMENT = "options/proxy_environment_test.ts", PROGRAMS = "optio
 const WIRE = "web/wire_test.ts";
 const IMPERSONATE = "curl/impersonate_test.ts";
 const SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
-const through = (...schemes: string[]) => schemes.map((scheme) => `wss through a proxy of the scheme ${scheme}`);
-const CREDENTIALS = "username and password go to an HTTP proxy, from the URL and from the option";
+const through = (...schemes: string[]) => schemes.map((scheme) => `wss through a ${scheme} proxy`);
+const CREDENTIALS = "an HTTP proxy gets username and password, from the URL and from the option";
 const PROXY_TLS = "an https proxy's certificate is checked by proxy.tls, not by tls";
 
 export const HTTP: Row[] = [
@@ -19,14 +19,19 @@ export const HTTP: Row[] = [
     what: "subprotocols to offer",
     default: "none",
     guide: "handshake.md#header-fields",
-    tests: [["web/protocols_test.ts", "subprotocols: the protocols option takes what the argument takes"]],
+    tests: [["web/protocols_test.ts", "subprotocols: the protocols option takes the same values as the argument"]],
   },
   {
     option: "headers",
     what: "header fields, in exact order and case",
     default: "none",
     guide: "handshake.md#header-fields",
-    tests: [[WIRE, "headers leave in their order and case", "headers can be a record", "headers cannot inject lines"]],
+    tests: [[
+      WIRE,
+      "headers are sent in their order and case",
+      "headers can be a record",
+      "headers cannot inject lines",
+    ]],
   },
   {
     option: "impersonate",
@@ -35,8 +40,8 @@ export const HTTP: Row[] = [
     guide: "handshake.md#impersonation",
     tests: [[
       IMPERSONATE,
-      "the ClientHello is the browser's for wss (libcurl {libcurl})",
-      "chrome: its newest version, handshake and offer (libcurl {libcurl})",
+      "the ClientHello for wss is the browser's (libcurl {libcurl})",
+      "chrome is its newest version, with that version's handshake and compression offer (libcurl {libcurl})",
       "impersonate with a plain libcurl says what to install",
     ]],
     lacks: impersonates,
@@ -48,8 +53,8 @@ export const HTTP: Row[] = [
     guide: "handshake.md#impersonation",
     tests: [[
       IMPERSONATE,
-      "firefox: its newest version, handshake and offer (libcurl {libcurl})",
-      "a browser that the library does not know is an error that names those it knows (libcurl {libcurl})",
+      "firefox is its newest version, with that version's handshake and compression offer (libcurl {libcurl})",
+      "a browser that the library lacks is an error that names those it has (libcurl {libcurl})",
       "impersonate with a plain libcurl says what to install",
     ]],
     lacks: (libcurl) => impersonates(libcurl) ?? since(80000, "ERR_IMPERSONATE")(libcurl),
@@ -59,28 +64,32 @@ export const HTTP: Row[] = [
     what: "the value of Origin",
     default: "none; the URL's with `impersonate`",
     guide: "handshake.md#impersonation",
-    tests: [["options/handshake_params_test.ts", "origin is sent as it is given", "what is no origin is a TypeError"]],
+    tests: [[
+      "options/handshake_params_test.ts",
+      "origin is sent exactly as given",
+      "an invalid origin is a TypeError",
+    ]],
   },
   {
     option: "auth",
     what: "Basic, Bearer or Digest to the server",
     default: "the URL's username and password, by Basic",
     guide: "handshake.md#who-asks",
-    tests: [[AUTH, "the option goes before the URL's username and password"]],
+    tests: [[AUTH, "auth overrides the URL's username and password"]],
   },
   {
     option: "auth.username",
     what: "who asks",
     default: "–",
     guide: "handshake.md#who-asks",
-    tests: [[AUTH, "Basic: username and password in UTF-8, before any challenge"]],
+    tests: [[AUTH, "Basic: username and password are sent in UTF-8, without waiting for a challenge"]],
   },
   {
     option: "auth.password",
     what: "the password",
     default: "–",
     guide: "handshake.md#who-asks",
-    tests: [[AUTH, "Basic: username and password in UTF-8, before any challenge"]],
+    tests: [[AUTH, "Basic: username and password are sent in UTF-8, without waiting for a challenge"]],
   },
   {
     option: "auth.type",
@@ -89,9 +98,9 @@ export const HTTP: Row[] = [
     guide: "handshake.md#who-asks",
     tests: [[
       AUTH,
-      "Digest with MD5: the challenge is answered on another connection",
-      "Digest with SHA-256: the challenge is answered on another connection",
-      "Digest: a stale nonce is renewed, once",
+      "Digest with MD5: the response to the challenge uses another connection",
+      "Digest with SHA-256: the response to the challenge uses another connection",
+      "Digest: a stale nonce is renewed once",
     ]],
   },
   {
@@ -99,7 +108,7 @@ export const HTTP: Row[] = [
     what: "a token",
     default: "–",
     guide: "handshake.md#who-asks",
-    tests: [[AUTH, "Bearer"]],
+    tests: [[AUTH, "Bearer: the token is sent"]],
   },
   {
     option: "cookies",
@@ -146,9 +155,9 @@ export const PROXIES: Row[] = [
     guide: "proxy.md#proxies",
     tests: [[
       PROXY_ENVIRONMENT,
-      "the environment names the proxy, by curl's rules",
-      "proxy: false and the option go before the environment",
-    ], [PROXY_FAILURES, "a proxy that refuses is ERR_PROXY with its own words"]],
+      "environment variables name the proxy, by curl's rules",
+      "proxy: false and the option proxy override the environment",
+    ], [PROXY_FAILURES, "a proxy that refuses is ERR_PROXY with the proxy's own text"]],
   },
   ...SCHEMES.map((scheme): Row => ({
     option: `proxy.url: "${scheme}:…"`,
@@ -160,7 +169,7 @@ export const PROXIES: Row[] = [
       [
         PROGRAMS,
         { http: "tinyproxy: HTTP CONNECT", https: "squid: HTTP CONNECT over TLS" }[scheme] ??
-          "dante: SOCKS4, 4a and 5, and what its rules refuse",
+          "dante: SOCKS4, SOCKS4a and SOCKS5, and what its rules reject",
       ],
     ],
   })),
@@ -169,7 +178,7 @@ export const PROXIES: Row[] = [
     what: "also with username and password, or a SOCKS proxy at a Unix socket",
     default: "–",
     guide: "proxy.md#which-kind",
-    tests: [[PROXY, CREDENTIALS, "a SOCKS proxy at a Unix socket"]],
+    tests: [[PROXY, CREDENTIALS, "a SOCKS proxy at a Unix socket works"]],
     lacks: since(78400, "ERR_PROXY_CONNECT"),
   },
   {
@@ -177,7 +186,7 @@ export const PROXIES: Row[] = [
     what: "who asks",
     default: "the URL's",
     guide: "proxy.md#username-and-password",
-    tests: [[PROXY, CREDENTIALS, "username and password go to SOCKS5, the username to SOCKS4"]],
+    tests: [[PROXY, CREDENTIALS, "SOCKS5 gets username and password, SOCKS4 the username"]],
   },
   {
     option: "proxy.password",
@@ -186,7 +195,7 @@ export const PROXIES: Row[] = [
     guide: "proxy.md#username-and-password",
     tests: [
       [PROXY, CREDENTIALS],
-      [PROXY_FAILURES, "credentials that a proxy wants or refuses are ERR_PROXY_AUTH"],
+      [PROXY_FAILURES, "missing and rejected proxy credentials are ERR_PROXY_AUTH"],
       [PROGRAMS, "tinyproxy: Basic authentication, and its rules", "microsocks: SOCKS5 with and without a password"],
     ],
   },
@@ -195,21 +204,24 @@ export const PROXIES: Row[] = [
     what: "`basic`, `digest`, `any`",
     default: "`basic`",
     guide: "proxy.md#username-and-password",
-    tests: [[PROXY_FAILURES, "a proxy that takes no Basic is told apart"], [PROGRAMS, "squid: Digest authentication"]],
+    tests: [[PROXY_FAILURES, "a proxy that does not accept Basic is an error that says what it accepts"], [
+      PROGRAMS,
+      "squid: Digest authentication",
+    ]],
   },
   {
     option: 'proxy.auth: "ntlm"',
     what: "NTLM",
     default: "–",
     guide: "proxy.md#username-and-password",
-    tests: [[PROGRAMS, "squid: NTLM, with a helper that believes every password"]],
+    tests: [[PROGRAMS, "squid: NTLM, with a helper that accepts every password"]],
   },
   {
     option: 'proxy.auth: "negotiate"',
     what: "SPNEGO; only that it is asked for was tried",
     default: "–",
     guide: "proxy.md#username-and-password",
-    tests: [[PROXY_FAILURES, "auth negotiate without a ticket is ERR_PROXY_AUTH, and named where libcurl has none"]],
+    tests: [[PROXY_FAILURES, "auth negotiate without a ticket is ERR_PROXY_AUTH, and ERR_LIBCURL if libcurl lacks it"]],
     lacks: feature("SPNEGO", "ERR_LIBCURL"),
   },
   {
@@ -217,7 +229,7 @@ export const PROXIES: Row[] = [
     what: "header fields of CONNECT",
     default: "none",
     guide: "proxy.md#tls-to-the-proxy-header-fields",
-    tests: [[PROXY, "proxy headers go to the proxy alone"]],
+    tests: [[PROXY, "proxy.headers go to the proxy only"]],
   },
   {
     option: "proxy.tls",
@@ -231,9 +243,9 @@ export const PROXIES: Row[] = [
     what: "hosts to reach without it",
     default: "the environment's `no_proxy`",
     guide: "proxy.md#the-environment",
-    tests: [[PROXY, "noProxy takes hosts out"], [
+    tests: [[PROXY, "noProxy excludes hosts"], [
       "options/no_proxy_test.ts",
-      "noProxy matches as curl's own test cases say",
+      "noProxy matches as in curl's own test cases",
     ]],
   },
 ];
