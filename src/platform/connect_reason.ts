@@ -16,9 +16,9 @@ export type ConnectReason =
   | "reset";
 
 /** By the system's number: of Linux, of macOS and the BSDs, and of Windows (Winsock's). */
-const REASONS: readonly (readonly [reason: ConnectReason, linux: number, bsd: number, windows: number])[] = [
+const REASONS: readonly (readonly [reason: ConnectReason, linux: number, bsd: number, windows: number | null])[] = [
   ["forbidden", 1, 1, 10013], // EPERM, which Linux's packet filter gives
-  ["noPath", 2, 2, -1], // ENOENT, of a Unix socket
+  ["noPath", 2, 2, null], // ENOENT, of a Unix socket
   ["noMemory", 12, 12, 8], // ENOMEM
   ["forbidden", 13, 13, 10013], // EACCES
   ["noFiles", 23, 23, 10024], // ENFILE, of the whole system

@@ -271,22 +271,3 @@ test(
   () => echoWithout('(name, [, op], call) => name === "epoll_ctl" && op === 1 && call > 14'),
   { skip },
 );
-
-test("a step of connecting that throws is reported, and those behind it go on", async () => {
-  const pacer = new URL("../../src/platform/fair_queue.ts", import.meta.url).href;
-  const output = await runScript(
-    "",
-    `const { paced } = await import(${JSON.stringify(pacer)});
-    const { default: process } = await import("node:process");
-    const lines = [];
-    process.on("uncaughtException", (error) => lines.push("caught " + error.message));
-    const done = new Promise((resolve) => {
-      paced(() => { lines.push("first"); throw new Error("a fault"); });
-      paced(() => lines.push("second"));
-      setTimeout(() => paced(() => { lines.push("later"); resolve(); }), 10);
-    });
-    await done;
-    console.log(lines.sort().join(", "));`,
-  );
-  assertEquals(output, "caught a fault, first, later, second");
-});

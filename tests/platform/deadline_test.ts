@@ -1,0 +1,104 @@
+import { assertEquals } from "@std/assert";
+import "../../runtimes/mod.ts";
+import { Deadline } from "../../src/platform/deadline.ts";
+import { runtime, setRuntime, type Timer } from "../../src/platform/runtime.ts";
+import { test } from "../support/testing.ts";
+
+/** A timer that the test lets run out. */
+class TestTimer implements Timer {
+  readonly milliseconds: number;
+  readonly #fn: () => void;
+  refed = true;
+  cleared = false;
+
+  constructor(fn: () => void, milliseconds: number) {
+    this.#fn = fn;
+    this.milliseconds = milliseconds;
+  }
+
+  runOut(): void {
+    if (!this.cleared) this.#fn();
+  }
+  clear(): void {
+    this.cleared = true;
+  }
+  ref(): void {
+    this.refed = true;
+  }
+  unref(): void {
+    this.refed = false;
+  }
+}
+
+/** Runs the body with a clock that it moves: `timers` are those that were set, in order. */
+function withTimers(body: (deadline: Deadline, timers: TestTimer[]) => void): void {
+  const real = runtime(), timers: TestTimer[] = [];
+  setRuntime({
+    ...real,
+    setTimer(fn: () => void, milliseconds: number): Timer {
+      const timer = new TestTimer(fn, milliseconds);
+      timers.push(timer);
+      return timer;
+    },
+  });
+  try {
+    body(new Deadline(), timers);
+  } finally {
+    setRuntime(real);
+  }
+}
+
+test("it calls when the time is over, and can be set again from there", () =>
+  withTimers((deadline, timers) => {
+    const calls: string[] = [];
+    deadline.set(50, () => {
+      calls.push("first");
+      deadline.set(70, () => calls.push("second"));
+    });
+    timers[0]!.runOut();
+    assertEquals([calls, timers[1]!.cleared], [["first"], false]);
+    timers[1]!.runOut();
+    assertEquals([calls, timers.map(({ milliseconds }) => milliseconds)], [["first", "second"], [50, 70]]);
+  }));
+
+test("what is set ends what was set before; clear() ends it, any number of times", () =>
+  withTimers((deadline, timers) => {
+    const calls: string[] = [];
+    deadline.clear();
+    deadline.set(1, () => calls.push("first"));
+    deadline.set(2, () => calls.push("second"));
+    assertEquals(timers.map(({ cleared }) => cleared), [true, false]);
+    deadline.clear();
+    deadline.clear();
+    for (const timer of timers) timer.runOut();
+    assertEquals(calls, []);
+  }));
+
+test("limit(): 0 is no limit, and ends what was set", () =>
+  withTimers((deadline, timers) => {
+    deadline.limit(0, () => {});
+    assertEquals(timers.length, 0);
+    deadline.limit(5, () => {});
+    deadline.limit(0, () => {});
+    assertEquals(timers.map(({ milliseconds, cleared }) => [milliseconds, cleared]), [[5, true]]);
+  }));
+
+test("a time that no timer can hold is the longest one", () =>
+  withTimers((deadline, timers) => {
+    for (const milliseconds of [2 ** 31 - 1, 2 ** 31, 1e15, Infinity]) deadline.set(milliseconds, () => {});
+    assertEquals(new Set(timers.map(({ milliseconds }) => milliseconds)), new Set([2 ** 31 - 1]));
+  }));
+
+test("setRef holds for the timer that runs, and for those to come", () =>
+  withTimers((deadline, timers) => {
+    deadline.set(1, () => {});
+    deadline.setRef(false);
+    deadline.set(2, () => {});
+    assertEquals(timers.map(({ refed }) => refed), [false, false]);
+    deadline.setRef(true);
+    deadline.set(3, () => {});
+    assertEquals(timers.map(({ refed }) => refed), [false, true, true]);
+    deadline.clear();
+    deadline.setRef(false);
+    assertEquals(timers[2]!.refed, true);
+  }));
