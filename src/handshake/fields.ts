@@ -34,7 +34,7 @@ export function checkFields(option: string, headers: HeaderList): void {
     if (!isFieldValue(value)) {
       const shown = shownValue(name, value);
       throw new TypeError(
-        `${option}: the value of ${name} may hold no control character, nor one above U+00FF: ${shown}`,
+        `${option}: the value of ${name} must not contain a control character, nor one above U+00FF: ${shown}`,
       );
     }
   }

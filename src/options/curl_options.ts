@@ -4,24 +4,24 @@ import { type CurlOptionKind, type EasyOption, easyOption } from "./easy_option.
 /** A value for one of libcurl's options. */
 export type CurlOptionValue = number | string | boolean | Uint8Array | readonly string[];
 
-/** One of them, checked. */
+/** One of libcurl's options with its value, checked. */
 export interface RawCurlOption {
   readonly option: EasyOption;
   readonly value: number | string | Uint8Array | readonly string[];
 }
 
-/** These would break the client, which sets them itself; with what to use instead. */
-const OURS: Readonly<Record<string, string>> = {
+/** Options that the client sets itself, and that would break it; why, or what to use instead. */
+const OWN: Readonly<Record<string, string>> = {
   URL: "it is the URL of the CurlWebSocket",
   CURLU: "it is the URL of the CurlWebSocket",
-  PORT: "it stands in the URL of the CurlWebSocket",
+  PORT: "it is part of the URL of the CurlWebSocket",
   DEFAULT_PROTOCOL: "the URL of the CurlWebSocket has its scheme",
   REQUEST_TARGET: "it is the path of the CurlWebSocket's URL",
   CONNECT_ONLY: "the connection is made by libcurl and used by curlws",
   ERRORBUFFER: "curlws reads it",
   PRIVATE: "curlws has no use for it",
   SHARE: "handles are not shared",
-  STDERR: "it takes a FILE *, which JavaScript has not",
+  STDERR: "it takes a FILE *, which JavaScript does not have",
   NOSIGNAL: "signals would end the program",
   HTTP_VERSION: "a WebSocket needs HTTP/1.1",
   HTTPPROXYTUNNEL: "a WebSocket needs the tunnel",
@@ -30,8 +30,8 @@ const OURS: Readonly<Record<string, string>> = {
   QUICK_EXIT: "it is always on",
   CONNECTTIMEOUT: "use the option connectTimeout",
   CONNECTTIMEOUT_MS: "use the option connectTimeout",
-  TIMEOUT: "it would count the whole connection; use connectTimeout, handshakeTimeout and idleTimeout",
-  TIMEOUT_MS: "it would count the whole connection; use connectTimeout, handshakeTimeout and idleTimeout",
+  TIMEOUT: "it would limit the whole connection; use connectTimeout, handshakeTimeout and idleTimeout",
+  TIMEOUT_MS: "it would limit the whole connection; use connectTimeout, handshakeTimeout and idleTimeout",
   IMPERSONATE: "use the option impersonate",
   PROXY: "use the option proxy",
   PROXYPORT: "use the option proxy",
@@ -39,7 +39,7 @@ const OURS: Readonly<Record<string, string>> = {
   NOPROXY: "use the option proxy, with noProxy",
 };
 
-/** The request is written by curlws, so libcurl never reads these; with what to use instead. */
+/** Options that have no effect, because curlws writes the request; with the option to use instead, or `""`. */
 const UNUSED: ReadonlyMap<string, string> = new Map(
   [
     ...["HTTPHEADER", "HTTPBASEHEADER", "HTTPHEADER_ORDER", "WS_HTTPHEADER", "WS_HTTPHEADER_ORDER", "REFERER", "RANGE"],
@@ -96,28 +96,29 @@ const UNUSED: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-/** These say who asks, and to the server: what is for one origin is not for another. A proxy's own are the proxy's. */
+/** Options that identify the client to the server: they must not reach another origin. Those for a proxy may stay. */
 const IDENTITY: ReadonlySet<string> = new Set([
   ...["SSLCERT", "SSLCERTTYPE", "SSLCERT_BLOB", "SSLKEY", "SSLKEYTYPE", "SSLKEY_BLOB", "KEYPASSWD"],
   ...["SSLENGINE", "SSLENGINE_DEFAULT", "TLSAUTH_USERNAME", "TLSAUTH_PASSWORD", "TLSAUTH_TYPE"],
   ...["SASL_AUTHZID", "SERVICE_NAME", "GSSAPI_DELEGATION", "SSH_PUBLIC_KEYFILE", "SSH_PRIVATE_KEYFILE"],
-  // The address of whom the connection is made for.
+  // The address of the client behind this one.
   ...["HAPROXYPROTOCOL", "HAPROXY_CLIENT_IP"],
 ]);
-/** Of SSL_OPTIONS: Windows chooses a client certificate by itself. */
+/** A bit of SSL_OPTIONS: Windows chooses a client certificate. */
 const CURLSSLOPT_AUTO_CLIENT_CERT = 32;
 
-/** The options without those that authenticate, for another origin; also without those that nobody here can judge. */
+/** Returns the options that may be used for another origin: those that are known, and do not identify the client. */
 export function withoutIdentity(options: readonly RawCurlOption[]): RawCurlOption[] {
   return options.flatMap((given) => {
     const { name } = given.option;
-    // A number that is in no table: of a libcurl newer than it.
+    // A number that is not in the table: an option of a newer libcurl.
     if (IDENTITY.has(name) || /^\d+$/.test(name)) return [];
     if (name !== "SSL_OPTIONS") return [given];
     return [{ ...given, value: Number(given.value) & ~CURLSSLOPT_AUTO_CLIENT_CERT }];
   });
 }
 
+/** What each kind of option takes, in words. */
 const TAKES: Readonly<Record<CurlOptionKind, string>> = {
   long: "an integer or a boolean",
   offset: "an integer",
@@ -126,13 +127,13 @@ const TAKES: Readonly<Record<CurlOptionKind, string>> = {
   blob: "a Uint8Array",
   object: "a pointer",
   callbackData: "a pointer",
-  callback: "a function of C",
+  callback: "a C function",
 };
 
 /**
- * Checks them against libcurl's own table of names and kinds.
+ * Checks the option against libcurl's own names and kinds.
  *
- * @throws {TypeError} for a name that is not known, a value of another kind, and what may not be set
+ * @throws {TypeError} for an unknown name, a value of another kind, or an option that may not be set
  */
 export function rawCurlOptions(given: Readonly<Record<string, CurlOptionValue>> | undefined): RawCurlOption[] {
   if (given === undefined) return [];
@@ -142,10 +143,12 @@ export function rawCurlOptions(given: Readonly<Record<string, CurlOptionValue>> 
   return Object.entries(given).map(([key, value]) => {
     const option = easyOption(key);
     if (option === null) {
-      throw new TypeError(`curlOptions: ${key} is no option of libcurl that curlws knows; its number would do`);
+      throw new TypeError(
+        `curlOptions: ${key} is not an option of libcurl that curlws knows; if it is a newer one, give its number`,
+      );
     }
     const { name, kind } = option;
-    if (Object.hasOwn(OURS, name)) throw new TypeError(`curlOptions: ${key} is set by curlws: ${OURS[name]}`);
+    if (Object.hasOwn(OWN, name)) throw new TypeError(`curlOptions: ${key} is set by curlws: ${OWN[name]}`);
     if (kind === "callback" || kind === "callbackData" || kind === "object") {
       throw new TypeError(`curlOptions: ${key} takes ${TAKES[kind]}, which cannot be given from JavaScript`);
     }
@@ -158,7 +161,7 @@ export function rawCurlOptions(given: Readonly<Record<string, CurlOptionValue>> 
   });
 }
 
-function checkedValue(key: string, kind: CurlOptionKind | "pointer", value: unknown): RawCurlOption["value"] {
+function checkedValue(key: string, kind: CurlOptionKind, value: unknown): RawCurlOption["value"] {
   switch (kind) {
     case "long":
     case "offset":
@@ -178,5 +181,5 @@ function checkedValue(key: string, kind: CurlOptionKind | "pointer", value: unkn
       break;
   }
   const what = typeof value === "number" ? String(value) : Array.isArray(value) ? "a list" : typeof value;
-  throw new TypeError(`curlOptions: ${key} takes ${TAKES[kind as CurlOptionKind]}, not ${what}`);
+  throw new TypeError(`curlOptions: ${key} takes ${TAKES[kind]}, not ${what}`);
 }

@@ -4,16 +4,16 @@ import { OPTION_TABLE } from "./curl_option_table.ts";
 /** What an option takes; the names are those of {@linkcode OPTION_TABLE}. */
 export type CurlOptionKind = keyof typeof OPTION_TABLE;
 
-/** One option. */
+/** An option of libcurl. */
 export interface EasyOption {
-  /** As in curl.h, without `CURLOPT_`; a number for one that is newer than our table. */
+  /** The name in curl.h, without `CURLOPT_`; the number, if the option is newer than the table. */
   readonly name: string;
   /** The value of the `CURLOPT_` constant. */
   readonly number: number;
   readonly kind: CurlOptionKind;
 }
 
-/** curl.h's CURLOPTTYPE_*. */
+/** Where the numbers of a kind begin: curl.h's CURLOPTTYPE_*. */
 const BASES: Readonly<Record<CurlOptionKind, number>> = {
   long: 0,
   string: 10_000,
@@ -41,8 +41,8 @@ function load(): void {
 }
 
 /**
- * The option of a name, with or without `CURLOPT_`, or of a number; null if there is none. Of a number that is not in
- * the table the kind follows from its range; one among the pointers takes a string.
+ * Returns the option with a name, which may begin with `CURLOPT_`, or with a number; null if there is none. The kind of a
+ * number that is not in the table follows from its range; in the range of pointers, it is a string.
  */
 export function easyOption(key: string): EasyOption | null {
   if (byName === undefined) load();

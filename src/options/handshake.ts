@@ -1,4 +1,4 @@
-/** The options of the handshake's HTTP: whose request it is, who asks, with which cookies, and how far it may be sent on. */
+/** The options of the handshake's HTTP: browser, origin, authentication, cookies, redirects and parameters. */
 import type { CompleteCookies, CookieJar, CookiesOption } from "../handshake/cookies.ts";
 import { BARE_NAMES, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
 import { type HeaderList, isFieldValue, isToken } from "../handshake/fields.ts";
@@ -11,29 +11,29 @@ export type AuthOptions = PasswordAuth | BearerAuth;
 
 /** Authentication by username and password. */
 export interface PasswordAuth {
-  /** Without control characters; without a colon where `type` is `"basic"`. */
+  /** No control characters; no colon if `type` is `"basic"`. */
   username: string;
-  /** Goes to the server in UTF-8, or hashed where `type` is `"digest"`. */
+  /** Sent in UTF-8, or hashed if `type` is `"digest"`. */
   password: string;
   /**
-   * `"basic"` (the default) sends both with the first request, RFC 7617. `"digest"` asks first, and answers the server's
-   * challenge on another connection, RFC 7616: MD5 or SHA-256, also `-sess`, with `qop=auth`.
+   * `"basic"` (the default) sends both with the first request, RFC 7617. `"digest"` waits for the server's challenge, and
+   * sends its response to it over another connection, RFC 7616: MD5 or SHA-256, also `-sess`, with `qop=auth`.
    */
   type?: "basic" | "digest";
 }
 
 /** Authentication by a token, RFC 6750. */
 export interface BearerAuth {
-  /** The token; `Authorization: Bearer` stands before it. */
+  /** The token, which is sent as `Authorization: Bearer <token>`. */
   bearer: string;
 }
 
-/** The parameters of a URL's query: a record, whose lists give a name several times, pairs, or `URLSearchParams`. */
+/** Parameters of a URL's query: a record (a list repeats its name), pairs, or `URLSearchParams`. */
 export type ParamsOption =
   | Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>
   | Iterable<readonly [name: string, value: string | number | boolean]>;
 
-/** What the options of {@linkcode httpOptions} are read from. */
+/** The options that {@linkcode httpOptions} checks. */
 export interface HttpOptions {
   impersonate?: string;
   origin?: string;
@@ -42,14 +42,14 @@ export interface HttpOptions {
   maxRedirects?: number;
 }
 
-/** How the server is told who asks. */
+/** How the client authenticates: by a field of the first request, or by Digest. */
 export type CompleteAuth =
   | { readonly type: "header"; readonly authorization: string }
   | { readonly type: "digest"; readonly username: string; readonly password: string };
 
-/** They, checked. */
+/** The checked options. */
 export interface CompleteHttpOptions {
-  /** An exact target or a bare name that `browsers.ts` has. */
+  /** A target, or a bare name, of `browsers.ts`. */
   readonly impersonate: string | null;
   readonly origin: string | null;
   readonly auth: CompleteAuth | null;
@@ -58,7 +58,7 @@ export interface CompleteHttpOptions {
 }
 
 /**
- * Checks them, against the caller's headers too: a field is given in one way only.
+ * Checks the options, also against the caller's headers: a field may be given in one way only.
  *
  * @throws {TypeError | RangeError} that names the option
  */
@@ -109,26 +109,30 @@ function authOption(auth: unknown): CompleteAuth | null {
       throw new TypeError("auth takes either bearer, or username and password");
     }
     const token = textOf("auth.bearer", given.bearer, "a token")!;
-    // RFC 6750 section 2.1's b64token, and what servers make of it: anything printable without spaces.
-    if (!/^[!-~]+$/.test(token)) throw new TypeError("auth.bearer may hold no spaces, and ASCII alone");
+    // RFC 6750 section 2.1 allows less (b64token); servers issue anything printable without spaces.
+    if (!/^[!-~]+$/.test(token)) throw new TypeError("auth.bearer must be printable ASCII without spaces");
     return { type: "header", authorization: `Bearer ${token}` };
   }
   const { username, password } = given;
   for (const [name, value] of [["username", username], ["password", password]] as const) {
     if (typeof value !== "string") throw new TypeError(`auth.${name} must be a string, not ${typeof value}`);
     // deno-lint-ignore no-control-regex -- RFC 7617 section 2 and RFC 7616 section 3.4 exclude them
-    if (/[\0-\x1f\x7f]/.test(value)) throw new TypeError(`auth.${name} may hold no control character`);
+    if (/[\0-\x1f\x7f]/.test(value)) throw new TypeError(`auth.${name} must not contain a control character`);
   }
   const type = wordOf("auth.type", given.type, ["basic", "digest"]) ?? "basic";
   if (type === "digest") return { type, username: username!, password: password! };
-  if (username!.includes(":")) throw new TypeError("auth.username may hold no colon: Basic ends the name there");
+  if (username!.includes(":")) {
+    throw new TypeError("auth.username must not contain a colon: with Basic, the username ends there");
+  }
   return { type: "header", authorization: basicCredentials(username!, password!) };
 }
 
 function cookiesOption(cookies: unknown): CompleteCookies {
   if (cookies === undefined) return null;
   if (typeof cookies === "string") {
-    if (!isFieldValue(cookies)) throw new TypeError("cookies may hold no control character, nor one above U+00FF");
+    if (!isFieldValue(cookies)) {
+      throw new TypeError("cookies must not contain a control character, nor one above U+00FF");
+    }
     return cookies;
   }
   if (typeof cookies !== "object" || cookies === null) {
@@ -142,17 +146,21 @@ function cookiesOption(cookies: unknown): CompleteCookies {
   return Object.entries(cookies).map(([name, value]) => {
     if (!isToken(name)) throw new TypeError(`cookies: ${JSON.stringify(name)} is not a cookie's name`);
     if (typeof value !== "string") throw new TypeError(`cookies: the value of ${name} must be a string`);
-    // RFC 6265 section 4.1.1 allows less; servers set, and browsers send back, all but these.
+    // RFC 6265 section 4.1.1 allows less; servers set, and browsers send, all but these.
     if (!isFieldValue(value) || value.includes(";")) {
       throw new TypeError(
-        `cookies: the value of ${name} may hold no semicolon or control character, nor one above U+00FF`,
+        `cookies: the value of ${name} must not contain a semicolon or control character, nor one above U+00FF`,
       );
     }
     return `${name}=${value}`;
   }).join("; ");
 }
 
-/** The URL with parameters behind those that its query has; encoded as HTML forms are, like curl_cffi's. */
+/**
+ * Returns the URL with parameters added to its query, encoded like those of HTML forms.
+ *
+ * @throws {TypeError} if a name is not a string, or a value is not a string, number or boolean
+ */
 export function withParams(url: URL, params: ParamsOption | undefined): URL {
   if (params === undefined) return url;
   if (typeof params !== "object" || params === null) {

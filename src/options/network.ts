@@ -4,55 +4,56 @@ import { checkNames, numberOf, textOf } from "./validate.ts";
 import { addressBytes } from "./no_proxy.ts";
 import { bracketed } from "./tls.ts";
 
-/** How a silent connection is probed by the kernel. */
+/** How the kernel probes a silent connection. */
 export interface KeepAliveOptions {
-  /** Silence before the first probe, ms; default 60,000, at least 1,000. The kernel counts whole seconds. */
+  /** How long the connection must be silent before the first probe, ms; default 60,000, at least 1,000. Rounded up to seconds. */
   idle?: number;
-  /** Between two probes, ms; default 60,000, at least 1,000. */
+  /** The time between two probes, ms; default 60,000, at least 1,000. Rounded up to seconds. */
   interval?: number;
-  /** How many probes without an answer end the connection, 1 to 127; default the kernel's. Needs libcurl 8.9. */
+  /** How many unanswered probes end the connection, 1 to 127; default the kernel's. Needs libcurl 8.9. */
   count?: number;
 }
 
-/** What a `CurlWebSocket` may be told about the network. */
+/** Where and how a `CurlWebSocket` connects. */
 export interface NetworkOptions {
-  /** The network interface to leave by, such as `"eth0"`. On Windows libcurl knows none. */
+  /** The network interface to use, such as `"eth0"`. Not on Windows. */
   interface?: string;
-  /** The address of this machine to connect from. With `interface` too it needs libcurl 8.9. */
+  /** The address of this machine to connect from. Together with `interface`, it needs libcurl 8.9. */
   localAddress?: string;
-  /** The port of this machine to connect from, or the first and last of those to try, 1 to 65,535; default any. */
+  /** The port of this machine to connect from, or the first and the last to try, 1 to 65,535; default any. */
   localPort?: number | readonly [first: number, last: number];
   /**
-   * Addresses for names, instead of DNS: `{ "example.com:443": "127.0.0.1" }`, or without a port for the URL's (and the
-   * proxy's); `*` stands for any name. Of several addresses all are tried.
+   * Addresses for names, instead of DNS: `{ "example.com:443": "127.0.0.1" }`; without a port, for the URL's port and the
+   * proxy's. `*` means any name. If there are several addresses, all are tried.
    */
   resolve?: Readonly<Record<string, string | readonly string[]>>;
   /**
-   * Where to connect to instead: curl's `"host:port:to-host:to-port"`, each part of which may be empty. The server sees
-   * the URL's name in TLS and in the request.
+   * Where to connect instead: `"host:port:to-host:to-port"`, as curl has it; each part may be empty. The server still sees
+   * the URL's name, in TLS and in the request.
    */
   connectTo?: string | readonly string[];
-  /** The path of a Unix socket to connect to instead; `"@name"` is an abstract one of Linux. No proxy is used. */
+  /** The path of a Unix socket to connect to instead; `"@name"` is an abstract one (Linux). No proxy is used. */
   unixSocket?: string;
-  /** Looks up and uses addresses of this version of IP alone; default both. */
+  /** Uses only addresses of this version of IP; default both. */
   ipVersion?: 4 | 6;
-  /** How long IPv6 is tried before IPv4 too, whole ms; default 200. */
+  /** How long to try IPv6 before also trying IPv4, in whole ms; default 200. */
   happyEyeballsTimeout?: number;
-  /** Looks names up at this `https:` URL (RFC 8484) instead of by the system. TLS to it is checked as by default. */
+  /** Looks names up at this `https:` URL (RFC 8484), not by the system. Its certificate is always checked, by the defaults. */
   dohUrl?: string | URL;
   /** Whether the kernel probes a silent connection, and how; default false. */
   keepAlive?: boolean | KeepAliveOptions;
 }
 
-/** An option that `resolve` adds for libcurl. */
+/** One name of `resolve`, with its addresses. */
 export interface ResolveEntry {
   readonly host: string;
-  /** Null for the ports that are connected to. */
+  /** Null means the ports that are connected to. */
   readonly port: number | null;
+  /** IP addresses with commas between; IPv6 in brackets. */
   readonly addresses: string;
 }
 
-/** The options, checked. */
+/** The checked options. */
 export interface CompleteNetwork {
   readonly interface: string | undefined;
   readonly localAddress: string | undefined;
@@ -66,19 +67,25 @@ export interface CompleteNetwork {
   readonly keepAlive: { readonly idle: number; readonly interval: number; readonly count: number | undefined } | null;
 }
 
-/** The names, for the list of known options. */
+/** The names of these options. */
 export const NETWORK_NAMES: readonly string[] = [
   ...["interface", "localAddress", "localPort", "resolve", "connectTo", "unixSocket", "ipVersion"],
   ...["happyEyeballsTimeout", "dohUrl", "keepAlive"],
 ];
 
-/** A host, or nothing, in one part of `connectTo`. */
-const PART = /^(\[[0-9a-fA-F:.%]+\]|[^:[\]]*):(\d*):(\[[0-9a-fA-F:.%]+\]|[^:[\]]*):(\d*)$/;
+/** An entry of `connectTo`: two hosts, each with a port; any part may be empty. */
+const CONNECT_TO = /^(\[[0-9a-fA-F:.%]+\]|[^:[\]]*):(\d*):(\[[0-9a-fA-F:.%]+\]|[^:[\]]*):(\d*)$/;
 
-/** Checks them. */
+/**
+ * Checks the options.
+ *
+ * @throws {TypeError | RangeError} that names the option
+ */
 export function networkOptions(options: NetworkOptions): CompleteNetwork {
   const name = textOf("interface", options.interface, "the name of a network interface");
-  if (name?.includes("!")) throw new TypeError(`interface must be a name alone, and is ${JSON.stringify(name)}`);
+  if (name?.includes("!")) {
+    throw new TypeError(`interface must be only a name, without "!", and is ${JSON.stringify(name)}`);
+  }
   const localAddress = textOf("localAddress", options.localAddress, "an IP address")?.replace(/^\[|\]$/g, "");
   if (localAddress !== undefined && addressBytes(localAddress) === null) {
     throw new TypeError(`localAddress must be an IP address, and is ${JSON.stringify(localAddress)}`);
@@ -140,9 +147,9 @@ function resolveOf(given: NetworkOptions["resolve"]): ResolveEntry[] {
 function connectToOf(given: NetworkOptions["connectTo"]): string[] {
   if (given === undefined) return [];
   const list = typeof given === "string" ? [given] : given;
-  if (!Array.isArray(list)) throw new TypeError("connectTo must be text or a list of texts");
+  if (!Array.isArray(list)) throw new TypeError("connectTo must be a string or a list of strings");
   for (const entry of list) {
-    if (typeof entry !== "string" || !PART.test(entry) || /[\s\0]/.test(entry)) {
+    if (typeof entry !== "string" || !CONNECT_TO.test(entry) || /[\s\0]/.test(entry)) {
       throw new TypeError(`connectTo must be "host:port:to-host:to-port", and is ${JSON.stringify(entry)}`);
     }
   }
@@ -152,14 +159,15 @@ function connectToOf(given: NetworkOptions["connectTo"]): string[] {
 function unixSocketOf(given: unknown): string | undefined {
   if (given === undefined) return undefined;
   if (typeof given !== "string") throw new TypeError(`unixSocket must be a path or "@name", not ${typeof given}`);
-  // Of an abstract socket's name the kernel's own first octet is NUL; "@" is how it is shown.
+  // To the kernel, an abstract socket's name begins with NUL; "@" is how it is written.
   const path = given.startsWith("\0") ? `@${given.slice(1)}` : given;
   if (path === "" || path === "@" || path.includes("\0")) {
     throw new TypeError(`unixSocket must be a path or "@name", and is ${JSON.stringify(given)}`);
   }
-  // struct sockaddr_un has room for 108 octets on Linux and 104 on macOS and the BSDs, with the NUL.
-  if (new TextEncoder().encode(path).length > 107) {
-    throw new RangeError(`unixSocket may have 107 bytes, and has more: ${JSON.stringify(path)}`);
+  // struct sockaddr_un has room for 108 octets on Linux, 104 on macOS and the BSDs, with the NUL at the end.
+  const { length } = new TextEncoder().encode(path);
+  if (length > 107) {
+    throw new RangeError(`unixSocket must be at most 107 bytes, and has ${length}: ${JSON.stringify(path)}`);
   }
   return path;
 }

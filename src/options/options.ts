@@ -1,4 +1,4 @@
-/** The options a user may give, validated and made whole. An option that is not known is an error, never ignored. */
+/** The options of a `CurlWebSocket`, checked and completed with their defaults. An unknown option is an error. */
 import type { CookiesOption } from "../handshake/cookies.ts";
 import { offersClientWindow } from "../handshake/browsers.ts";
 import type { HeaderList } from "../handshake/fields.ts";
@@ -23,27 +23,28 @@ export type { ProxyAuth, ProxyOption, ProxyOptions } from "./proxy.ts";
 export type { Pem, ProxyTlsOptions, TlsOptions, TlsVersion } from "./tls.ts";
 
 /**
- * What a `CurlWebSocket` may be given beside its URL and subprotocols. Times are in milliseconds, 0 to 2^31 - 1, sizes in
- * bytes, 0 to 2^53 - 1. The constructor throws a `TypeError` for an option that is not known, a value of another kind and
- * options that contradict one another, a `RangeError` for a number out of its range; what only the loaded libcurl can tell
- * is an error event with `ERR_LIBCURL`. docs/options.md has each option with the libcurls it was tried with.
+ * The options of a `CurlWebSocket`. Times are in milliseconds, 0 to 2^31 - 1; sizes are in bytes, 0 to 2^53 - 1.
+ *
+ * The constructor throws a `TypeError` for an unknown option, a value of the wrong type, or options that contradict one
+ * another, and a `RangeError` for a number out of its range. What the loaded libcurl refuses is an `error` event with
+ * `ERR_LIBCURL`. docs/options.md lists each option with the libcurls it was tried with.
  */
 export interface CurlWebSocketOptions extends NetworkOptions {
   /**
-   * Header fields of the handshake's request, sent exactly as given, in this order and case: a record, or pairs where a
-   * name comes twice. One of `Host`, `Connection` or `Upgrade` stands where it is given. CR, LF and NUL are refused. With
-   * `impersonate` a field that the browser has too stands in the browser's place, and all others behind the browser's.
+   * Header fields of the handshake's request, sent exactly as given, in this order and case: a record, or pairs if a name
+   * comes twice. `Host`, `Connection` and `Upgrade` may be among them, and are then sent where they are given. CR, LF and
+   * NUL are refused. With `impersonate`, a field that the browser sends too takes the browser's place; others follow.
    */
   headers?: HeadersOption;
   /**
-   * The browser to be taken for: `"chrome"`, `"edge"`, `"firefox"` or `"safari"`, which is the newest that libcurl knows,
-   * or one of its targets, such as `"chrome131_android"`. Its ClientHello and its WebSocket handshake are sent: the
-   * fields, their order and values, the User-Agent of that version and platform, and its offer of compression unless
-   * `perMessageDeflate` says something else. Of Safari the order of the fields is not known for certain.
+   * The browser to look like: `"chrome"`, `"edge"`, `"firefox"` or `"safari"`, which means the newest that libcurl knows,
+   * or one of its targets, such as `"chrome131_android"`. The client sends that browser's ClientHello and WebSocket
+   * handshake: its fields, their order and values, the User-Agent of that version and platform, and its offer of
+   * compression, unless `perMessageDeflate` is given. Safari's order of fields is not known for certain.
    *
-   * It takes libcurl-impersonate (`library`); another libcurl, or one that does not know the browser, makes the
-   * constructor throw `ERR_IMPERSONATE`. A browser always sends an Origin: by default that of the URL, as from a page of
-   * the same server.
+   * It needs libcurl-impersonate (`library`). With another libcurl, or one that does not know the browser, the constructor
+   * throws `ERR_IMPERSONATE`. A browser always sends an Origin: by default that of the URL, as from a page of the same
+   * server.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -52,11 +53,11 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    * ```
    */
   impersonate?: string;
-  /** The value of Origin: a scheme, a host and a port, or `"null"`. By default none is sent, but with `impersonate`. */
+  /** The value of Origin: a scheme, a host and a port, or `"null"`. By default none is sent, except with `impersonate`. */
   origin?: string;
   /**
-   * Who asks: a username and password, for Basic or Digest, or a bearer token. Goes before the URL's username and
-   * password, which are sent as Basic.
+   * Credentials: a username and password, for Basic or Digest, or a bearer token. They take the place of the URL's username
+   * and password, which are sent as Basic.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -69,8 +70,8 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   auth?: AuthOptions;
   /**
    * Cookies: the value of `Cookie` as it is to be sent, a record of names and values, or a jar such as tough-cookie's. A
-   * jar is asked for the cookies of each URL, and given every `Set-Cookie` of an answer, also of a refusal, before the
-   * `open` event; what it throws or rejects with is `ERR_COOKIE_JAR`. Other cookies that are set are dropped.
+   * jar gives the cookies for each URL, and gets every `Set-Cookie` of a response, also of a refusal, before the `open`
+   * event; if it throws or rejects, the error is `ERR_COOKIE_JAR`. Without a jar, `Set-Cookie` is ignored.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -80,15 +81,17 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    */
   cookies?: CookiesOption;
   /**
-   * How many redirects are followed, 0 (the default, as the WHATWG standard says) to 100: 301, 302, 303, 307 and 308 to
-   * `ws:`, `wss:`, `http:` or `https:`, but not from `wss:` to `ws:`, nor back to a request that was made before. For
-   * another origin `auth`, `cookies` (but a jar's), the URL's username and password, the client certificate
-   * (also one of `curlOptions`), `tls.serverName`, the header Host and headers that authenticate by their names
-   * (Authorization, Cookie, X-Api-Key and the like) are left out, and stay so. Subprotocols go along. Each connection has its `connectTimeout` and `handshakeTimeout`. One that is not followed is `ERR_HANDSHAKE_REDIRECT`.
+   * How many redirects to follow, 0 (the default, as the WHATWG standard says) to 100: 301, 302, 303, 307 and 308 to
+   * `ws:`, `wss:`, `http:` or `https:`, but not from `wss:` to `ws:`, nor to a request that was made before. A redirect that
+   * is not followed is `ERR_HANDSHAKE_REDIRECT`. Each connection has its own `connectTimeout` and `handshakeTimeout`.
+   *
+   * From the first redirect to another origin on, these are left out: `auth`, `cookies` (except a jar's), the URL's username
+   * and password, the client certificate (also one of `curlOptions`), `tls.serverName`, the header Host, and headers whose
+   * names authenticate (Authorization, Cookie, X-Api-Key and the like). Subprotocols are kept.
    */
   maxRedirects?: number;
   /**
-   * Parameters to add to the URL's query, behind those it has; `url` shows them.
+   * Parameters to add to the end of the URL's query; `url` shows them.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -100,9 +103,9 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   /** TLS settings of `wss:`; the server's certificate is checked unless `verify` is false. */
   tls?: TlsOptions;
   /**
-   * The proxy to connect through: its URL, or an object with all there is to say about it. `false` for none at all. By
-   * default the environment names it, by curl's rules: `ws_proxy` or `wss_proxy`, else `http_proxy` (in lower case alone)
-   * or `https_proxy`, else `all_proxy`, but not for the hosts of `no_proxy`.
+   * The proxy to connect through: its URL, or an object with its settings; `false` for none. By default the environment
+   * names it, by curl's rules: `ws_proxy` or `wss_proxy`, else `http_proxy` (only in lower case) or `https_proxy`, else
+   * `all_proxy`, but not for the hosts of `no_proxy`.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -114,27 +117,27 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   proxy?: ProxyOption;
   /**
    * Options of libcurl itself, by name (`"TCP_FASTOPEN"`, `"CURLOPT_TCP_FASTOPEN"`) or number, for what has no option
-   * here. They are set last. A value must have the option's kind: integers, or booleans, for `long`, strings, lists of
-   * strings, bytes for blobs. Those that take functions or pointers, that would break the client or that would have no
-   * effect are refused, by this constructor; those that the loaded libcurl lacks with `ERR_LIBCURL`.
+   * here. They are set last. A value must fit the option: an integer or a boolean for a `long`, a string, a list of
+   * strings, or bytes for a blob. The constructor refuses options that take functions or pointers, would break the client,
+   * or would have no effect; one that the loaded libcurl lacks is `ERR_LIBCURL`.
    */
   curlOptions?: Readonly<Record<string, CurlOptionValue>>;
   /**
-   * How long DNS, TCP and TLS may take together; default 30,000, 0 for no limit. Of several addresses the first has half of
-   * it, the next one half of what is left; with 0 each has what the system gives it, some two minutes on Linux.
+   * How long DNS, TCP and TLS may take together; default 30,000, 0 for no limit. If there are several addresses, the first
+   * gets half of it, and the next one half of what is left; with 0 the system limits each, to some two minutes on Linux.
    */
   connectTimeout?: number;
-  /** How long the server may take to answer the handshake's request; default 30,000, 0 for no limit. */
+  /** How long the server may take to respond to the handshake's request; default 30,000, 0 for no limit. */
   handshakeTimeout?: number;
   /**
-   * How long a close may wait for the peer's close frame, in ms; default 5,000, 0 for no limit. While messages sent before
-   * are still leaving, each 64 KiB that the peer takes begins it anew.
+   * How long a close waits for the peer's close frame; default 5,000, 0 for no limit. While messages before the close are
+   * still being sent, the time starts again with each 64 KiB that the peer takes.
    */
   closeTimeout?: number;
   /**
-   * A ping is sent so often; default 0 for never. Where nothing at all has come from the peer between one and the next, the
-   * connection ends with `ERR_PING_TIMEOUT` and 1006. Their pongs fire no event. Pings rest while reading is paused, when no
-   * pong can be read, and begin anew with `resume()`.
+   * How often a ping is sent; default 0 for never. If nothing at all has come from the peer between one ping and the next,
+   * the connection ends with `ERR_PING_TIMEOUT` and 1006. The pongs fire no event. While reading is paused, no pong can be
+   * read and no ping is sent; `resume()` starts the interval again.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -144,37 +147,37 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    */
   pingInterval?: number;
   /**
-   * The connection ends with `ERR_IDLE_TIMEOUT` and 1006 where no byte was received for so long; default 0 for no limit.
-   * Pongs are bytes too, so with `pingInterval` below it a peer that answers is never idle. The time while reading is
-   * paused does not count.
+   * How long the connection may receive nothing before it ends with `ERR_IDLE_TIMEOUT` and 1006; default 0 for no limit.
+   * Pongs count: with a shorter `pingInterval`, a peer that sends pongs is never idle. The time while reading is paused does
+   * not count.
    */
   idleTimeout?: number;
-  /** The largest message that is received; default 64 MiB. A larger one ends the connection with 1009. */
+  /** The largest message to receive, after inflating; default 64 MiB. A larger one ends the connection with 1009. */
   maxMessageSize?: number;
   /**
-   * How long a message of a dense stream may wait so that several are taken together, which costs a fraction of the CPU:
-   * default 1, at most 1,000, 0 for never. A message after a quiet spell, and one after a message was sent, never waits. The runtime's
-   * timers make it longer, up to 2.2 ms on Deno. The least of all sockets of a thread holds for all of them.
+   * How long a message of a dense stream may wait, so that several are read together, which costs a fraction of the CPU;
+   * default 1, at most 1,000, 0 for never. A message after a pause, and one after a message was sent, never waits. The
+   * runtime's timers may make it longer, up to 2.2 ms on Deno. The smallest value of a thread's sockets holds for all of
+   * them.
    */
   maxReceiveDelay?: number;
   /**
-   * How many bytes may wait; default 1 MiB. Reading pauses while the async iterator, or the readable of a
+   * How many bytes may wait; default 1 MiB. Reading pauses when the async iterator, or the readable of a
    * `CurlWebSocketStream`, holds this many, and goes on at half of that; a message counts its length and 64 bytes. A write to
-   * its writable waits while more than this many are not yet taken by the kernel. Events
-   * alone pause nothing.
+   * the writable waits while the kernel has more than this many still to take. Event listeners pause nothing.
    */
   highWaterMark?: number;
   /**
-   * Whether compression of messages is offered (RFC 7692), and how; default true. Without zlib on the machine it is not
-   * offered, as {@linkcode libcurl} tells.
+   * Whether to offer compression of messages (RFC 7692), and how; default true. If the machine has no zlib, it is not
+   * offered: {@linkcode libcurl} returns whether it has.
    */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /**
-   * The libcurl to use: a name or path for the dynamic loader; default `CURLWS_LIBCURL`, else what is found. One that cannot
-   * be used makes the constructor throw `ERR_LIBCURL_NOT_FOUND` or `ERR_LIBCURL_TOO_OLD`.
+   * The libcurl to use: a name or path for the dynamic loader; by default that of the environment's `CURLWS_LIBCURL`, else
+   * the one that is found. If it cannot be used, the constructor throws `ERR_LIBCURL_NOT_FOUND` or `ERR_LIBCURL_TOO_OLD`.
    */
   library?: string;
-  /** Ends the attempt to connect, with `ERR_ABORTED`; has no effect on an open connection. */
+  /** Aborts the attempt to connect, with `ERR_ABORTED`; has no effect once the connection is open. */
   signal?: AbortSignal;
 }
 
@@ -182,7 +185,7 @@ export interface CurlWebSocketOptions extends NetworkOptions {
 export interface CompleteOptions extends CompleteHttpOptions {
   readonly headers: HeaderList;
   readonly tls: TlsOptions;
-  /** Null where the environment decides. */
+  /** Null if the environment decides. */
   readonly proxy: CompleteProxy | false | null;
   readonly network: CompleteNetwork;
   readonly curlOptions: readonly RawCurlOption[];
@@ -194,7 +197,7 @@ export interface CompleteOptions extends CompleteHttpOptions {
   readonly maxMessageSize: number;
   readonly maxReceiveDelay: number;
   readonly highWaterMark: number;
-  /** Null where it is not to be offered. */
+  /** Null if compression is not offered. */
   readonly deflate: CompleteDeflateOptions | null;
   readonly library: string | undefined;
   readonly signal: AbortSignal | undefined;
@@ -227,13 +230,13 @@ const NAMES = [
   "signal",
 ];
 
-/** The longest time a timer can hold. */
+/** The longest time of the runtimes' timers, ms: 2^31 - 1. */
 const MAX_TIMEOUT = 0x7fff_ffff;
 
 /**
- * Checks options and fills in the defaults.
+ * Returns the options, checked, with every default.
  *
- * @throws {TypeError} for a name or type that is wrong
+ * @throws {TypeError} for an unknown option, a value of the wrong type, or options that contradict one another
  * @throws {RangeError} for a number out of its range
  */
 export function completeOptions(options: CurlWebSocketOptions): CompleteOptions {
@@ -243,7 +246,7 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
     throw new TypeError("signal must be an AbortSignal");
   }
   if (options.unixSocket !== undefined && options.proxy) {
-    throw new TypeError("unixSocket needs no proxy: give one of the two");
+    throw new TypeError("unixSocket and proxy exclude each other: give one of them");
   }
   const number = (name: keyof CurlWebSocketOptions, fallback: number, max: number): number =>
     numberOf(name, options[name] ?? fallback, 0, max);

@@ -5,49 +5,49 @@ import { headerList, type HeadersOption } from "./headers.ts";
 import { bypassesProxy } from "./no_proxy.ts";
 import { type ProxyTlsOptions, type TlsOptions, tlsOptions } from "./tls.ts";
 
-/** How a proxy is told who asks. */
+/** How a proxy authenticates the client. */
 export type ProxyAuth = "basic" | "digest" | "ntlm" | "negotiate" | "any";
 
-/** A proxy and all there is to say about it. */
+/** A proxy and its settings. */
 export interface ProxyOptions {
   /**
-   * `http:`, `https:` (TLS to the proxy itself), `socks4:`, `socks4a:`, `socks5:` or `socks5h:`; without a scheme
-   * `http:`. With `socks4a:` and `socks5h:` the proxy looks the server's name up. The port is by default the scheme's: 80,
-   * 443, or 1080 for SOCKS. Username and password may stand in it, percent-encoded. A SOCKS proxy at a Unix socket is
-   * `socks5h://localhost/path`, from libcurl 7.84.
+   * `http:`, `https:` (TLS to the proxy itself), `socks4:`, `socks4a:`, `socks5:` or `socks5h:`; without a scheme it is
+   * `http:`. With `socks4a:` and `socks5h:` the proxy looks the server's name up. The default port is the scheme's: 80, 443,
+   * or 1080 for SOCKS. It may contain a username and password, percent-encoded. A SOCKS proxy at a Unix socket is
+   * `socks5h://localhost/path`, from libcurl 7.84 on.
    */
   url: string | URL;
-  /** Who asks; goes before the URL's. SOCKS4 has no password. */
+  /** The username, instead of the URL's. */
   username?: string;
-  /** The password; goes before the URL's. It is in no error and no message. */
+  /** The password, instead of the URL's; SOCKS4 has none. It never appears in errors or logs. */
   password?: string;
   /**
-   * How the two are sent: by default `"basic"`; `"any"` asks the proxy first and takes the safest it offers. SOCKS5 knows
-   * `"basic"` and `"negotiate"` (GSS-API), and by default takes either. `"ntlm"` and `"negotiate"` need a libcurl that
-   * has them.
+   * How username and password are sent; default `"basic"`. `"any"` asks the proxy first, and takes the safest way that it
+   * offers. SOCKS5 has `"basic"` and `"negotiate"` (GSS-API), and by default takes either. `"ntlm"` and `"negotiate"` need a
+   * libcurl that supports them.
    */
   auth?: ProxyAuth;
-  /** Header fields of the CONNECT request, for `http:` and `https:` proxies; the server does not see them. */
+  /** Header fields of the CONNECT request to an `http:` or `https:` proxy; the server does not see them. */
   headers?: HeadersOption;
   /** TLS settings towards an `https:` proxy. */
   tls?: ProxyTlsOptions;
   /**
-   * Hosts to connect to without the proxy, by curl's rules: names, which take their subdomains along, addresses and
-   * networks, with commas between, or `*`. By default what `no_proxy` says in the environment; `""` for none.
+   * Hosts to connect to without the proxy, by curl's rules: names (with their subdomains), addresses and networks, separated
+   * by commas, or `*` for all. By default the environment's `no_proxy`; `""` for none.
    */
   noProxy?: string;
 }
 
-/** What the option takes. */
+/** A proxy: its URL, an object with its settings, or `false` for none. */
 export type ProxyOption = string | URL | false | ProxyOptions;
 
 const SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"] as const;
 type Scheme = typeof SCHEMES[number];
 
-/** A proxy that was checked and made whole. */
+/** A proxy, checked and completed. */
 export interface CompleteProxy {
   readonly scheme: Scheme;
-  /** As in a URL: IPv6 in brackets. */
+  /** As a URL has it: IPv6 in brackets. */
   readonly host: string;
   readonly port: number;
   /** The path of a Unix socket, for SOCKS, or `""`. */
@@ -57,9 +57,9 @@ export interface CompleteProxy {
   readonly auth: ProxyAuth | undefined;
   readonly headers: HeaderList;
   readonly tls: TlsOptions;
-  /** Undefined where the environment's holds. */
+  /** Undefined if the environment's applies. */
   readonly noProxy: string | undefined;
-  /** Where it comes from, for messages: `the option proxy`, or a variable of the environment. */
+  /** Where it comes from, for messages: `the proxy option`, or a variable of the environment. */
   readonly source: string;
 }
 
@@ -68,12 +68,16 @@ const NAMES = ["url", "username", "password", "auth", "headers", "tls", "noProxy
 const CONTROL = /[\0-\x1f\x7f]/;
 const AUTHS: readonly ProxyAuth[] = ["basic", "digest", "ntlm", "negotiate", "any"];
 
-/** The proxy without its credentials, as it is shown. */
+/** Returns the proxy's URL without credentials, to be shown. */
 export function proxyName({ scheme, host, port, path }: CompleteProxy): string {
   return `${scheme}://${host}${path === "" ? `:${port}` : path}`;
 }
 
-/** Checks the option. Null where the environment is to decide, false for none at all. */
+/**
+ * Checks the option. Returns null if the environment decides, false for no proxy.
+ *
+ * @throws {TypeError | RangeError} that names the option
+ */
 export function proxyOptions(given: ProxyOption | undefined): CompleteProxy | false | null {
   if (given === undefined) return null;
   if (given === false) return false;
@@ -103,13 +107,13 @@ export function proxyOptions(given: ProxyOption | undefined): CompleteProxy | fa
   const http = parsed.scheme.startsWith("http");
   if (password !== undefined && username === undefined) throw new TypeError("proxy.password needs proxy.username");
   if (!http && [username, password].some((text) => new TextEncoder().encode(text ?? "").length > 255)) {
-    throw new RangeError("proxy: username and password may have 255 bytes each in SOCKS, and one has more");
+    throw new RangeError("proxy: with SOCKS, username and password must be at most 255 bytes each, and one has more");
   }
   if (auth !== undefined && username === undefined && auth !== "negotiate") {
     throw new TypeError(`proxy.auth "${auth}" needs proxy.username and proxy.password`);
   }
   if (parsed.scheme.startsWith("socks4") && password) {
-    throw new TypeError("proxy.password: SOCKS4 has none; use socks5");
+    throw new TypeError("proxy.password: SOCKS4 has no passwords; use socks5");
   }
   if (
     auth !== undefined && !http && (parsed.scheme.startsWith("socks4") || (auth !== "basic" && auth !== "negotiate"))
@@ -139,9 +143,10 @@ export function proxyOptions(given: ProxyOption | undefined): CompleteProxy | fa
 }
 
 /**
- * The proxy for a URL, of `ws:` and `wss:` or the `http:` and `https:` that stand for them, or null for none: the option's, else the environment's by curl's rules.
+ * Returns the proxy for a URL, or null for none: the option's, else the environment's, by curl's rules. The URL may be
+ * `ws:`, `wss:`, `http:` or `https:`.
  *
- * @throws {TypeError} where the environment names what is no proxy
+ * @throws {TypeError} if the environment's is no URL of a proxy
  */
 export function proxyFor(
   url: URL,
@@ -155,12 +160,12 @@ export function proxyFor(
   return bypassesProxy(noProxy, url.hostname) ? null : proxy;
 }
 
-/** The hosts that the environment takes out, or `""`. */
+/** Returns the hosts for which the environment turns the proxy off, or `""`. */
 export function environmentNoProxy(env: (name: string) => string | undefined): string {
   return env("no_proxy") || env("NO_PROXY") || "";
 }
 
-/** curl reads no `HTTP_PROXY`: in a CGI program that is a header of the request. */
+/** The variables, the first that is set counts. curl ignores `HTTP_PROXY`: a CGI program gets the request's Proxy field in it. */
 const VARIABLES = {
   ws: ["ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"],
   wss: ["wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
@@ -169,16 +174,18 @@ const VARIABLES = {
 function environmentProxy(scheme: "ws" | "wss", env: (name: string) => string | undefined): CompleteProxy | null {
   for (const name of VARIABLES[scheme]) {
     const text = env(name);
-    // To curl an empty variable is none.
+    // To curl, an empty variable is not set.
     if (!text) continue;
     return parseProxy(name, text, { httpPort: 1080, strict: false, source: `the environment's ${name}` });
   }
   return null;
 }
 
-/** `httpPort`: curl's default is 1080, the URL standard's 80. `strict`: what has no meaning is refused. */
+/** How to read a proxy's URL. */
 interface Reading {
+  /** The default port of `http:`: 1080 to curl, 80 by the URL standard. */
   readonly httpPort: number;
+  /** Whether to refuse what has no meaning. */
   readonly strict: boolean;
   readonly source: string;
 }
@@ -186,30 +193,30 @@ interface Reading {
 function parseProxy(name: string, given: string, { httpPort, strict, source }: Reading): CompleteProxy {
   const text = given.trim();
   if (text === "" || text.includes("\0")) {
-    throw new TypeError(`${name} must be the URL of a proxy; for none at all give proxy: false`);
+    throw new TypeError(`${name} must be the URL of a proxy; for no proxy, use proxy: false`);
   }
   const full = text.includes("://") ? text : `http://${text}`;
-  // What failed to parse may hold a password, which goes into no message: only its scheme is shown.
+  // A URL that is not parsed may contain a password: messages show only its scheme.
   const scheme = full.slice(0, full.indexOf("://")).toLowerCase() as Scheme;
   if (!SCHEMES.includes(scheme)) {
     throw new TypeError(
       `${name}: a proxy's scheme must be one of ${SCHEMES.join(", ")}, and is ${JSON.stringify(scheme)}`,
     );
   }
-  // Read as http, so that the host of a socks URL is checked as one; a port of 80 would not be seen again.
+  // Parsed as http, so that the host of a socks URL is checked too. The parser drops port 80, so the port is read below.
   const rest = full.slice(scheme.length + 3);
   const url = URL.parse(`http://${rest}`);
   if (url === null) {
-    throw new TypeError(`${name} is no URL: <scheme>://[<username>:<password>@]<host>:<port> is wanted`);
+    throw new TypeError(`${name} is not a URL; it must be <scheme>://[<username>:<password>@]<host>:<port>`);
   }
   const authority = rest.split(/[/?#\\]/, 1)[0]!;
   const explicit = /:(\d+)$/.exec(authority.slice(authority.lastIndexOf("@") + 1))?.[1];
   const fallback = scheme === "http" ? httpPort : scheme === "https" ? 443 : 1080;
   const port = explicit === undefined ? fallback : Number(explicit);
-  if (port === 0) throw new TypeError(`${name}: the port must be 1 to 65535, and is 0`);
+  if (port === 0) throw new TypeError(`${name}: the port must be from 1 to 65535, and is 0`);
   const socket = scheme.startsWith("socks") && url.hostname === "localhost" && url.pathname !== "/";
   if (strict && !socket && (url.pathname !== "/" || url.search !== "" || url.hash !== "")) {
-    throw new TypeError(`${name}: a proxy's URL ends with its port, and this one goes on`);
+    throw new TypeError(`${name}: a proxy's URL must end with its port, without path, query and fragment`);
   }
   return {
     scheme,
@@ -226,13 +233,13 @@ function parseProxy(name: string, given: string, { httpPort, strict, source }: R
   };
 }
 
-/** Without `strict` a percent sign that begins no octet stands for itself, as in curl. */
+/** Decodes percent-encoded text. If not `strict`, a percent sign that begins no octet stays, as in curl. */
 function decoded(name: string, text: string, strict: boolean): string {
   try {
     const plain = decodeURIComponent(strict ? text : text.replace(/%(?![0-9a-f]{2})/gi, "%25"));
     if (!CONTROL.test(plain)) return plain;
   } catch {
-    // Falls through to the error, which must not have the text in it.
+    // Falls through to the error, which must not contain the text.
   }
   throw new TypeError(`${name}: username and password must be percent-encoded UTF-8 without control characters`);
 }

@@ -12,37 +12,37 @@ export interface ProxyTlsOptions {
   /** Certificates to trust instead of the system's: PEM text or bytes, or the path of a PEM file. */
   ca?: Pem;
   /**
-   * Certificates to trust on top of the system's, or of `ca`. The system's are read from libcurl's own file, else from
-   * where Linux distributions, BSDs and macOS keep theirs; with OpenSSL on Windows they come from Windows' store.
+   * Certificates to trust in addition to the system's, or to `ca`. The system's are those of libcurl's own file, else those
+   * of the Linux distribution, BSD or macOS; with OpenSSL on Windows, those of Windows' store.
    */
   extraCa?: Pem;
   /**
-   * Whether to use the operating system's store even where libcurl was built with certificates of its own: Windows' and,
-   * where libcurl has that, macOS's store (`CURLSSLOPT_NATIVE_CA`), elsewhere the distribution's file. Default false.
-   * Not with `ca`, which stands instead of it.
+   * Whether to use the operating system's store, even if libcurl was built with certificates of its own; default false. It
+   * is Windows' store, macOS's if libcurl supports that (`CURLSSLOPT_NATIVE_CA`), and elsewhere the distribution's file. Not
+   * with `ca`, which replaces it.
    */
   systemStore?: boolean;
-  /** This client's certificate, with any intermediate ones behind it; it may hold the key too. */
+  /** This client's certificate, followed by any intermediate ones; it may contain the key too. */
   cert?: Pem;
   /** The private key of `cert`. */
   key?: Pem;
-  /** Certificate and key in one PKCS#12 archive: its bytes or its path. Not with `cert` or `key`. */
+  /** Certificate and key in a PKCS#12 archive: its bytes or its path. Not with `cert` or `key`. */
   pfx?: Pem;
-  /** What `key` or `pfx` is encrypted with. Without it an encrypted key is an error; nobody is asked for it. */
+  /** The passphrase of `key` or `pfx`. Without it, an encrypted key is an error: nothing prompts for it. */
   passphrase?: string;
   /** Whether to check the peer's certificate and name; default true. A pinned key is checked in any case. */
   verify?: boolean;
-  /** The oldest version to take; default libcurl's, TLS 1.2 as a rule. */
+  /** The oldest version to accept; default libcurl's, which is TLS 1.2 as a rule. */
   minVersion?: TlsVersion;
-  /** The newest version to offer; default the newest that the TLS library has. */
+  /** The newest version to offer; default the TLS library's newest. */
   maxVersion?: TlsVersion;
   /** The ciphers for TLS 1.2 and older, in the TLS library's own syntax: `"ECDHE-RSA-AES128-GCM-SHA256:…"`. */
   ciphers?: string;
   /** The cipher suites for TLS 1.3: `"TLS_AES_256_GCM_SHA384:…"`. */
   cipherSuites?: string;
   /**
-   * The only public keys to accept: SHA-256 digests of their DER form, `"sha256//<base64>"`, several of them behind
-   * semicolons or in a list; or the path of a file with the key in PEM or DER.
+   * The only public keys to accept: SHA-256 digests of their DER form, `"sha256//<base64>"`, separated by semicolons or in a
+   * list; or the path of a file with the key in PEM or DER.
    */
   pinnedPublicKey?: string | readonly string[];
 }
@@ -58,13 +58,13 @@ export interface ProxyTlsOptions {
  * });
  * ```
  *
- * The secrets of each connection, with which tools such as Wireshark read it, go to the file that the environment variable
- * `SSLKEYLOGFILE` names when libcurl is first used.
+ * If the environment variable `SSLKEYLOGFILE` is set when libcurl is first used, the secrets of each connection are written
+ * to that file; tools such as Wireshark decrypt it with them.
  */
 export interface TlsOptions extends ProxyTlsOptions {
   /**
-   * The name that is sent to the server (SNI) and that its certificate must have; default the URL's host. An address is
-   * not sent, only checked.
+   * The name to send to the server (SNI), which its certificate must have; default the URL's host. An address is only
+   * checked, not sent.
    */
   serverName?: string;
 }
@@ -75,13 +75,17 @@ const NAMES = [
 ];
 /** Oldest first. */
 export const TLS_VERSIONS: readonly TlsVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
-/** The base64 of 32 octets. */
+/** A digest: the base64 of 32 octets. */
 const PIN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
 
-/** Checks them. `what` is the option's name; a proxy's has no `serverName`. */
+/**
+ * Checks the option and returns a copy. `what` is its name; a proxy's has no `serverName`.
+ *
+ * @throws {TypeError | RangeError} that names the option
+ */
 export function tlsOptions(what: "tls" | "proxy.tls", given: TlsOptions): TlsOptions {
   checkNames(`${what} option`, given, what === "tls" ? [...NAMES, "serverName"] : NAMES);
-  // What is checked is what is used: a getter is asked once.
+  // What is checked is what is used: a getter is called once.
   const tls = { ...given };
   for (const name of ["ca", "extraCa", "cert", "key"] as const) pemOf(`${what}.${name}`, tls[name]);
   pemOf(`${what}.pfx`, tls.pfx, "PKCS#12 bytes or a path");
@@ -92,10 +96,10 @@ export function tlsOptions(what: "tls" | "proxy.tls", given: TlsOptions): TlsOpt
   }
   flagOf(`${what}.verify`, tls.verify, true);
   if (flagOf(`${what}.systemStore`, tls.systemStore, false) && tls.ca !== undefined) {
-    throw new TypeError(`${what}.ca stands instead of the system's store; use ${what}.extraCa beside systemStore`);
+    throw new TypeError(`${what}.ca replaces the system's store; with systemStore, use ${what}.extraCa`);
   }
   if (tls.pfx !== undefined && (tls.cert !== undefined || tls.key !== undefined)) {
-    throw new TypeError(`${what}.pfx holds certificate and key; give it without ${what}.cert and ${what}.key`);
+    throw new TypeError(`${what}.pfx contains certificate and key; give it without ${what}.cert and ${what}.key`);
   }
   if (tls.key !== undefined && tls.cert === undefined) {
     throw new TypeError(`${what}.key needs the certificate it belongs to, ${what}.cert`);
@@ -117,12 +121,12 @@ export function tlsOptions(what: "tls" | "proxy.tls", given: TlsOptions): TlsOpt
   return tls;
 }
 
-/** Whether a certificate or key is given by the path of its file. */
+/** Returns whether a certificate or key is given by the path of its file. */
 export function isPath(pem: Pem): pem is string {
   return typeof pem === "string" && !pem.includes("-----BEGIN");
 }
 
-/** A host as it stands in a URL: IPv6 in brackets. */
+/** Returns a host as a URL has it: IPv6 in brackets. */
 export function bracketed(host: string): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }
@@ -133,7 +137,7 @@ function pemOf(name: string, value: unknown, what = "PEM text, PEM bytes or a pa
     throw new TypeError(`${name} must be ${what}, not ${value === null ? "null" : typeof value}`);
   }
   if (value.length === 0) throw new TypeError(`${name} must be ${what}, and is empty`);
-  if (typeof value === "string" && value.includes("\0")) throw new TypeError(`${name} may not hold NUL`);
+  if (typeof value === "string" && value.includes("\0")) throw new TypeError(`${name} must not contain NUL`);
 }
 
 function checkPins(name: string, value: unknown): void {
@@ -145,7 +149,7 @@ function checkPins(name: string, value: unknown): void {
     for (const pin of text.startsWith("sha256//") || Array.isArray(value) ? text.split(";") : []) {
       if (!PIN.test(pin)) {
         throw new TypeError(
-          `${name}: ${JSON.stringify(pin)} is no digest; one is sha256// and 44 characters of base64`,
+          `${name}: ${JSON.stringify(pin)} is not a digest; a digest is sha256// and 44 characters of base64`,
         );
       }
     }

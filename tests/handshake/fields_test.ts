@@ -34,6 +34,6 @@ test("a field that may not go out is named by the option it comes from, without 
     'proxy.headers: "a b" is not a header name',
   );
   const error = assertThrows(() => checkFields("headers", [["Authorization", "hunter2\n"]]), TypeError);
-  assertEquals(error.message.includes("the value of Authorization may hold no control character"), true);
+  assertEquals(error.message.includes("the value of Authorization must not contain a control character"), true);
   assertEquals(error.message.includes("hunter2"), false);
 });

@@ -72,8 +72,8 @@ test("PRE_PROXY puts a SOCKS proxy before an HTTP proxy", async () => {
 
 test("curlOptions that are unknown, of the wrong type, in conflict or without effect are a TypeError", () => {
   const bad: [Options, string][] = [
-    [{ TCP_KEEPIDEL: 1 }, "TCP_KEEPIDEL is no option of libcurl"],
-    [{ toString: 1 } as never, "toString is no option of libcurl"],
+    [{ TCP_KEEPIDEL: 1 }, "TCP_KEEPIDEL is not an option of libcurl"],
+    [{ toString: 1 } as never, "toString is not an option of libcurl"],
     [{ 99999: 1 }, "99999 is no option"],
     [{ TCP_KEEPIDLE: "60" }, "TCP_KEEPIDLE takes an integer or a boolean, not string"],
     [{ TCP_KEEPIDLE: 1.5 }, "takes an integer or a boolean, not 1.5"],
@@ -82,9 +82,9 @@ test("curlOptions that are unknown, of the wrong type, in conflict or without ef
     [{ RESOLVE: "a:1:b" }, "RESOLVE takes a list of strings, not string"],
     [{ RESOLVE: [1] } as never, "takes a list of strings"],
     [{ CAINFO_BLOB: "x" }, "CAINFO_BLOB takes a Uint8Array"],
-    [{ WRITEFUNCTION: 1 }, "takes a function of C, which cannot be given from JavaScript"],
+    [{ WRITEFUNCTION: 1 }, "takes a C function, which cannot be given from JavaScript"],
     [{ DEBUGDATA: 1 }, "takes a pointer"],
-    [{ 20094: 1 }, "20094 takes a function of C"],
+    [{ 20094: 1 }, "20094 takes a C function"],
     [{ URL: "http://x/" }, "URL is set by curlws"],
     [{ 10002: "http://x/" }, "10002 is set by curlws"],
     [{ CONNECT_ONLY: 0 }, "CONNECT_ONLY is set by curlws"],

@@ -337,7 +337,7 @@ test("keepAlive: idle and interval reach the kernel, and count from libcurl 8.9"
 test("a network option of the wrong type is a TypeError", () => {
   const bad: [object, typeof Error, string][] = [
     [{ interface: 5 }, TypeError, "interface must be the name of a network interface, not number"],
-    [{ interface: "if!lo" }, TypeError, "interface must be a name alone"],
+    [{ interface: "if!lo" }, TypeError, "interface must be only a name"],
     [{ localAddress: "localhost" }, TypeError, "localAddress must be an IP address"],
     [{ localAddress: "256.0.0.1" }, TypeError, "localAddress must be an IP address"],
     [{ localPort: 0 }, RangeError, "localPort"],

@@ -173,7 +173,7 @@ test("an invalid proxy is a TypeError, without the password", () => {
   const bad: [CurlWebSocketInit["proxy"], string][] = [
     ["", "must be the URL of a proxy"],
     [`ftp://me:${SECRET}@host`, '"ftp"'],
-    [`http://me:${SECRET}@[1::`, "is no URL"],
+    [`http://me:${SECRET}@[1::`, "is not a URL"],
     ["http://host:3128/path", "ends with its port"],
     ["http://host:0", "port"],
     ["http://a%ff:b@host:1", "percent-encoded"],
@@ -189,7 +189,7 @@ test("an invalid proxy is a TypeError, without the password", () => {
     [{ url: "http://host:1", headers: { "a b": "c" } }, "header name"],
     [{ url: "http://host:1", tls: {} }, "proxy.tls is for https proxies"],
     [{ url: "https://host:1", tls: { serverName: "x" } } as never, "serverName"],
-    [{ url: "socks4://host:1", username: "u", password: SECRET }, "SOCKS4 has none"],
+    [{ url: "socks4://host:1", username: "u", password: SECRET }, "SOCKS4 has no passwords"],
     [{ url: "socks5://host:1", username: "u", password: SECRET, auth: "digest" }, "not for socks5"],
     [{ url: "socks5://host:1", headers: { a: "b" } }, "proxy.headers"],
     [{ url: "http://host:1", noProxy: 5 } as never, "proxy.noProxy"],
