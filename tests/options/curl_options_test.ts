@@ -74,7 +74,7 @@ test("curlOptions that are unknown, of the wrong type, in conflict or without ef
   const bad: [Options, string][] = [
     [{ TCP_KEEPIDEL: 1 }, "TCP_KEEPIDEL is not an option of libcurl"],
     [{ toString: 1 } as never, "toString is not an option of libcurl"],
-    [{ 99999: 1 }, "99999 is no option"],
+    [{ 99999: 1 }, "99999 is not an option"],
     [{ TCP_KEEPIDLE: "60" }, "TCP_KEEPIDLE takes an integer or a boolean, not string"],
     [{ TCP_KEEPIDLE: 1.5 }, "takes an integer or a boolean, not 1.5"],
     [{ INTERFACE: 5 }, "INTERFACE takes a string, not 5"],

@@ -174,7 +174,7 @@ test("an invalid proxy is a TypeError, without the password", () => {
     ["", "must be the URL of a proxy"],
     [`ftp://me:${SECRET}@host`, '"ftp"'],
     [`http://me:${SECRET}@[1::`, "is not a URL"],
-    ["http://host:3128/path", "ends with its port"],
+    ["http://host:3128/path", "must end with its port"],
     ["http://host:0", "port"],
     ["http://a%ff:b@host:1", "percent-encoded"],
     [5 as never, "proxy must be a URL, false or an object, not number"],
