@@ -176,7 +176,9 @@ export class HandshakeAttempt implements Source {
     const key = makeKey();
     const accept = acceptFor(key, (text) => runtime().sha1(text));
     const authorized = hasCredentials(url, headers, authorization);
-    const onHead = (head: Uint8Array) => this.#observer?.headReceived?.(head);
+    const onHead = (head: Uint8Array) => {
+      if (!this.#closed) this.#observer?.headReceived?.(head);
+    };
     this.#response = new ResponseReader(accept, offer, this.#handler.isFollowed, authorized, onHead);
     this.#handler.onConnected();
     this.#deadline.limit(handshakeTimeout, this.#onTimeout);
