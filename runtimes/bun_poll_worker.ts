@@ -4,7 +4,7 @@
  */
 import type { Pointer } from "bun:ffi";
 
-/** What the thread is told first: the library, two counters and a result (armed, answered, code) and the arguments of the call. */
+/** What the thread receives first: the library; two counters and a result (armed, returned, code); the arguments of the call. */
 interface Start {
   libraryPath: string;
   words: Int32Array;
@@ -13,7 +13,7 @@ interface Start {
 
 /** Runs until it is terminated, or its creator's thread ends. Names nothing of this module: only its own text gets there. */
 function pollThread(): void {
-  const ARMED = 0, ANSWERED = 1, CODE = 2;
+  const ARMED = 0, RETURNED = 1, CODE = 2;
   const { dlopen } = process.getBuiltinModule("bun:ffi") as typeof import("bun:ffi");
   const scope = globalThis as unknown as {
     onmessage(event: MessageEvent<Start>): void;
@@ -32,8 +32,8 @@ function pollThread(): void {
       turn = armed;
       const [multi, fds, count, milliseconds] = call as unknown as [Pointer, Pointer, number, number];
       Atomics.store(words, CODE, symbols.curl_multi_poll(multi, fds, count, milliseconds, null));
-      Atomics.store(words, ANSWERED, turn);
-      Atomics.notify(words, ANSWERED);
+      Atomics.store(words, RETURNED, turn);
+      Atomics.notify(words, RETURNED);
     }
   };
 }

@@ -3,7 +3,7 @@ import type { Pointer, PollDone, Poller } from "../src/platform/ffi.ts";
 import { startPollWorker } from "./bun_poll_worker.ts";
 
 /** The words that the main thread and the poll's Worker share. */
-const ARMED = 0, ANSWERED = 1, CODE = 2;
+const ARMED = 0, RETURNED = 1, CODE = 2;
 
 /**
  * How long a Worker that polls nothing is kept, ms. To start one takes 4 ms, ten times what the rest of a connection to a
@@ -11,7 +11,7 @@ const ARMED = 0, ANSWERED = 1, CODE = 2;
  */
 const KEPT = 10_000;
 
-/** Blocks a Worker in `curl_multi_poll`; armed and answered by two counters in shared memory. */
+/** Blocks a Worker in `curl_multi_poll`; two counters in shared memory count its calls and their returns. */
 export class BunPoller implements Poller {
   readonly #libraryPath: string;
   #words: Int32Array = new Int32Array(new SharedArrayBuffer(12));
@@ -67,23 +67,23 @@ export class BunPoller implements Poller {
     this.#await();
   }
 
-  /** Waits for the next answer. */
+  /** Waits for the call to return. */
   #await(): void {
-    const answered = Atomics.load(this.#words, ANSWERED);
-    const change = answered === this.#turn ? null : Atomics.waitAsync(this.#words, ANSWERED, answered);
+    const returned = Atomics.load(this.#words, RETURNED);
+    const change = returned === this.#turn ? null : Atomics.waitAsync(this.#words, RETURNED, returned);
     if (change?.async) change.value.then(this.#look);
-    // It came just now. Were each answer so quick, microtasks would never let the event loop have its turn.
+    // It came just now. If every call returned so quickly, microtasks would never let the event loop have its turn.
     else setImmediate(this.#look);
   }
 
   /**
-   * The Worker stores its answer before it notifies, so a late notify of the last turn can wake this one: only the number
-   * counts. Taking the wake for the answer left the counters apart, and the event loop in a busy loop.
+   * The Worker stores that the call has returned before it notifies, so a late notify of the last turn can wake this one:
+   * only the number counts. Taking the wake-up for the return left the counters apart, and the event loop in a busy loop.
    */
   readonly #look = (): void => {
     const done = this.#done;
     if (done === null) return;
-    if (Atomics.load(this.#words, ANSWERED) !== this.#turn) return this.#await();
+    if (Atomics.load(this.#words, RETURNED) !== this.#turn) return this.#await();
     this.#done = null;
     done(Atomics.load(this.#words, CODE));
   };

@@ -12,7 +12,7 @@ const NAMES = {
   curl_easy_option_by_id: { parameters: ["i32"], result: "pointer" },
 } as const;
 
-/** Each library's own list of options, which came with 7.73; null where it has none. */
+/** Each library's own list of options, which came with 7.73; null if it has none. */
 const lists = oncePerLibrary((path) => {
   try {
     return ffi().open(path, NAMES);
@@ -22,7 +22,7 @@ const lists = oncePerLibrary((path) => {
   }
 });
 
-/** What a library itself calls an option of a number; null where it does not say. */
+/** What a library itself calls an option of a number; null if it does not say. */
 function nameIn(curl: Curl, number: number): string | null {
   const option = lists(curl.info.path)?.curl_easy_option_by_id(number) ?? null;
   return isNull(option) ? null : ffi().cString(ffi().pointerAt(option, 0));
@@ -63,7 +63,7 @@ export class OptionSetter {
     return this.#setBlob(numberOf(name), value) === CURLE_OK;
   }
 
-  /** Bytes as a file, which lives until {@linkcode closeFiles}. Returns false where this system cannot. */
+  /** Bytes as a file, which lives until {@linkcode closeFiles}. Returns false if this system cannot. */
   file(name: string, value: Uint8Array): boolean {
     const file = memoryFile(value);
     if (file === null) return false;
@@ -120,7 +120,11 @@ export class OptionSetter {
     for (const list of this.#lists.splice(0)) this.curl.curl_slist_free_all(list);
   }
 
-  /** Throws where libcurl's answer to an option is an error. */
+  /**
+   * Throws if what libcurl returned for an option is an error.
+   *
+   * @throws {CurlWebSocketError} `ERR_LIBCURL`
+   */
   refuse(name: string, code: number): void {
     if (code === CURLE_OK) return;
     const { version, tls } = this.curl.info;

@@ -30,7 +30,7 @@ export class Deadline {
     this.#timer = null;
   }
 
-  /** Whether it keeps the process alive; it does unless told otherwise. */
+  /** Whether it keeps the process alive; it does by default. */
   setRef(refed: boolean): void {
     this.#refed = refed;
     this.#timer?.[refed ? "ref" : "unref"]();

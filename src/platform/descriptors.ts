@@ -45,7 +45,7 @@ export function halfClose(fd: number): void {
   libc()?.shutdown(fd, SHUT_WR);
 }
 
-/** Whether a descriptor is open; true where that cannot be asked. */
+/** Whether a descriptor is open; true on Windows, which has none. */
 export function isOpen(fd: number): boolean {
   const functions = libc();
   return functions === null || functions.fcntl(fd, F_GETFD) >= 0;

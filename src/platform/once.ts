@@ -31,7 +31,7 @@ export function openAll(path: string): void {
     try {
       open(path);
     } catch {
-      // This system has it not, such as kqueue on Linux; who needs it says so then.
+      // This system does not have it, such as kqueue on Linux: whoever needs it gets this error again.
     }
   }
 }

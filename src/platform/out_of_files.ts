@@ -5,7 +5,7 @@ import { runtime } from "./runtime.ts";
 
 /**
  * A connection takes this many descriptors at once while it is made: a socket, and two for the thread that looks its name
- * up. libcurl does not tell that it got none: 7.88 gives the code of a refusal, without the system's number.
+ * up. libcurl does not say that it got none: 7.88 returns the code of a refusal, without the system's number.
  */
 const CONNECTING_FILES = 3;
 

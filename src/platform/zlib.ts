@@ -61,7 +61,7 @@ export function zlibCandidates({ os, arch }: Pick<Runtime, "os" | "arch">): stri
 
 let opened: Zlib | null | undefined;
 
-/** Opens zlib, once a thread: what `CURLWS_ZLIB` names, else the platform's. Null where there is none. */
+/** Opens zlib, once a thread: what `CURLWS_ZLIB` names, else the platform's. Null if there is none. */
 export function loadZlib(): Zlib | null {
   if (opened !== undefined) return opened;
   const named = runtime().env("CURLWS_ZLIB");

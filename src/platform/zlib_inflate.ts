@@ -73,7 +73,7 @@ export class ZlibInflate {
     }
   }
 
-  /** Stages more input, the tail with the message's last bytes. Returns false where there is none. */
+  /** Stages more input, the tail with the message's last bytes. Returns false if there is none. */
   #refill(): boolean {
     if (this.#rest.length > 0) {
       this.#rest = this.#rest.subarray(this.#z.stage(this.#rest, 0));
