@@ -138,7 +138,7 @@ export class OpenConnection implements Source {
     return new ClosingHandshake({
       // What is queued stays counted when sending has failed.
       isDrained: () => this.#sender.size === 0,
-      sendClose: (code, reason) => {
+      queueClose: (code, reason) => {
         this.#sender.close(code, reason);
         this.#heartbeat.stop();
         this.#handler.onCloseSent(code, new TextDecoder().decode(reason));
@@ -146,6 +146,7 @@ export class OpenConnection implements Source {
       onClosing: () => this.#handler.onClosing(),
       wait: (limit) => this.#deadline.limit(this.#milliseconds(limit), () => this.#closing.timeOut()),
       flush: () => this.#sender.flush(),
+      flushSoon: () => this.#sender.flushSoon(),
       endSending: () => this.#transport.endSending(),
       finish: (result) => this.#finish(result),
     });

@@ -105,7 +105,7 @@ export class Sender {
       return this.#notQueued(error);
     }
     this.#asked = true;
-    this.#flushSoon();
+    this.flushSoon();
     return true;
   }
 
@@ -118,7 +118,7 @@ export class Sender {
       return this.#notQueued(error);
     }
     this.#asked = true;
-    this.#flushSoon();
+    this.flushSoon();
     return true;
   }
 
@@ -133,14 +133,13 @@ export class Sender {
     if (!this.#closing.maySend) return;
     this.#writer.control(opcode, payload);
     this.#asked ||= asks;
-    this.#flushSoon();
+    this.flushSoon();
   }
 
-  /** Queues the close frame; a code of 0 gives it no payload. */
+  /** Queues the close frame, to be sent by {@linkcode flushSoon}; a code of 0 gives it no payload. */
   close(code: number, reason: Uint8Array): void {
     this.#writer.close(code, reason);
     this.#lastPing = null;
-    this.#flushSoon();
   }
 
   /**
@@ -154,7 +153,7 @@ export class Sender {
       return;
     }
     this.#queuePong(payload);
-    this.#flushSoon();
+    this.flushSoon();
   }
 
   #queuePong(payload: Uint8Array): void {
@@ -177,7 +176,7 @@ export class Sender {
   }
 
   /** Sends all that this task queues with one call, or with few if it is much. */
-  #flushSoon(): void {
+  flushSoon(): void {
     if (this.#transport === null) return;
     if (this.#queue.size >= EAGER_SIZE && !this.#blocked) {
       const before = this.#queue.bufferedAmount;

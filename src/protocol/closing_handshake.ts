@@ -28,14 +28,15 @@ export type ClosingLimit =
 export interface ClosingHost {
   /** Whether all that was queued has left, our close frame too. */
   isDrained(): boolean;
-  /** Queues our close frame; a code of 0 stands for none. May throw if memory runs out. */
-  sendClose(code: number, reason: Uint8Array): void;
+  /** Queues our close frame, and does not yet send it; a code of 0 stands for none. May throw if memory runs out. */
+  queueClose(code: number, reason: Uint8Array): void;
   /** The closing handshake has begun, or the connection failed: no message is told any more. */
   onClosing(): void;
   /** Calls {@linkcode ClosingHandshake.timedOut} after that time, and no more after the limit before. */
   wait(limit: ClosingLimit): void;
-  /** Sends what is queued, as far as it goes. */
+  /** Sends what is queued, as far as it goes: at once, or at the end of the task. */
   flush(): void;
+  flushSoon(): void;
   /** Ends the sending direction of TCP. */
   endSending(): void;
   /** Frees the connection and tells its end. Called once; then the machine calls nothing any more. */
@@ -52,8 +53,10 @@ export class ClosingHandshake {
   readonly #host: ClosingHost;
   /** Whether the user called `close()`, or has said that it will be called: then an end of TCP is no surprise. */
   #called = false;
-  /** Whether our close frame is queued: nothing may follow it (section 5.5.1). */
+  /** Whether our close frame is being queued: nothing may follow it (section 5.5.1). */
   #sent = false;
+  /** Whether it is among what is queued, or has left. */
+  #queued = false;
   /** The server's close frame. */
   #received: { readonly code: number; readonly reason: string } | null = null;
   /** The server ended TCP behind its close frame; ours may still have to go out. */
@@ -117,7 +120,7 @@ export class ClosingHandshake {
 
   /** The server's close frame came. */
   receive(code: number, reason: string): void {
-    if (this.#finished || this.#received !== null) return;
+    if (this.#finished) return;
     this.#received = { code, reason };
     this.#host.onClosing();
     // Section 5.5.1: the reply typically echoes the code.
@@ -155,7 +158,7 @@ export class ClosingHandshake {
       // As browsers do: a program that called close() learns that the end was not clean, but gets no error.
       return this.#finish(CLOSE_ABNORMAL, "", false, this.#called ? null : lost);
     }
-    if (broken !== null || this.#ended || this.#left) return this.#conclude();
+    if (broken !== null || this.#left) return this.#conclude();
     this.#ended = true;
     this.#host.flush();
   }
@@ -184,18 +187,20 @@ export class ClosingHandshake {
 
   /** Whether our close frame, and so all before it, has left. */
   get #left(): boolean {
-    return this.#sent && this.#host.isDrained();
+    return this.#queued && this.#host.isDrained();
   }
 
   #send(code: number, reason: Uint8Array): void {
     if (!this.maySend) return;
     this.#sent = true;
     try {
-      this.#host.sendClose(code, reason);
+      this.#host.queueClose(code, reason);
     } catch (error) {
       // Nothing else would end the connection.
-      this.#finish(CLOSE_ABNORMAL, "", false, this.#failure ?? errorOf("queueing the close frame", error));
+      return this.#finish(CLOSE_ABNORMAL, "", false, this.#failure ?? errorOf("queueing the close frame", error));
     }
+    this.#queued = true;
+    if (!this.#finished) this.#host.flushSoon();
   }
 
   /** Limits the wait for the server's close frame, or for the network to take ours. */

@@ -51,7 +51,7 @@ function writes(payload: Uint8Array, { base, at, behind, first, key }: Placement
 }
 
 /** RFC 6455 sections 5.2 and 5.3, for one frame that fills the bytes. */
-function readMasked(bytes: Uint8Array): { first: number; key: number; payload: Uint8Array } {
+export function readMasked(bytes: Uint8Array): { first: number; key: number; payload: Uint8Array } {
   check((bytes[1]! & 128) !== 0, () => "the frame is not masked");
   const short = bytes[1]! & 127;
   const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0;
@@ -81,7 +81,7 @@ function masks(payload: Uint8Array, from: number, to: number, key: number, base:
   check(same(bytes, payload), () => "masking twice does not give the bytes back");
 }
 
-function same(a: Uint8Array, b: Uint8Array): boolean {
+export function same(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
