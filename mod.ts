@@ -45,7 +45,8 @@ export type {
   TlsVersion,
 } from "./src/options/options.ts";
 export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/observe/connection_info.ts";
-export { type ReactorStats, reactorStats, type SocketStats } from "./src/observe/statistics.ts";
+export { reactorStats } from "./src/curl/reactors.ts";
+export type { ReactorStats, SocketStats } from "./src/observe/statistics.ts";
 export type {
   CloseMessage,
   DiagnosticsMessage,

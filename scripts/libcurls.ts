@@ -16,7 +16,7 @@ import { findTool, run } from "./tools.ts";
 const RUNTIMES = ["deno", "bun"] as const;
 const TIMEOUT = 15 * 60_000;
 /** The folders of tests/ that go through libcurl; what the others test does not depend on it. */
-const WITHIN = "connection,curl,observe,options,platform,reactor,runtimes,web";
+const WITHIN = "connection,curl,observe,options,platform,runtimes,web";
 
 interface Row {
   name: string;

@@ -34,7 +34,7 @@ const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", 
 const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "cli"].filter((path) => existsSync(join(ROOT, path)));
 
 /** The folders of tests/ that need no server, and the tests that lie beside them. */
-const QUICK_TESTS = ["protocol", "handshake", "rooms_test.ts", "tasks_test.ts"];
+const QUICK_TESTS = ["protocol", "handshake", "reactor", "rooms_test.ts", "tasks_test.ts"];
 /** The checks that take longer than the others. */
 const SLOW_CHECKS = ["coverage", "packaging", "types of the examples"];
 

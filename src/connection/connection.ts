@@ -1,6 +1,7 @@
 /** One connection's life: it is dialed, then open, then ended, and each of these is told once. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { type Curl, loadCurl } from "../curl/library.ts";
+import { reactorOf } from "../curl/reactors.ts";
 import type { Transport } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf, withUrl, wordsOf } from "../errors.ts";
 import type { Agreement } from "../handshake/agreement.ts";
@@ -13,7 +14,7 @@ import type { CompleteOptions } from "../options/options.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { CloseResult } from "../protocol/closing_handshake.ts";
 import { CLOSE_ABNORMAL, OPCODE_PONG } from "../protocol/constants.ts";
-import { Reactor } from "../reactor/reactor.ts";
+import type { Reactor } from "../reactor/reactor.ts";
 import { OpenConnection, type OpenConnectionInit } from "./open_connection.ts";
 import { Dialer } from "./dialer.ts";
 import { NO_STATS } from "./socket_stats.ts";
@@ -59,7 +60,7 @@ export class Connection {
     this.#url = url;
     this.#observer = observers([debugLog(), new ChannelPublisher(handler.owner, url), options.observer]);
     this.#curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
-    this.#reactor = Reactor.of(this.#curl);
+    this.#reactor = reactorOf(this.#curl);
     this.#dialer = new Dialer(this.#curl, this.#reactor, url, protocols, options, {
       onOpened: (transport, agreement, rest, info) => this.#onOpened(transport, agreement, rest, info),
       onFailed: (error) => this.abort(error),

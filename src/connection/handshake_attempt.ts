@@ -16,7 +16,8 @@ import { Deadline } from "../platform/deadline.ts";
 import { allocate } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
 import { loadZlib } from "../platform/zlib.ts";
-import type { Reactor, Source } from "../reactor/reactor.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import type { Source } from "../reactor/source.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /** What one attempt connects to, and asks for there. */

@@ -12,7 +12,8 @@ import { type CloseResult, ClosingHandshake, type ClosingLimit } from "../protoc
 import * as P from "../protocol/constants.ts";
 import type { FrameObserver } from "../protocol/frame_observer.ts";
 import { MessageDeflater } from "../protocol/permessage_deflate.ts";
-import type { Reactor, Source } from "../reactor/reactor.ts";
+import type { Reactor } from "../reactor/reactor.ts";
+import type { Source } from "../reactor/source.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";

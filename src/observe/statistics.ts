@@ -1,6 +1,4 @@
 /** Counters of a connection, and of how the thread waits for all of its connections. */
-import { Reactor } from "../reactor/reactor.ts";
-
 /**
  * A snapshot of a connection's counters since it was opened. Frames and messages are those of the open connection; the
  * handshake does not count.
@@ -53,29 +51,4 @@ export interface ReactorStats {
   readonly turns: number;
   /** Turns that were taken from a timer, so that a dense stream has one for many messages (`maxReceiveDelay`). */
   readonly timers: number;
-}
-
-/**
- * How this thread waits, for all of its connections together. A process that is idle has no more wake-ups and turns from
- * one call to the next.
- *
- * ```ts
- * import { reactorStats } from "@curlws/curlws";
- *
- * const { connections, wakeups, turns } = reactorStats();
- * console.log(`${connections} connections, ${wakeups} wake-ups, ${turns} turns`);
- * ```
- */
-export function reactorStats(): ReactorStats {
-  const sum = { sockets: 0, connections: 0, polls: 0, wakeups: 0, looks: 0, turns: 0, timers: 0 };
-  for (const reactor of Reactor.all()) {
-    sum.sockets += reactor.sockets;
-    sum.connections += reactor.connections;
-    sum.polls += reactor.polls;
-    sum.wakeups += reactor.wakeups;
-    sum.looks += reactor.looks;
-    sum.turns += reactor.turns;
-    sum.timers += reactor.timers;
-  }
-  return Object.freeze(sum);
 }

@@ -14,7 +14,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { CurlWebSocket, type CurlWebSocketOptions, CurlWebSocketStream } from "../../mod.ts";
 import { loadCurl } from "../../src/curl/library.ts";
-import { Reactor } from "../../src/reactor/reactor.ts";
+import { reactorOf } from "../../src/curl/reactors.ts";
 import { certificates } from "../support/certificates.ts";
 import { closed, message, opened } from "../support/events.ts";
 import { Feeder } from "../support/feeder.ts";
@@ -150,7 +150,7 @@ async function idle(): Promise<void> {
     const sockets = await Promise.all(Array.from({ length: count }, () => open("/echo")));
     // One second may stand out: some 30 s after its start Deno collects garbage once, with its own WebSocket as well.
     await sleep(2_000);
-    const reactor = Reactor.of(loadCurl());
+    const reactor = reactorOf(loadCurl());
     const switches = contextSwitches(), wakeups = reactor.wakeups;
     const seconds: number[] = [];
     for (let second = 0; second < 10; second++) {

@@ -4,7 +4,8 @@ import process from "node:process";
 import "../../mod.ts";
 import { ffi, setFfi } from "../../src/platform/ffi.ts";
 import { runtime, setRuntime } from "../../src/platform/runtime.ts";
-import { Reactor } from "../../src/reactor/reactor.ts";
+import { allReactors } from "../../src/curl/reactors.ts";
+import type { Reactor } from "../../src/reactor/reactor.ts";
 import { HARMLESS, USERS_ERROR } from "./failures.ts";
 import { type Books, type Fault, Faults } from "./faults.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -187,7 +188,7 @@ export class TortureThread {
   }
 
   get #books(): ThreadBooks {
-    const reactors = [...Reactor.all()];
+    const reactors = [...allReactors()];
     const sum = (of: (reactor: Reactor) => number) => reactors.reduce((sum, reactor) => sum + of(reactor), 0);
     return {
       ...this.faults.books,

@@ -232,7 +232,7 @@ export const MESSAGES: Row[] = [
     default: "1",
     guide: "messages.md#sizes",
     tests: [[
-      "curl/reactor_test.ts",
+      "curl/reactors_test.ts",
       "a dense stream takes many messages a wake-up, unless maxReceiveDelay is 0",
     ]],
   },
@@ -241,7 +241,7 @@ export const MESSAGES: Row[] = [
     what: "when the iterator pauses reading, bytes",
     default: "1 MiB",
     guide: "messages.md#sizes",
-    tests: [["curl/reactor_test.ts", "the iterator pauses reading at highWaterMark and misses nothing"]],
+    tests: [["curl/reactors_test.ts", "the iterator pauses reading at highWaterMark and misses nothing"]],
   },
   {
     option: "perMessageDeflate",

@@ -1,52 +1,76 @@
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { CurlWebSocket, libcurl } from "../../mod.ts";
-import { Reactor, type ReadySetKind } from "../../src/reactor/reactor.ts";
+import { CurlWebSocket } from "../../mod.ts";
+import { reactorOf } from "../../src/curl/reactors.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { loadCurl } from "../../src/curl/library.ts";
-import { closed, message, next, opened } from "../support/events.ts";
+import { message, next, opened } from "../support/events.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
 import { RawServer } from "../support/raw_server.ts";
+import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
-/** Twenty connections on a reactor of their own: one a library name. */
-async function echoOn(kind: ReadySetKind, library: string): Promise<void> {
+const noEpoll = runtime().os === "linux" ? undefined : "there is no epoll";
+
+/**
+ * Twenty connections, more than the array is for, in a process where calls of epoll may fail: `fails` is a function of the
+ * name, the arguments and the count. Returns how many messages were echoed, and whether epoll failed, was used, or was not.
+ */
+async function echoTwenty(fails: string): Promise<string> {
   await using server = await WsServer.start();
-  Reactor.kind = kind;
-  try {
-    const sockets = Array.from({ length: 20 }, () => new CurlWebSocket(server.url("/echo"), { library }));
-    await Promise.all(sockets.map(opened));
+  const module = new URL("../../src/platform/ffi.ts", import.meta.url).href;
+  return await runScript(
+    server.url("/echo"),
+    `const { ffi, setFfi } = await import(${JSON.stringify(module)});
+    const { default: process } = await import("node:process");
+    const fails = ${fails};
+    const real = ffi(), calls = {};
+    let failures = 0;
+    const around = (symbols, name) => (...args) => {
+      calls[name] = (calls[name] ?? 0) + 1;
+      if (!fails(name, args, calls[name])) return symbols[name](...args);
+      failures++;
+      return -1;
+    };
+    setFfi({ ...real, open(path, table) {
+      const symbols = real.open(path, table);
+      if (!("epoll_ctl" in table)) return symbols;
+      return Object.fromEntries(Object.keys(table).map((name) => [name, around(symbols, name)]));
+    } });
+    const sockets = Array.from({ length: 20 }, () => new CurlWebSocket(url));
+    const next = (socket, type) => new Promise((resolve, reject) => {
+      socket["on" + type] = resolve;
+      socket.onclose = reject;
+    });
+    await Promise.all(sockets.map((socket) => next(socket, "open")));
+    let right = 0;
     for (let round = 0; round < 3; round++) {
-      const answers = sockets.map(message);
-      for (const [i, socket] of sockets.entries()) socket.send(`${round} ${i}`);
-      assertEquals(await Promise.all(answers), sockets.map((_, i) => `${round} ${i}`));
+      const answers = sockets.map((socket) => next(socket, "message"));
+      sockets.forEach((socket, i) => socket.send(round + " " + i));
+      (await Promise.all(answers)).forEach(({ data }, i) => right += data === round + " " + i ? 1 : 0);
     }
-    const ends = sockets.map(closed);
-    for (const socket of sockets) socket.close(1000);
-    assert((await Promise.all(ends)).every(({ wasClean }) => wasClean));
-  } finally {
-    Reactor.kind = "auto";
-  }
+    console.log(right, failures > 0 ? "epoll failed" : "epoll_wait" in calls ? "epoll was used" : "epoll was not used");
+    process.exit();`,
+  );
 }
 
-/** Other names of the same file, so that each test has a fresh reactor. */
-const { path } = libcurl();
-const file = path.includes("/") ? path : `/usr/lib/x86_64-linux-gnu/${path}`;
-const name = file.split("/").at(-1)!, folder = file.slice(0, -name.length);
-const skip = opens() ? undefined : `where ${path} lies is not known`;
-
-function opens(): boolean {
-  try {
-    return libcurl(file).version !== "";
-  } catch {
-    return false;
-  }
+for (
+  const [name, fails, expected] of [
+    ["the array gives way to epoll as sockets come", "() => false", "60 epoll was used"],
+    ["if no epoll can be made, the array serves twenty sockets", 'name === "epoll_create1"', "60 epoll failed"],
+    ["if epoll takes no socket, the array serves them", 'name === "epoll_ctl" && op === 1', "60 epoll failed"],
+    [
+      "if epoll takes no fifteenth socket, the array serves them from there on",
+      'name === "epoll_ctl" && op === 1 && call > 14',
+      "60 epoll failed",
+    ],
+  ] as const
+) {
+  const when = fails.startsWith("(") ? fails : `(name, [, op], call) => ${fails}`;
+  test(name, async () => assertEquals(await echoTwenty(when), expected), { skip: noEpoll });
 }
-
-test("twenty sockets in an array of curl_waitfds", () => echoOn("array", `${folder}/${name}`), { skip });
-test("twenty sockets in a kernel queue from the start", () => echoOn("queue", `${folder}./${name}`), { skip });
-test("the array gives way to a queue as sockets come", () => echoOn("auto", `${folder}././${name}`), { skip });
 
 test("two Workers have reactors of their own", async () => {
   await using server = await WsServer.start();
@@ -89,7 +113,7 @@ test("a dense stream takes many messages a wake-up, unless maxReceiveDelay is 0"
     });
     const peer = await server.connection();
     await peer.accept();
-    const reactor = Reactor.of(loadCurl());
+    const reactor = reactorOf(loadCurl());
     const before = reactor.wakeups;
     for (let sent = 0; sent < 1500; sent++) {
       await peer.send(frame(Opcode.text, "x"));
@@ -145,7 +169,7 @@ test("nothing happens any more when a dense stream has ended", async () => {
   const peer = await server.connection();
   await peer.accept();
   const wait = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
-  const reactor = Reactor.of(loadCurl());
+  const reactor = reactorOf(loadCurl());
   for (let sent = 0; sent < 100; sent++) {
     await peer.send(frame(Opcode.text, "x"));
     await wait(1);

@@ -1,0 +1,58 @@
+/** The reactors of a thread: one a libcurl, since the thread that waits calls into that libcurl. */
+import type { ReactorStats } from "../observe/statistics.ts";
+import { runtime } from "../platform/runtime.ts";
+import type { Clock } from "../reactor/clock.ts";
+import { Reactor } from "../reactor/reactor.ts";
+import type { Curl } from "./library.ts";
+import { MultiWaiter } from "./multi_waiter.ts";
+
+/** The thread's own: the runtime's timers and tasks. */
+const clock: Clock = {
+  now: () => performance.now(),
+  setTimer: (fn, milliseconds) => runtime().setTimer(fn, milliseconds),
+  defer: (fn) => runtime().defer(fn),
+  checkpoint: () => runtime().checkpoint(),
+};
+
+const reactors = new Map<Curl, Reactor>();
+
+/** This thread's reactor for a library, made when it is first asked for. One that was lost gives way to a new one. */
+export function reactorOf(curl: Curl): Reactor {
+  let reactor = reactors.get(curl);
+  if (reactor === undefined) {
+    const made = reactor = new Reactor(new MultiWaiter(curl), clock, { onLost: () => reactors.delete(curl) });
+    reactors.set(curl, made);
+    runtime().onThreadEnd(() => made.end());
+  }
+  return reactor;
+}
+
+/** This thread's reactors. */
+export function allReactors(): Iterable<Reactor> {
+  return reactors.values();
+}
+
+/**
+ * How this thread waits, for all of its connections together. A process that is idle has no more wake-ups and turns from
+ * one call to the next.
+ *
+ * ```ts
+ * import { reactorStats } from "@curlws/curlws";
+ *
+ * const { connections, wakeups, turns } = reactorStats();
+ * console.log(`${connections} connections, ${wakeups} wake-ups, ${turns} turns`);
+ * ```
+ */
+export function reactorStats(): ReactorStats {
+  const sum = { sockets: 0, connections: 0, polls: 0, wakeups: 0, looks: 0, turns: 0, timers: 0 };
+  for (const reactor of allReactors()) {
+    sum.sockets += reactor.sockets;
+    sum.connections += reactor.connections;
+    sum.polls += reactor.polls;
+    sum.wakeups += reactor.wakeups;
+    sum.looks += reactor.looks;
+    sum.turns += reactor.turns;
+    sum.timers += reactor.timers;
+  }
+  return Object.freeze(sum);
+}

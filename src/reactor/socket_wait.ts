@@ -1,0 +1,112 @@
+/** The wait for the sockets of a reactor, and what has to stay as it is until that wait is over. */
+import { apart, type Clock } from "./clock.ts";
+import type { ReadySet } from "./ready_set.ts";
+import type { WaitDone, Waiter } from "./waiter.ts";
+import type { Turn } from "./source.ts";
+
+/**
+ * While a wait is out, another thread and the kernel use the waiter's memory, the kernel queue, and the sockets' numbers.
+ * So they are closed when it is over: sockets first, then queues that gave way, then what the waiter has.
+ */
+export class SocketWait {
+  readonly #waiter: Waiter;
+  readonly #clock: Clock;
+  readonly #set: ReadySet;
+  /** Closes sockets, when the wait that is out is over. */
+  readonly #closing: (() => void)[] = [];
+  /** Whether what waiting takes is there. */
+  isOpen = false;
+  /** Whether a wait is out. */
+  isOut = false;
+  /** Whether that wait was woken; and whether the last one that is over had been. */
+  #woken = false;
+  wasWoken = false;
+  /** No wait will be over any more, as far as we shall see: what is to be closed is closed at once. */
+  isLost = false;
+
+  constructor(waiter: Waiter, clock: Clock, set: ReadySet) {
+    this.#waiter = waiter;
+    this.#clock = clock;
+    this.#set = set;
+  }
+
+  /** Makes what waiting takes, if it is not there. Throws what {@linkcode Waiter.open} throws. */
+  open(): void {
+    if (this.isOpen) return;
+    this.#waiter.open();
+    this.isOpen = true;
+  }
+
+  /** Whether a wait that is out keeps the process alive. */
+  setRef(refed: boolean): void {
+    this.#waiter[refed ? "ref" : "unref"]();
+  }
+
+  /** Begins a wait. `done` is to call {@linkcode over}. Throws what {@linkcode Waiter.wait} throws. */
+  begin(done: WaitDone): void {
+    this.#waiter.wait(this.#set.interests(), done);
+    this.isOut = true;
+  }
+
+  /** Ends the wait that is out, if one is. Throws what {@linkcode Waiter.wake} throws: then the wait is lost. */
+  wake(): void {
+    if (!this.isOut || this.#woken) return;
+    this.#woken = true;
+    try {
+      this.#waiter.wake();
+    } catch (error) {
+      this.isLost = true;
+      throw error;
+    }
+  }
+
+  /** The wait has returned: closes what waited for that. */
+  over(): void {
+    this.wasWoken = this.#woken;
+    this.isOut = this.#woken = false;
+    this.closeSockets();
+    this.closeOutgrown();
+  }
+
+  /** Looks for ready sockets without waiting. Throws what {@linkcode Waiter.look} throws. */
+  look(): void {
+    this.#waiter.look(this.#set.interests());
+  }
+
+  /** The turns of the sockets that the last wait or look found ready. `ReadySet.found` is how many sockets those were. */
+  collect(): Turn[] {
+    return this.#set.collect(this.#waiter);
+  }
+
+  /** Runs `close` when no wait is out. Returns whether that is yet to come: then the wait has to be woken. */
+  closeWhenOver(close: () => void): boolean {
+    if (!this.isOut || this.isLost) {
+      apart(this.#clock, close);
+      return false;
+    }
+    this.#closing.push(close);
+    return true;
+  }
+
+  /** Closes the sockets that wait for it. */
+  closeSockets(): void {
+    if (this.#closing.length === 0) return;
+    for (const close of this.#closing.splice(0)) apart(this.#clock, close);
+  }
+
+  /** Closes queues that gave way, unless a wait is out: it may have been given one. */
+  closeOutgrown(): void {
+    const { outgrown } = this.#set;
+    if (outgrown.length === 0 || this.isOut) return;
+    for (const queue of outgrown.splice(0)) apart(this.#clock, () => queue.close());
+  }
+
+  /** Frees what waiting takes. No wait may be out. */
+  release(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.#set.reset();
+    this.closeOutgrown();
+    apart(this.#clock, () => this.#waiter.close());
+  }
+}

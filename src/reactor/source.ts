@@ -1,0 +1,17 @@
+/** Who is served: what a reactor calls, and what it keeps of a turn to come. */
+import type { CurlWebSocketError } from "../errors.ts";
+
+/** What the reactor serves: a connection, from its first packet to its last. */
+export interface Source {
+  /** The socket `fd` is ready. Returns whether it has more to do at once and wants another turn before any wait. */
+  onReady(fd: number, events: number): boolean;
+  /** The source cannot go on: the waiting failed, or the source itself threw. It detaches itself. */
+  onReactorError(error: CurlWebSocketError): void;
+}
+
+/** What a source is to do in a turn: `events` are bits of `READABLE` and `WRITABLE`. */
+export interface Turn {
+  readonly source: Source;
+  readonly fd: number;
+  events: number;
+}

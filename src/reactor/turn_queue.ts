@@ -1,0 +1,53 @@
+/** The turns of sources that want another one before any wait: they have more to do at once. */
+import type { Source, Turn } from "./source.ts";
+
+export class TurnQueue {
+  #turns: Turn[] = [];
+
+  get isEmpty(): boolean {
+    return this.#turns.length === 0;
+  }
+
+  /** Adds a turn of a source, or more to do in the one that it has there. */
+  add(source: Source, fd: number, events: number): void {
+    const turn = this.#turns.find((turn) => turn.source === source && turn.fd === fd);
+    if (turn === undefined) this.#turns.push({ source, fd, events });
+    else turn.events |= events;
+  }
+
+  /** Adds a turn that was taken and is to be taken again. */
+  push(turn: Turn): void {
+    this.#turns.push(turn);
+  }
+
+  /** Puts turns that were not taken before all others. */
+  putBack(turns: readonly Turn[]): void {
+    this.#turns.unshift(...turns);
+  }
+
+  /** Takes out all turns. */
+  take(): Turn[] {
+    const turns = this.#turns;
+    this.#turns = [];
+    return turns;
+  }
+
+  /** Drops the turns of a source. */
+  drop(source: Source): void {
+    this.#turns = this.#turns.filter((turn) => turn.source !== source);
+  }
+}
+
+/** The turns of ready sockets, and behind them those of a queue; of a socket that is in both, one that does both. */
+export function mergeTurns(ready: Turn[], queued: Turn[]): Turn[] {
+  if (queued.length === 0) return ready;
+  if (ready.length === 0) return queued;
+  const byFd = new Map(ready.map((turn) => [turn.fd, turn]));
+  for (const turn of queued) {
+    const found = byFd.get(turn.fd);
+    // Both: a socket that was found writable alone may still have bytes to tell that were read before.
+    if (found?.source === turn.source) found.events |= turn.events;
+    else ready.push(turn);
+  }
+  return ready;
+}

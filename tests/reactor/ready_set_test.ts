@@ -1,0 +1,64 @@
+/** When the sockets go into a kernel queue, and back into the array: by a scripted waiter and a scripted kernel. */
+import { assertEquals } from "@std/assert";
+import { READABLE, WRITABLE } from "../../src/reactor/readiness.ts";
+import { queued, Scripted, ScriptedSource } from "./scripted.ts";
+import { test } from "../support/testing.ts";
+
+test("more than eight sockets go into a kernel queue: then no change wakes a wait", () => {
+  const { reactor, waiter, kernel, calls, log } = queued();
+  assertEquals([...waiter.out!.interests], [...kernel.queue.interests]);
+  const source = new ScriptedSource("b", log);
+  reactor.attach(source);
+  reactor.watch(10, source, READABLE);
+  reactor.watch(10, source, WRITABLE);
+  reactor.watch(11, source, READABLE);
+  reactor.watch(11, source, 0);
+  assertEquals([calls, kernel.queue.members.size, kernel.queue.members.get(10)], [[], 10, WRITABLE]);
+  kernel.queue.ready = new Map([[10, WRITABLE], [3, READABLE]]);
+  waiter.end();
+  assertEquals([log, calls], [["b 10", "a 3"], ["wait"]]);
+});
+
+test("a queue that takes no more gives way to the array, and is closed when no wait has it", () => {
+  const { reactor, waiter, kernel, calls, log } = queued();
+  kernel.refused.add(10);
+  const source = new ScriptedSource("b", log);
+  reactor.attach(source);
+  reactor.watch(10, source, READABLE);
+  assertEquals(calls, ["wake"]);
+  waiter.end();
+  assertEquals([calls, waiter.fds.length], [["wake", "close queue", "wait"], 10]);
+  waiter.end([10, 1]);
+  assertEquals(log, ["b 10", "a 1"]);
+  // It is tried again for twice as many sockets.
+  kernel.refused.clear();
+  for (let fd = 11; fd < 20; fd++) reactor.watch(fd, source, READABLE);
+  assertEquals(kernel.queues.length, 1);
+  reactor.watch(20, source, READABLE);
+  waiter.end();
+  assertEquals([kernel.queues.length, waiter.fds], [2, [...kernel.queue.interests.keys()]]);
+  assertEquals(kernel.queue.members.size, 20);
+});
+
+test("a queue that is always ready and tells nothing gives way to the array", () => {
+  const { waiter, kernel, clock, calls } = queued();
+  for (let wait = 0; wait < 100; wait++) waiter.end();
+  assertEquals([kernel.queue.isClosed, clock.timersIn], [true, [20]]);
+  calls.length = 0;
+  waiter.ready = new Map([[4, READABLE]]);
+  clock.pass(20);
+  assertEquals([calls, waiter.fds.length], [["look", "wait"], 9]);
+});
+
+test("without queues, or if one refuses what is there, the array serves", () => {
+  const scripted = new Scripted(), { waiter, kernel, log } = scripted;
+  const source = scripted.source("a", Array.from({ length: 9 }, (_, i) => i + 1));
+  kernel.hasQueues = true;
+  kernel.refused.add(5);
+  for (let fd = 10; fd < 30; fd++) scripted.reactor.watch(fd, source, READABLE);
+  scripted.rest();
+  assertEquals([kernel.queues.length, kernel.queues.every(({ isClosed }) => isClosed)], [1, true]);
+  assertEquals(waiter.fds.length, 29);
+  waiter.end([5]);
+  assertEquals(log, ["a 5"]);
+});

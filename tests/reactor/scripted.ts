@@ -1,0 +1,323 @@
+/** A clock, a waiter and a kernel that a test moves by hand, and sources that write down what they were told. */
+import { assert } from "@std/assert";
+import type { CurlWebSocketError } from "../../src/errors.ts";
+import type { Timer } from "../../src/platform/runtime.ts";
+import type { Clock } from "../../src/reactor/clock.ts";
+import type { Kernel } from "../../src/reactor/kernel.ts";
+import type { KernelQueue } from "../../src/reactor/kernel_queue.ts";
+import { Reactor } from "../../src/reactor/reactor.ts";
+import { READABLE } from "../../src/reactor/readiness.ts";
+import type { Source } from "../../src/reactor/source.ts";
+import type { Interests, WaitDone, Waiter } from "../../src/reactor/waiter.ts";
+
+interface ScriptedTimer extends Timer {
+  readonly at: number;
+  readonly fn: () => void;
+  refed: boolean;
+}
+
+/** Time stands still, and no task runs, unless the test says so. */
+export class ScriptedClock implements Clock {
+  time = 1_000;
+  readonly tasks: (() => void)[] = [];
+  timers: ScriptedTimer[] = [];
+  /** What was thrown in a task. */
+  readonly uncaught: unknown[] = [];
+  /** What the microtasks do that a checkpoint runs; and whether there are checkpoints. */
+  microtasks: (() => void)[] = [];
+  hasCheckpoints = true;
+
+  now(): number {
+    return this.time;
+  }
+
+  setTimer(fn: () => void, milliseconds: number): Timer {
+    const timer: ScriptedTimer = {
+      at: this.time + milliseconds,
+      fn,
+      refed: true,
+      clear: () => this.timers = this.timers.filter((other) => other !== timer),
+      ref: () => timer.refed = true,
+      unref: () => timer.refed = false,
+    };
+    this.timers.push(timer);
+    return timer;
+  }
+
+  defer(fn: () => void): void {
+    this.tasks.push(fn);
+  }
+
+  checkpoint(): boolean {
+    if (this.hasCheckpoints) { for (const microtask of this.microtasks.splice(0)) microtask(); }
+    return this.hasCheckpoints;
+  }
+
+  /** One turn of the event loop: runs the tasks that wait now. Returns how many those were. */
+  turn(): number {
+    const tasks = this.tasks.splice(0);
+    for (const task of tasks) {
+      try {
+        task();
+      } catch (error) {
+        this.uncaught.push(error);
+      }
+    }
+    return tasks.length;
+  }
+
+  /** Turns of the event loop until no task waits: 100 at most. */
+  settle(): void {
+    for (let turns = 0; this.turn() > 0; turns++) assert(turns < 100, "the tasks have no end");
+  }
+
+  /** Lets time pass; timers that are due fire, then tasks run. */
+  pass(milliseconds: number): void {
+    this.time += milliseconds;
+    const due = this.timers.filter(({ at }) => at <= this.time);
+    this.timers = this.timers.filter(({ at }) => at > this.time);
+    for (const { fn } of due.sort((a, b) => a.at - b.at)) fn();
+  }
+
+  /** In how many milliseconds which timers fire. */
+  get timersIn(): number[] {
+    return this.timers.map(({ at }) => at - this.time);
+  }
+}
+
+/** A waiter whose waits the test ends. Whatever is called when it may not be fails the test. */
+export class ScriptedWaiter implements Waiter {
+  readonly log: string[];
+  isOpen = false;
+  refed = false;
+  /** The wait that is out: the sockets as they were when it began. */
+  out:
+    | { readonly interests: Interests; readonly sockets: ReadonlyMap<number, number>; readonly done: WaitDone }
+    | null = null;
+  /** What the next look finds. */
+  ready: ReadonlyMap<number, number> = new Map();
+  /** What the next calls of these methods throw. */
+  readonly throws: Partial<Record<"open" | "wait" | "look" | "wake", CurlWebSocketError>> = {};
+  #woken = false;
+  #found: ReadonlyMap<number, number> = new Map();
+
+  constructor(log: string[] = []) {
+    this.log = log;
+  }
+
+  open(): void {
+    this.#call("open");
+    this.isOpen = true;
+  }
+
+  wait(interests: Interests, done: WaitDone): void {
+    assert(this.isOpen && this.out === null, "a wait began while it may not");
+    this.#call("wait");
+    this.#woken = false;
+    this.out = { interests, sockets: new Map([...interests].map(([fd, { events }]) => [fd, events])), done };
+  }
+
+  look(interests: Interests): void {
+    assert(this.isOpen && this.out === null, "looked while it may not");
+    this.#call("look");
+    this.#found = new Map([...this.ready].filter(([fd]) => interests.has(fd)));
+  }
+
+  collect(ready: (fd: number, events: number) => void): void {
+    const found = this.#found;
+    this.#found = new Map();
+    for (const [fd, events] of found) ready(fd, events);
+  }
+
+  wake(): void {
+    assert(this.isOpen && !this.#woken, "woken though it is closed, or twice");
+    this.#call("wake");
+    this.#woken = true;
+  }
+
+  ref(): void {
+    this.refed = true;
+  }
+
+  unref(): void {
+    this.refed = false;
+  }
+
+  close(): void {
+    assert(this.isOpen && this.out === null, "closed while it may not be");
+    this.log.push("close");
+    this.isOpen = false;
+  }
+
+  #call(method: "open" | "wait" | "look" | "wake"): void {
+    this.log.push(method);
+    const error = this.throws[method];
+    if (error !== undefined) throw error;
+  }
+
+  get isWoken(): boolean {
+    return this.out !== null && this.#woken;
+  }
+
+  /** The numbers that the wait that is out was given. */
+  get fds(): number[] {
+    return [...this.out!.sockets.keys()];
+  }
+
+  /** The wait returns: these sockets are ready, to be read if they are numbers alone; or it has failed. */
+  end(
+    ready: readonly (number | readonly [fd: number, events: number])[] = [],
+    error: CurlWebSocketError | null = null,
+  ) {
+    const { done, sockets } = this.out!;
+    this.out = null;
+    const found = ready.map((entry) => typeof entry === "number" ? [entry, READABLE] as const : entry);
+    this.#found = new Map(found.filter(([fd]) => sockets.has(fd)));
+    done(error);
+  }
+}
+
+/** A kernel queue that refuses what a test wants it to. */
+export class ScriptedQueue implements KernelQueue {
+  readonly interests: Interests;
+  readonly members: Map<number, number> = new Map();
+  /** What is ready now. */
+  ready: ReadonlyMap<number, number> = new Map();
+  isClosed = false;
+  readonly #kernel: ScriptedKernel;
+
+  constructor(kernel: ScriptedKernel, fd: number) {
+    this.#kernel = kernel;
+    this.interests = new Map([[fd, { events: READABLE }]]);
+  }
+
+  set(fd: number, events: number): boolean {
+    assert(!this.isClosed, "a closed queue was used");
+    if (this.#kernel.refused.has(fd)) return false;
+    this.members.set(fd, events);
+    return true;
+  }
+
+  delete(fd: number): void {
+    assert(!this.isClosed, "a closed queue was used");
+    this.members.delete(fd);
+  }
+
+  collect(ready: (fd: number, events: number) => void): void {
+    if (this.isClosed) return;
+    for (const [fd, events] of this.ready) if (this.members.has(fd)) ready(fd, events);
+  }
+
+  close(): void {
+    assert(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
+    if (!this.isClosed) this.#kernel.log.push("close queue");
+    this.isClosed = true;
+  }
+}
+
+/** A kernel without queues, unless a test wants some. */
+export class ScriptedKernel implements Kernel {
+  readonly log: string[];
+  readonly waiter: ScriptedWaiter | null;
+  readonly queues: ScriptedQueue[] = [];
+  hasQueues = false;
+  /** Sockets that no queue takes. */
+  readonly refused: Set<number> = new Set();
+  /** Descriptors that are not open. */
+  readonly closed: Set<number> = new Set();
+
+  constructor(waiter: ScriptedWaiter | null = null, log: string[] = []) {
+    this.waiter = waiter;
+    this.log = log;
+  }
+
+  createQueue(): ScriptedQueue | null {
+    if (!this.hasQueues) return null;
+    const queue = new ScriptedQueue(this, 900_000 + this.queues.length);
+    this.queues.push(queue);
+    return queue;
+  }
+
+  isOpen(fd: number): boolean {
+    return !this.closed.has(fd);
+  }
+
+  /** The queue that was made last. */
+  get queue(): ScriptedQueue {
+    return this.queues.at(-1)!;
+  }
+}
+
+/** A source that writes its turns into a log, as `name fd`, and its end as `name code`. */
+export class ScriptedSource implements Source {
+  readonly name: string;
+  readonly log: string[];
+  /** What it does in a turn; returns whether it wants another one. */
+  act: (fd: number, events: number) => boolean | void;
+
+  constructor(name: string, log: string[], act: (fd: number, events: number) => boolean | void = () => {}) {
+    this.name = name;
+    this.log = log;
+    this.act = act;
+  }
+
+  onReady(fd: number, events: number): boolean {
+    this.log.push(`${this.name} ${fd}`);
+    return this.act(fd, events) ?? false;
+  }
+
+  onReactorError({ code }: CurlWebSocketError): void {
+    this.log.push(`${this.name} ${code}`);
+  }
+}
+
+/** A reactor, and all that it was given. */
+export class Scripted {
+  readonly clock: ScriptedClock;
+  /** Calls of the waiter, and what was closed of the kernel. */
+  readonly calls: string[] = [];
+  readonly waiter: ScriptedWaiter = new ScriptedWaiter(this.calls);
+  readonly kernel: ScriptedKernel = new ScriptedKernel(this.waiter, this.calls);
+  /** What the sources were told. */
+  readonly log: string[];
+  lost = 0;
+  readonly reactor: Reactor;
+
+  constructor(clock: ScriptedClock = new ScriptedClock(), log: string[] = []) {
+    this.clock = clock;
+    this.log = log;
+    this.reactor = new Reactor(this.waiter, clock, { kernel: this.kernel, onLost: () => this.lost++ });
+  }
+
+  /** Attaches a source, with these sockets to be read. */
+  source(
+    name: string,
+    fds: readonly number[],
+    act?: (fd: number, events: number) => boolean | void,
+    maxDelay?: number,
+  ): ScriptedSource {
+    const source = new ScriptedSource(name, this.log, act);
+    this.reactor.attach(source, maxDelay);
+    for (const fd of fds) this.reactor.watch(fd, source, READABLE);
+    return source;
+  }
+
+  /** The wait is woken and goes on with the sockets that are watched now. */
+  rest(): void {
+    this.clock.settle();
+    while (this.waiter.isWoken) {
+      this.waiter.end();
+      this.clock.settle();
+    }
+    this.calls.length = this.log.length = 0;
+  }
+}
+
+/** A reactor whose source `a` watches nine sockets, which a kernel queue takes. */
+export function queued(): Scripted {
+  const scripted = new Scripted();
+  scripted.kernel.hasQueues = true;
+  scripted.source("a", Array.from({ length: 9 }, (_, i) => i + 1));
+  scripted.rest();
+  return scripted;
+}
