@@ -1,18 +1,18 @@
-/** What the command ends with. Where curl has a code for it, it is curl's. */
+/** The exit codes of the command: curl's, if curl has one for the case. */
 import { CurlWebSocketError, type ErrorCode } from "../mod.ts";
 import { OutputError } from "./errors.ts";
 
-/** Closed with 1000 or without a code, by whichever side. */
+/** The connection was closed with 1000 or without a code, by either side. */
 export const OK = 0;
-/** What has no code of its own. */
+/** Any other failure. */
 export const FAILED = 1;
-/** Called wrongly. */
+/** The command line is wrong. */
 export const USAGE = 2;
 /** Standard output cannot be written. */
 export const OUTPUT_FAILED = 23;
-/** `--max-time` is over, or something took longer than its limit. */
+/** `--max-time` or another time limit passed. */
 export const TIMED_OUT = 28;
-/** The server closed with another code than 1000. */
+/** The server closed with another code than 1000. curl has no code for that. */
 export const CLOSED_BY_SERVER = 100;
 
 const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
@@ -35,7 +35,10 @@ const CODES: Readonly<Partial<Record<ErrorCode, number>>> = {
   ERR_PROXY_AUTH: 97,
 };
 
-/** Of TLS, curl tells more: a certificate that is not trusted is 60, a client's that cannot be used 58, a pin 90. */
+/**
+ * curl's own codes of TLS, which say more than 35: 60 is an untrusted certificate, 58 an unusable client certificate, 90 a
+ * pinned key that does not match.
+ */
 const TLS_CODES: readonly number[] = [35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98];
 
 /** The exit code for an error. */
@@ -47,5 +50,5 @@ export function exitCodeOf(error: unknown): number {
   return CODES[code] ?? FAILED;
 }
 
-/** The shell's code for a program that a signal ended. */
+/** The codes that a shell reports for a program that a signal ended: 128 and the signal's number. */
 export const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;

@@ -7,10 +7,10 @@
  * @module
  */
 import process from "node:process";
-import { type Command, say } from "./options/command.ts";
+import { type Command, printNotice } from "./options/command.ts";
 import { completions } from "./options/completions.ts";
 import { connect } from "./session/connect.ts";
-import { CommandError, UsageError, words } from "./errors.ts";
+import { CommandError, messageOf, UsageError } from "./errors.ts";
 import { exitCodeOf, FAILED, OK, USAGE } from "./exit_codes.ts";
 import { type Commands, help, table } from "./options/help.ts";
 import { installImpersonate, installLibcurl } from "./install/install.ts";
@@ -18,7 +18,7 @@ import type { Option } from "./options/option.ts";
 import { OPTIONS } from "./options/options.ts";
 import { printLine } from "./terminal/output.ts";
 import { parse } from "./options/parse.ts";
-import { REFUSED } from "./options/refused.ts";
+import { UNSUPPORTED } from "./options/unsupported.ts";
 import { versions } from "./version.ts";
 
 const COMMANDS: Record<string, Command> = {
@@ -30,8 +30,8 @@ const COMMANDS: Record<string, Command> = {
 const HELP: Option = { name: "help", short: "h", help: "this" };
 
 /**
- * Runs the command with its arguments, without the runtime's and the script's, and returns the exit code. What it leaves
- * behind may keep the process alive, such as a standard input that did not end: exit with the code.
+ * Runs the command with its arguments, without the runtime's and the script's, and returns the exit code. Call
+ * `process.exit` with it: an open standard input, for example, would keep the process alive.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const [name = "", ...rest] = args;
@@ -41,12 +41,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (name === "help") return printed(help(rest[0] ?? null, summaries()));
     return await runConnect(args);
   } catch (error) {
-    if (error instanceof CommandError) say(`curlws: ${error.message}`);
+    if (error instanceof CommandError) printNotice(`curlws: ${error.message}`);
     else if (exitCodeOf(error) !== FAILED || (error as Error).name === "CurlWebSocketError") {
-      say(`curlws: ${words(error)}`);
+      printNotice(`curlws: ${messageOf(error)}`);
     } else throw error;
     if (!(error instanceof UsageError)) return exitCodeOf(error);
-    console.error(`curlws ${command === undefined ? "" : `${name} `}--help tells its options`);
+    console.error(`curlws ${command === undefined ? "" : `${name} `}--help lists its options`);
     return USAGE;
   }
 }
@@ -64,7 +64,7 @@ async function runCommand(name: string, command: Command, args: readonly string[
 }
 
 async function runConnect(args: readonly string[]): Promise<number> {
-  const { values, operands } = parse(args, OPTIONS, "URL", REFUSED);
+  const { values, operands } = parse(args, OPTIONS, "URL", UNSUPPORTED);
   if (values.has("help")) return printed(help(values.text("help") ?? null, summaries()));
   if (values.has("version")) return printed(versions(values.text("library")));
   if (operands[0] === undefined) {

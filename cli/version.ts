@@ -1,10 +1,10 @@
-/** What `--version` tells. */
+/** The output of `--version`. */
 import process from "node:process";
 import manifest from "../deno.json" with { type: "json" };
 import { libcurl } from "../mod.ts";
-import { words } from "./errors.ts";
+import { messageOf } from "./errors.ts";
 
-/** Lines for people: what is run, with what. */
+/** The versions of curlws, the runtime, libcurl and zlib, as lines for people. */
 export function versions(library: string | undefined): string {
   const { deno, bun } = process.versions as Record<string, string | undefined>;
   const runtime = deno !== undefined ? `Deno ${deno}` : `Bun ${bun}`;
@@ -17,6 +17,6 @@ export function versions(library: string | undefined): string {
       `Features: ${features.join(" ")}`,
     ].join("\n");
   } catch (error) {
-    return `${first}\nno libcurl: ${words(error)}`;
+    return `${first}\nno libcurl: ${messageOf(error)}`;
   }
 }

@@ -1,26 +1,26 @@
-/** What is installed, and its digests. A new version is a change of this file alone. */
+/** The pinned versions and their digests. To update one, change only this file. */
 
-/** The platforms there is something for: an operating system and an architecture as `src/platform/runtime.ts` names them. */
+/** The platforms with libraries: an operating system and an architecture as `src/platform/runtime.ts` names them. */
 export type Platform = `${"linux" | "darwin" | "windows"}-${"x64" | "arm64"}${"" | "-musl"}`;
 
 /** A wheel on the Python Package Index. */
 export interface Wheel {
   readonly file: string;
-  /** By which pip knows it. */
+  /** Its platform tag, by which pip finds it. */
   readonly tag: string;
   readonly sha256: string;
 }
 
 /**
- * The wheels of pycurl, which bring libcurl and all it needs. There is none for musl, where the distributions' package
- * managers have libcurl.
+ * The wheels of pycurl, which contain libcurl and all that it needs. There is none for musl: those distributions have a libcurl
+ * in their package manager.
  */
 export const PYCURL = {
   project: "pycurl",
   version: "7.49.0",
-  /** What is inside. */
+  /** The libcurl inside. */
   libcurl: "8.23.0",
-  /** The Python of the wheels; which one does not matter, as libcurl alone is taken. */
+  /** The wheels' version of Python. Any would do, as only libcurl is used. */
   python: { version: "3.12", abi: "cp312" },
 } as const;
 

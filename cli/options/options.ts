@@ -1,15 +1,15 @@
-/** The one table of the options of `curlws URL`. curl's own are spelled as curl spells them, and mean what they mean there. */
+/** The table of the options of `curlws URL`. Options of curl have curl's names and meanings. */
 import { BARE_NAMES, BROWSERS } from "../../src/handshake/browsers.ts";
 import type { Option, Topic } from "./option.ts";
 
-/** Puts options into a part of the help. */
+/** Sets the topic of options. */
 function topic(name: Topic, options: readonly Option[]): Option[] {
   return options.map((option) => ({ ...option, topic: name }));
 }
 
 const TLS_VERSIONS = ["1.0", "1.1", "1.2", "1.3"];
 
-/** The TLS settings towards the server, or towards an https: proxy. */
+/** The TLS options for the server, or for an https: proxy. */
 function tlsOptions(to: "" | "proxy-"): Option[] {
   const sets = (name: string) => to === "" ? `tls.${name}` : `proxy.tls.${name}`;
   const whom = to === "" ? "" : "to the proxy: ";
@@ -34,7 +34,7 @@ function tlsOptions(to: "" | "proxy-"): Option[] {
     {
       name: `${to}extra-cacert`,
       value: "FILE",
-      help: `${whom}trust these certificates beside the system's`,
+      help: `${whom}trust these certificates in addition to the system's`,
       complete: "file",
       sets: sets("extraCa"),
     },
@@ -93,7 +93,7 @@ export const OPTIONS: readonly Option[] = [
     { name: "text", help: "each line of standard input is a text message (the default)" },
     {
       name: "binary",
-      help: "each chunk of standard input is a binary message; messages are printed as bytes, with nothing between",
+      help: "each chunk of standard input is a binary message; messages are printed as bytes, with nothing in between",
       brief: "bytes, not lines, both ways",
     },
     {
@@ -108,7 +108,7 @@ export const OPTIONS: readonly Option[] = [
       name: "wait",
       value: "SECONDS",
       help:
-        "standard input has ended: close when nothing came for so long; forever for never. Default 1, with -n forever",
+        "after the end of standard input, close once no message came for this long, or forever; default 1, with -n forever",
       complete: ["forever"],
       brief: "close when quiet after the end of input; def. 1",
     },
@@ -116,11 +116,11 @@ export const OPTIONS: readonly Option[] = [
     {
       name: "ping-interval",
       value: "SECONDS",
-      help: "ping the server so often, and give up where it does not answer",
+      help: "ping the server this often, and give up if it does not reply",
       sets: "pingInterval",
-      brief: "ping, and give up without an answer",
+      brief: "ping, and give up without a reply",
     },
-    { name: "idle-timeout", value: "SECONDS", help: "give up where nothing came for so long", sets: "idleTimeout" },
+    { name: "idle-timeout", value: "SECONDS", help: "give up if nothing arrives for this long", sets: "idleTimeout" },
     {
       name: "close-timeout",
       value: "SECONDS",
@@ -130,29 +130,29 @@ export const OPTIONS: readonly Option[] = [
     {
       name: "max-message-size",
       value: "BYTES",
-      help: "the largest message to take, and the longest line to send; k, M, G; default 64M",
+      help: "the largest message to accept, and the longest line to send; k, M, G; default 64M",
       sets: "maxMessageSize",
     },
     { name: "no-compress", help: "do not offer permessage-deflate", sets: "perMessageDeflate" },
-    { name: "slash", help: "in a terminal, take /ping [TEXT] and /close [CODE [REASON]]" },
+    { name: "slash", help: "in a terminal, enable /ping [TEXT] and /close [CODE [REASON]]" },
     { name: "no-history", help: "in a terminal, neither read nor write the history" },
   ]),
   ...topic("output", [
     {
       name: "json",
-      help: "print JSON: indented and coloured on a terminal, else a line a message",
+      help: "print JSON: indented and coloured on a terminal, else one line per message",
       brief: "print JSON: indented on a terminal, else lines",
     },
-    { name: "timestamps", help: "print when each message came" },
+    { name: "timestamps", help: "print the time of each message" },
     {
       name: "stats",
-      help: "tell messages, bytes, rates and CPU at the end, on standard error",
+      help: "print messages, bytes, rates and CPU at the end, on standard error",
       brief: "messages, bytes, rates and CPU at the end",
     },
     {
       name: "verbose",
       short: "v",
-      help: "tell of connection, TLS, proxy and handshake, on standard error",
+      help: "print connection, TLS, proxy and handshake, on standard error",
       brief: "connection, TLS and handshake, as curl's",
     },
     { name: "help", short: "h", value: "[TOPIC]", help: "this, a topic of it, or all" },
@@ -172,8 +172,8 @@ export const OPTIONS: readonly Option[] = [
       name: "subprotocol",
       short: "s",
       value: "NAME",
-      apart: "curl's -s (silent) is not needed, as standard error has errors alone",
-      help: "offer a subprotocol; several with more of them, or commas",
+      apart: "curl's -s (silent) is not needed, as standard error has only errors",
+      help: "offer a subprotocol; for several repeat it, or use commas",
       brief: "offer a subprotocol",
     },
     { name: "origin", value: "ORIGIN", help: "the request's Origin", sets: "origin" },
@@ -181,17 +181,17 @@ export const OPTIONS: readonly Option[] = [
       name: "user",
       short: "u",
       value: "NAME:PASSWORD",
-      help: "who asks, by Basic",
+      help: "authenticate by Basic",
       sets: "auth",
-      brief: "who asks, by Basic; --digest, --oauth2-bearer",
+      brief: "credentials, by Basic; --digest, --oauth2-bearer",
     },
     { name: "digest", help: "send --user by Digest" },
-    { name: "oauth2-bearer", value: "TOKEN", help: "who asks, by a token", sets: "auth.bearer" },
+    { name: "oauth2-bearer", value: "TOKEN", help: "authenticate by a token", sets: "auth.bearer" },
     {
       name: "cookie",
       short: "b",
       value: "NAME=VALUE",
-      help: "cookies, with semicolons between",
+      help: "cookies, separated by semicolons",
       sets: "cookies",
       brief: "cookies; -A User-Agent, -e Referer, --origin",
     },
@@ -199,11 +199,11 @@ export const OPTIONS: readonly Option[] = [
     { name: "referer", short: "e", value: "URL", help: "the request's Referer" },
     { name: "url-query", value: "NAME=VALUE", help: "add a parameter to the URL's query", sets: "params" },
     { name: "location", short: "L", help: "follow redirects", sets: "maxRedirects", brief: "follow redirects" },
-    { name: "max-redirs", value: "N", help: "how many of them, 0 to 100; default 50" },
+    { name: "max-redirs", value: "N", help: "the most redirects to follow, 0 to 100; default 50" },
     {
       name: "impersonate",
       value: "BROWSER",
-      help: "be taken for a browser, such as chrome; needs libcurl-impersonate",
+      help: "appear as a browser, such as chrome; needs libcurl-impersonate",
       complete: [...BARE_NAMES, ...BROWSERS.map(({ target }) => target)],
       sets: "impersonate",
       brief: "be chrome, edge, firefox or safari",
@@ -219,21 +219,21 @@ export const OPTIONS: readonly Option[] = [
     {
       name: "handshake-timeout",
       value: "SECONDS",
-      help: "how long the server may take to answer the handshake; default 30",
+      help: "how long the server may take to reply to the handshake; default 30",
       sets: "handshakeTimeout",
     },
     {
       name: "max-time",
       short: "m",
       value: "SECONDS",
-      help: "close after so long, with exit code 28",
+      help: "close after this long, with exit code 28",
     },
     {
       name: "resolve",
       value: "HOST:PORT:ADDRESS",
-      help: "connect to this address for a name",
+      help: "connect to this address for a host name",
       sets: "resolve",
-      brief: "this address for a name; --connect-to, -4, -6",
+      brief: "the address of a host; --connect-to, -4, -6",
     },
     { name: "connect-to", value: "HOST:PORT:HOST2:PORT2", help: "connect to another host and port", sets: "connectTo" },
     {
@@ -245,24 +245,29 @@ export const OPTIONS: readonly Option[] = [
     { name: "local-port", value: "N[-M]", help: "the port to connect from", sets: "localPort" },
     { name: "unix-socket", value: "PATH", help: "connect to a Unix socket", complete: "file", sets: "unixSocket" },
     { name: "abstract-unix-socket", value: "NAME", help: "connect to an abstract Unix socket" },
-    { name: "ipv4", short: "4", help: "IPv4 alone", sets: "ipVersion" },
-    { name: "ipv6", short: "6", help: "IPv6 alone" },
+    { name: "ipv4", short: "4", help: "IPv4 only", sets: "ipVersion" },
+    { name: "ipv6", short: "6", help: "IPv6 only" },
     {
       name: "happy-eyeballs-timeout-ms",
       value: "MS",
-      help: "how long IPv6 is tried before IPv4 too; default 200",
+      help: "how long IPv6 is tried before IPv4 is tried too; default 200",
       sets: "happyEyeballsTimeout",
     },
-    { name: "doh-url", value: "URL", help: "look names up by DNS over HTTPS", sets: "dohUrl" },
-    { name: "dns-servers", value: "ADDRESSES", help: "look names up at these; needs a libcurl with c-ares" },
+    { name: "doh-url", value: "URL", help: "resolve names by DNS over HTTPS", sets: "dohUrl" },
+    { name: "dns-servers", value: "ADDRESSES", help: "resolve names at these servers; needs a libcurl with c-ares" },
     {
       name: "keepalive-time",
       value: "SECONDS",
       help: "silence before the kernel probes the connection; default 60",
       sets: "keepAlive.idle",
     },
-    { name: "keepalive-cnt", value: "N", help: "how many probes without an answer end it", sets: "keepAlive.count" },
-    { name: "no-keepalive", help: "do not probe it" },
+    {
+      name: "keepalive-cnt",
+      value: "N",
+      help: "how many probes without a reply end the connection",
+      sets: "keepAlive.count",
+    },
+    { name: "no-keepalive", help: "do not probe the connection" },
     { name: "tcp-fastopen", help: "TCP Fast Open" },
     { name: "library", value: "PATH", help: "the libcurl to use", complete: "file", sets: "library" },
   ]),
@@ -275,12 +280,18 @@ export const OPTIONS: readonly Option[] = [
       sets: "proxy.url",
       brief: "http, https, socks4, socks5 or socks5h proxy",
     },
-    { name: "proxy-user", short: "U", value: "NAME:PASSWORD", help: "who asks the proxy", sets: "proxy.username" },
+    {
+      name: "proxy-user",
+      short: "U",
+      value: "NAME:PASSWORD",
+      help: "credentials for the proxy",
+      sets: "proxy.username",
+    },
     ...["basic", "digest", "ntlm", "negotiate", "anyauth"].map((auth): Option => ({
       name: `proxy-${auth}`,
       help: auth === "anyauth"
-        ? "send it by the safest way that the proxy offers"
-        : `send it by ${auth[0]!.toUpperCase()}${auth.slice(1)}`,
+        ? "send them by the safest scheme that the proxy offers"
+        : `send them by ${auth[0]!.toUpperCase()}${auth.slice(1)}`,
     })),
     { name: "proxy-header", value: "LINE", help: "a field of the request to the proxy", sets: "proxy.headers" },
     {
@@ -293,7 +304,7 @@ export const OPTIONS: readonly Option[] = [
     { name: "socks4", value: "HOST[:PORT]", help: "as -x socks4://HOST" },
     { name: "socks4a", value: "HOST[:PORT]", help: "as -x socks4a://HOST" },
     { name: "socks5", value: "HOST[:PORT]", help: "as -x socks5://HOST" },
-    { name: "socks5-hostname", value: "HOST[:PORT]", help: "as -x socks5h://HOST: the proxy looks the name up" },
+    { name: "socks5-hostname", value: "HOST[:PORT]", help: "as -x socks5h://HOST: the proxy resolves the name" },
     ...tlsOptions("proxy-"),
   ]),
   ...topic("tls", [
@@ -314,16 +325,16 @@ export const OPTIONS: readonly Option[] = [
     { name: "curves", value: "LIST", help: "the key exchanges to offer" },
   ]),
   ...topic("accepted", [
-    { name: "basic", help: "--user goes by Basic" },
+    { name: "basic", help: "--user is sent by Basic" },
     { name: "compressed", help: "compression is offered" },
     { name: "disable", short: "q", help: "no configuration file is read" },
     { name: "fail", short: "f", help: "a server that refuses is a failure" },
-    { name: "globoff", short: "g", help: "URLs are taken as they are" },
+    { name: "globoff", short: "g", help: "URLs have no globs" },
     { name: "http1.1", help: "the request is HTTP/1.1" },
-    { name: "no-buffer", short: "N", help: "messages are printed as they come" },
+    { name: "no-buffer", short: "N", help: "messages are printed as they arrive" },
     { name: "no-progress-meter", help: "there is no progress meter" },
-    { name: "proxytunnel", short: "p", help: "HTTP proxies are asked to CONNECT" },
-    { name: "show-error", short: "S", help: "errors are told" },
-    { name: "tcp-nodelay", help: "small messages go out at once" },
+    { name: "proxytunnel", short: "p", help: "HTTP proxies get a CONNECT" },
+    { name: "show-error", short: "S", help: "errors are printed" },
+    { name: "tcp-nodelay", help: "small messages are sent at once" },
   ]),
 ];

@@ -1,29 +1,29 @@
 /**
- * Arguments into values, by commander: it takes what curl takes (`-kv4`, `-Hname:value`, `--header value`, a value that
- * begins with a dash, options behind the URL), and names the option that a misspelt one may have meant.
+ * Parses arguments, with commander, in the forms that curl accepts (`-kv4`, `-Hname:value`, `--header value`, a value that
+ * begins with a dash, options after the URL), and suggests the right option for a misspelt one.
  */
 import { Command, CommanderError, Option as CommanderOption } from "commander";
 import { shownOption, shownUrl } from "../../src/observe/redact.ts";
 import { UsageError } from "../errors.ts";
-import type { Option, Refused } from "./option.ts";
+import type { Option, Unsupported } from "./option.ts";
 import { Values } from "./values.ts";
 
-/** What was given. */
+/** The parsed command line. */
 export interface Parsed {
   readonly values: Values;
   readonly operands: readonly string[];
 }
 
 /**
- * Parses arguments; `operand` names the one that may stand beside the options, if one may.
+ * Parses arguments. `operand` is the name of the only operand, null if there is none.
  *
- * @throws {UsageError} for what is not known, what misses its value, and what is refused
+ * @throws {UsageError} if an option is unknown, unsupported or lacks its value, or there are too many operands
  */
 export function parse(
   args: readonly string[],
   options: readonly Option[],
   operand: string | null,
-  refused: readonly Refused[] = [],
+  unsupported: readonly Unsupported[] = [],
 ): Parsed {
   const program = new Command().helpOption(false).helpCommand(false).exitOverride().allowExcessArguments();
   program.configureOutput({ writeOut: () => {}, writeErr: () => {} });
@@ -44,10 +44,10 @@ export function parse(
       values.add(name, text);
     });
   }
-  for (const { name, short, why } of refused) {
+  for (const { name, short, why } of unsupported) {
     program.addOption(new CommanderOption(short === undefined ? `--${name}` : `-${short}, --${name}`).hideHelp());
     program.on(`option:${name}`, () => {
-      throw new UsageError(`curl's --${name}${short === undefined ? "" : ` (-${short})`} cannot be honoured: ${why}`);
+      throw new UsageError(`curl's --${name}${short === undefined ? "" : ` (-${short})`} is not supported: ${why}`);
     });
   }
   try {
@@ -62,14 +62,14 @@ export function parse(
   if (excess !== undefined) {
     throw new UsageError(
       operand === null
-        ? `it takes options alone, and not "${shownUrl(excess)}"`
-        : `it takes one ${operand}, and not "${shownUrl(excess)}" too`,
+        ? `only options are allowed, not "${shownUrl(excess)}"`
+        : `only one ${operand} is allowed, not "${shownUrl(excess)}" too`,
     );
   }
   return { values, operands: program.args };
 }
 
-/** `[TOPIC]` may be left out; commander writes a value that may not in angle brackets. */
+/** A value in commander's notation: `[TOPIC]` is optional, `<NAME>` is not. */
 function argument(value: string): string {
   return value.startsWith("[") ? value : `<${value.replace(/[<>[\]]/g, "")}>`;
 }

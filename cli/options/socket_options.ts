@@ -1,16 +1,20 @@
-/** The values of the command line as options of `CurlWebSocket`. */
+/** Turns the values of the command line into options of `CurlWebSocket`. */
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { CurlOptionValue, CurlWebSocketInit, ProxyAuth, ProxyOptions, TlsOptions } from "../../mod.ts";
 import { shownFieldName } from "../../src/observe/redact.ts";
-import { CommandError, UsageError, words } from "../errors.ts";
+import { CommandError, messageOf, UsageError } from "../errors.ts";
 import { OPTIONS } from "./options.ts";
 import type { Values } from "./values.ts";
 
-/** curl's own default, which goes for `-L`. */
+/** curl's default for `-L`. */
 const MAX_REDIRECTS = 50;
 
-/** @throws {UsageError} that names the option of the command line */
+/**
+ * The options of `CurlWebSocket` that the command line asks for.
+ *
+ * @throws {UsageError} that names the option of the command line, if a value is invalid or two options contradict each other
+ */
 export function socketOptions(values: Values): CurlWebSocketInit {
   const init: Record<string, unknown> = {
     protocols: values.list("subprotocol").flatMap((list) => list.split(",").map((name) => name.trim())),
@@ -41,10 +45,9 @@ export function socketOptions(values: Values): CurlWebSocketInit {
   return defined(init);
 }
 
-/** Names options as the command line does, in an error of the library. */
-export function inOurWords(message: string): string {
-  // `tls: { ca }` and `proxy: { tls: { ca } }`, as the library says what to give.
-  // -E names both kinds of certificate.
+/** An error message of the library, with the flags of the command line in place of the library's option names. */
+export function withFlagNames(message: string): string {
+  // The library suggests options as `tls: { ca }` and `proxy: { tls: { ca } }`. --cert stands for both kinds of certificate.
   let text = message.replace(/\btls\.pfx\b/g, "tls.cert").replace("curlOptions: { CRLFILE }", "--crlfile").replace(
     /\b(proxy|tls): \{ (?:(tls): \{ )?([\w:, ]+?) \}(?: \})?/g,
     (all, object: string, inner: string | undefined, list: string) => {
@@ -77,7 +80,7 @@ function defined<T extends object>(object: T): T {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** Without any entry, undefined. */
+/** Without its undefined properties; undefined if none is left. */
 function orNone<T extends object>(object: T): T | undefined {
   const made = defined(object);
   return Object.keys(made).length === 0 ? undefined : made;
@@ -87,10 +90,10 @@ function headerLine(option: string, line: string): [string, string] | null {
   const [, name, mark, value] = /^([^:;\s]+)([:;])\s*([^]*)$/.exec(line) ?? [];
   if (name === undefined || (mark === ";" && value !== "")) {
     throw new UsageError(
-      `--${option} takes 'Name: value', 'Name;' for an empty one, or @FILE, and not "${shownFieldName(line)}"`,
+      `--${option} takes 'Name: value', 'Name;' for an empty one, or @FILE, not "${shownFieldName(line)}"`,
     );
   }
-  // curl: a name and a colon alone take a field out of the request.
+  // As in curl, a name and a colon alone remove a field from the request.
   return mark === ":" && value === "" ? null : [name, value!];
 }
 
@@ -98,7 +101,7 @@ function fileLines(option: string, path: string): string[] {
   try {
     return readFileSync(path, "utf8").split(/\r?\n/).filter((line) => line.trim() !== "");
   } catch (error) {
-    throw new CommandError(`--${option} @${path} cannot be read: ${words(error)}`, { cause: error });
+    throw new CommandError(`--${option} @${path} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -123,17 +126,17 @@ function headers(values: Values): [string, string][] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
-/** `name:password`, of which the name has no colon. */
+/** Splits `name:password` at the first colon. */
 function credentials(option: string, text: string): { username: string; password: string } {
   const colon = text.indexOf(":");
-  if (colon < 0) throw new UsageError(`--${option} takes NAME:PASSWORD; nobody is asked for the password`);
+  if (colon < 0) throw new UsageError(`--${option} takes NAME:PASSWORD; there is no prompt for the password`);
   return { username: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
 function auth(values: Values): CurlWebSocketInit["auth"] {
   const user = values.text("user"), bearer = values.text("oauth2-bearer");
   if (user !== undefined && bearer !== undefined) {
-    throw new UsageError("--user and --oauth2-bearer both say who asks: give one of them");
+    throw new UsageError("--user and --oauth2-bearer both authenticate: give one of them");
   }
   if (bearer !== undefined) return { bearer };
   if (user !== undefined) return { ...credentials("user", user), type: values.has("digest") ? "digest" : "basic" };
@@ -153,7 +156,7 @@ function cookies(values: Values): string | undefined {
 function params(values: Values): CurlWebSocketInit["params"] {
   const list = values.list("url-query").map((text): [string, string] => {
     const equals = text.indexOf("=");
-    if (equals < 1) throw new UsageError(`--url-query takes NAME=VALUE, and not ${JSON.stringify(text)}`);
+    if (equals < 1) throw new UsageError(`--url-query takes NAME=VALUE, not ${JSON.stringify(text)}`);
     return [text.slice(0, equals), text.slice(equals + 1)];
   });
   return list.length === 0 ? undefined : list;
@@ -164,7 +167,7 @@ function maxRedirects(values: Values): number | undefined {
   return values.has("location") ? max ?? MAX_REDIRECTS : undefined;
 }
 
-/** curl's `FILE[:PASSWORD]`: a colon of the file's name stands behind a backslash, and a drive's is none. */
+/** Splits curl's `FILE[:PASSWORD]`. A backslash escapes a colon in the file's name; the colon of a drive needs none. */
 function certificate(text: string): { file: string; passphrase?: string } {
   const match = /^((?:[A-Za-z]:(?=[\\/]))?(?:\\[:\\]|[^:])*):([^]*)$/.exec(text);
   const unescaped = (file: string) => process.platform === "win32" ? file : file.replace(/\\([:\\])/g, "$1");
@@ -216,14 +219,13 @@ function proxy(values: Values): CurlWebSocketInit["proxy"] {
   if (given[0] === undefined) {
     if (more !== undefined) throw new UsageError(`--${more.name} needs the proxy it is for: give --proxy too`);
     if (noProxy?.trim() === "*") return false;
-    // The environment's proxy stays what it is, and these are the hosts without it.
-    // As in curl, an empty list is one too, and goes before the other variable.
+    // The environment names the proxy; this list replaces the environment's no_proxy. As in curl, also if it is empty.
     if (noProxy !== undefined) process.env.no_proxy = process.env.NO_PROXY = noProxy;
     return undefined;
   }
   const [name] = given, text = values.text(name)!;
   if (text === "") {
-    if (more !== undefined) throw new UsageError(`--${more.name} needs a proxy, and --${name} "" says none`);
+    if (more !== undefined) throw new UsageError(`--${more.name} needs a proxy, and --${name} "" means none`);
     return false;
   }
   const user = values.text("proxy-user");
@@ -240,7 +242,7 @@ function proxy(values: Values): CurlWebSocketInit["proxy"] {
   return defined({ ...options, auth, noProxy, tls: tls(values, "proxy-") });
 }
 
-/** curl's default port of a proxy is 1080, but 443 of an https: one. */
+/** The URL of a proxy as curl reads it: without a scheme it is http:, whose default port is 1080. */
 function proxyUrl(text: string): string {
   const full = text.includes("://") ? text : `http://${text}`;
   return /^http:\/\/(?:[^/@]*@)?(?:\[[^\]]*\]|[^/:[\]]+)\/?$/i.test(full) ? `${full.replace(/\/$/, "")}:1080` : full;
@@ -252,7 +254,7 @@ function resolve(list: string[]): CurlWebSocketInit["resolve"] {
   for (const entry of list) {
     const [, host, port, addresses] = /^(\[[^\]]+\]|[^:\s+-][^:\s]*):(\d+):(\S+)$/.exec(entry) ?? [];
     if (host === undefined) {
-      throw new UsageError(`--resolve takes HOST:PORT:ADDRESS[,ADDRESS], and not ${JSON.stringify(entry)}`);
+      throw new UsageError(`--resolve takes HOST:PORT:ADDRESS[,ADDRESS], not ${JSON.stringify(entry)}`);
     }
     record[`${host}:${port}`] = addresses!.split(",");
   }
@@ -263,7 +265,7 @@ function localEnd(values: Values): Record<string, unknown> {
   const given = values.text("interface"), port = values.text("local-port");
   const end: Record<string, unknown> = {};
   if (given !== undefined) {
-    // curl: `if!` and `host!` say which of the two it is.
+    // As in curl, `if!` begins a name and `host!` an address.
     const [, mark, name = ""] = /^(if!|host!)?([^]*)$/.exec(given) ?? [];
     const address = mark === "host!" || (mark === undefined && /^[\d.]+$|:/.test(name));
     end[address ? "localAddress" : "interface"] = name;
@@ -271,7 +273,7 @@ function localEnd(values: Values): Record<string, unknown> {
   if (port !== undefined) {
     const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(port) ?? [];
     if (first === undefined) {
-      throw new UsageError(`--local-port takes a port, or two such as 4000-4100, and not ${port}`);
+      throw new UsageError(`--local-port takes a port, or two such as 4000-4100, not ${port}`);
     }
     end.localPort = [Number(first), Number(last)];
   }
@@ -286,7 +288,7 @@ function unixSocket(values: Values): string | undefined {
   return path ?? (abstract === undefined ? undefined : `@${abstract}`);
 }
 
-/** As curl's default, a silent connection is probed. */
+/** TCP keep-alive, on by default as in curl. */
 function keepAlive(values: Values): CurlWebSocketInit["keepAlive"] {
   if (values.has("no-keepalive")) return false;
   const time = values.milliseconds("keepalive-time");

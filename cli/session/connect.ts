@@ -1,9 +1,9 @@
-/** `curlws URL`: one connection, from standard input and to standard output. */
+/** `curlws URL`: opens one connection between standard input and standard output. */
 import process from "node:process";
 import { CurlWebSocket } from "../../mod.ts";
 import { withObserver } from "../../src/observe/observer.ts";
 import { UsageError } from "../errors.ts";
-import { inOurWords, socketOptions } from "../options/socket_options.ts";
+import { socketOptions, withFlagNames } from "../options/socket_options.ts";
 import type { Values } from "../options/values.ts";
 import { planOf } from "./plan.ts";
 import { Session } from "./session.ts";
@@ -20,14 +20,14 @@ export async function connect(operand: string, values: Values, commands: readonl
     socket = new CurlWebSocket(urlOf(operand, commands), withObserver(options, verbose));
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError || error instanceof DOMException) {
-      throw new UsageError(inOurWords(error.message), { cause: error });
+      throw new UsageError(withFlagNames(error.message), { cause: error });
     }
     throw error;
   }
   return await new Session(socket, plan, verbose).run();
 }
 
-/** A URL without a scheme is `ws:`; a word alone is more likely a command that is misspelt. */
+/** The URL of an operand: `ws:` if it has no scheme. A single word is more likely a misspelt command than a host. */
 function urlOf(operand: string, commands: readonly string[]): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(operand)) return operand;
   if (/^[\w-]+$/.test(operand) && operand !== "localhost") {

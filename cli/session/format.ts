@@ -1,27 +1,27 @@
-/** How a message is printed. */
+/** The printed form of a message. */
 import { printable, printableLines } from "../../src/observe/redact.ts";
 import type { Paint } from "../terminal/colours.ts";
 
-/** A message as it comes. */
+/** A message as received. */
 export type Data = string | ArrayBuffer;
 
-/** What decides how. */
+/** What decides the form. */
 export interface Format {
   readonly binary: boolean;
   readonly json: boolean;
   readonly timestamps: boolean;
-  /** Whether a person looks at it. */
+  /** Whether standard output is a terminal. */
   readonly terminal: boolean;
-  /** Stands before each message in a terminal in which lines are typed. */
+  /** Printed before each message, in an interactive terminal. */
   readonly mark: string;
   readonly paint: Paint;
 }
 
-/** So many bytes of a binary message are shown on a terminal. */
+/** This many bytes of a binary message are shown on a terminal: three lines. */
 const SHOWN = 64;
 const DECODER = new TextDecoder();
 
-/** Makes the printed form of a message that came at a time, with its line's end. */
+/** The printed form of a message that was received at `at`, with its line end. */
 export function formatted(data: Data, at: Date, format: Format): string | Uint8Array {
   const { binary, json, timestamps, terminal, mark, paint } = format;
   if (binary) return typeof data === "string" ? data : new Uint8Array(data);
@@ -48,8 +48,8 @@ export function formatted(data: Data, at: Date, format: Format): string | Uint8A
 }
 
 /**
- * The text of a message as a terminal shows it. Lines behind the first are indented: none can be taken for another message, or
- * for what the user typed.
+ * A text message for a terminal. All lines but the first are indented, so that none can be taken for another message or for
+ * what the user typed.
  */
 function safe(text: string): string {
   return printableLines(text.replaceAll("\r\n", "\n")).replaceAll("\n", "\n  ");
@@ -71,7 +71,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** One line of JSON for any message: what is none becomes a string, and bytes an object with their base64. */
+/** One line of JSON for any message: text that is not JSON becomes a string, other bytes an object with their base64. */
 function jsonLine(data: Data): string {
   if (typeof data === "string") return isJson(data) ? compact(data) : JSON.stringify(data);
   const text = DECODER.decode(data);
@@ -86,21 +86,21 @@ function base64(bytes: Uint8Array): string {
 }
 
 /*
- * What follows reads JSON that is known to be valid, and keeps every token as it is: a number keeps all its digits. Without
- * patterns for strings: those take stack or memory for each character, and a message may have 64 MiB and more.
+ * The functions below read valid JSON and keep every token as it is, so that a number keeps all its digits. They use no regular
+ * expression for strings: that takes stack or memory for each character, and a message may have 64 MiB and more.
  */
 
-/** Where the string ends that begins at a quote: behind its closing quote. */
+/** The index after the closing quote of the string that begins at `start`. */
 function stringEnd(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1);; quote = text.indexOf('"', quote + 1)) {
     let before = quote;
     while (text[before - 1] === "\\") before--;
-    // An even number of backslashes are themselves.
+    // An even number of backslashes escape each other, not the quote.
     if ((quote - before) % 2 === 0) return quote + 1;
   }
 }
 
-/** Without the blanks between tokens. */
+/** Removes the white space between tokens. */
 function compact(text: string): string {
   if (!/[\n\r\t ]/.test(text)) return text;
   let out = "";
@@ -113,7 +113,7 @@ function compact(text: string): string {
   return out;
 }
 
-/** Strings, marks, numbers and words, one after another. */
+/** The tokens: strings, punctuation, numbers and words. */
 function* tokens(text: string): Generator<string> {
   const rest = /[{}[\]:,]|[^\s{}[\]:,"]+/y;
   for (let at = 0; at < text.length;) {
@@ -121,7 +121,7 @@ function* tokens(text: string): Generator<string> {
     if (text[at] === '"') at = stringEnd(text, at);
     else {
       rest.lastIndex = at;
-      // A blank is no token.
+      // White space is no token.
       at = rest.test(text) ? rest.lastIndex : at + 1;
       if (rest.lastIndex === 0) continue;
     }
@@ -129,7 +129,7 @@ function* tokens(text: string): Generator<string> {
   }
 }
 
-/** Two spaces a level; an empty object or list on one line. */
+/** Indents by two spaces per level; an empty object or array stays on one line. */
 function indented(text: string, paint: Paint): string {
   let out = "", depth = 0, last = "";
   const line = () => `\n${"  ".repeat(depth)}`;

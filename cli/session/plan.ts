@@ -13,7 +13,10 @@ export interface Plan {
   readonly history: boolean;
   /** This many messages are printed; Infinity for all. */
   readonly count: number;
-  /** The session ends this many ms after the last message, once its input has ended; Infinity for never, undefined for the default. */
+  /**
+   * Once its input has ended, the session ends this many ms after the last message; Infinity for never, undefined for the
+   * default.
+   */
   readonly wait: number | undefined;
   /** The session ends after this many ms; undefined for never. */
   readonly maxTime: number | undefined;

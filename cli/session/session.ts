@@ -4,22 +4,22 @@ import process from "node:process";
 import type { CurlWebSocket, CurlWebSocketError } from "../../mod.ts";
 import { printable, printableLines, shownSubprotocols, shownUrl } from "../../src/observe/redact.ts";
 import { type Paint, paintFor } from "../terminal/colours.ts";
-import { CommandError, OutputError, words } from "../errors.ts";
+import { CommandError, messageOf, OutputError } from "../errors.ts";
 import { CLOSED_BY_SERVER, exitCodeOf, OK, SIGNALS, TIMED_OUT } from "../exit_codes.ts";
 import { type Format, formatted } from "./format.ts";
 import { History } from "../terminal/history.ts";
 import { drained, inputKind, sendInput } from "../terminal/input.ts";
 import { Interactive } from "../terminal/interactive.ts";
 import { Output, standardOutput } from "../terminal/output.ts";
-import { inOurWords } from "../options/socket_options.ts";
+import { withFlagNames } from "../options/socket_options.ts";
 import type { Plan } from "./plan.ts";
 import { Stats } from "./stats.ts";
 import type { Verbose } from "./verbose.ts";
 
-/** The quiet after the end of input that closes, ms. */
+/** After the end of input the session closes once no message came for this long, ms: enough for a reply over the Internet. */
 const DEFAULT_WAIT = 1000;
 
-/** A session; {@linkcode run} is called once. */
+/** A session. Call {@linkcode run} once. */
 export class Session {
   readonly #socket: CurlWebSocket;
   readonly #plan: Plan;
@@ -32,12 +32,12 @@ export class Session {
   #format: Format;
   #terminal: Interactive | null = null;
   #error: CurlWebSocketError | null = null;
-  /** What it ends with whatever else happens: it was asked to end, or cannot go on. */
+  /** The exit code, once the session was asked to end or cannot go on; null before. */
   #code: number | null = null;
   #closing = false;
   #received = 0;
   #quietTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Ms, while quiet closes. */
+  /** The session closes once no message came for this long, ms; null before the end of input. */
   #quiet: number | null = null;
 
   constructor(socket: CurlWebSocket, plan: Plan, verbose: Verbose | null) {
@@ -59,7 +59,7 @@ export class Session {
       {
         onFull: () => socket.pause(),
         onDrained: () => socket.resume(),
-        // A reader that is gone has all it wanted.
+        // A reader that is gone has all that it wanted.
         onBroken: (error) => {
           if (error.code === "EPIPE") this.#end(OK);
           else this.#fail(new OutputError(error));
@@ -68,7 +68,7 @@ export class Session {
     );
   }
 
-  /** Settles with the exit code when all is over. */
+  /** Runs the session to its end. Resolves with the exit code. */
   async run(): Promise<number> {
     const socket = this.#socket, { maxTime } = this.#plan;
     socket.binaryType = "arraybuffer";
@@ -79,7 +79,7 @@ export class Session {
     if (this.#verbose !== null) socket.addEventListener("pong", () => this.#verbose?.pong(socket));
     const release = this.#catchSignals();
     const timer = maxTime === undefined ? undefined : setTimeout(() => {
-      if (!this.#closing) this.#say(`--max-time, ${maxTime / 1000} s, is over`);
+      if (!this.#closing) this.#say(`--max-time, ${maxTime / 1000} s, has passed`);
       this.#end(TIMED_OUT);
     }, maxTime);
     const event = await closed;
@@ -109,7 +109,7 @@ export class Session {
       text = formatted(data, new Date(), this.#format);
     } catch (cause) {
       const size = typeof data === "string" ? `${data.length} characters` : `${data.byteLength} bytes`;
-      return this.#fail(new CommandError(`a message of ${size} cannot be printed: ${words(cause)}`, { cause }));
+      return this.#fail(new CommandError(`a message of ${size} cannot be printed: ${messageOf(cause)}`, { cause }));
     }
     this.#output.push(text);
     if (++this.#received >= count) this.#end(OK);
@@ -122,7 +122,7 @@ export class Session {
     const sent = await sendInput(socket, { binary, maxSize, onSent });
     await drained(socket, 0);
     if (socket.readyState !== 1 || this.#closing) return;
-    // An input that is empty from the start says as much as none.
+    // An input that is empty from the start counts as no input.
     const quiet = wait ?? (sent === 0 || count !== Infinity ? Infinity : DEFAULT_WAIT);
     if (quiet === Infinity) return;
     this.#quiet = quiet;
@@ -166,15 +166,15 @@ export class Session {
     } else this.#say(`there is no /${name}, only /ping [TEXT] and /close [CODE [REASON]]`);
   }
 
-  /** Begins to close; the first reason counts. */
+  /** Begins to close. The exit code of the first call counts. */
   #end(code: number): void {
     if (this.#closing) return;
     this.#closing = true;
     this.#code = code;
     clearTimeout(this.#quietTimer);
-    // What is typed from now on is for the shell, and another Ctrl-C a signal.
+    // From now on keys are for the shell, and Ctrl-C is a signal.
     this.#leaveTerminal();
-    // The answer to the close frame is read, and what comes before it dropped.
+    // To get the server's close frame, messages before it are read and dropped.
     this.#socket.resume();
     if (this.#socket.readyState <= 1) this.#socket.close(...(this.#socket.readyState === 1 ? [1000] : []));
   }
@@ -183,7 +183,7 @@ export class Session {
     this.#say(error instanceof CommandError ? error.message : String(error));
     const code = exitCodeOf(error);
     this.#end(code);
-    // It may show only when all that is wanted has come: what was to be printed is not there all the same.
+    // A failed write may be noticed only after --count was reached: the output is incomplete all the same.
     if (this.#code === OK) this.#code = code;
   }
 
@@ -193,7 +193,7 @@ export class Session {
     if (this.#verbose !== null) this.#verbose.write = (text) => void process.stderr.write(text);
   }
 
-  /** The first signal closes cleanly, the second one ends at once. */
+  /** The first signal closes cleanly, the second ends the process at once. Returns a function that undoes it. */
   #catchSignals(): () => void {
     const listeners = Object.entries(SIGNALS).map(([name, code]) => {
       const listener = () => {
@@ -213,7 +213,7 @@ export class Session {
     const words = `${code}${reason === "" ? "" : ` ${printable(reason)}`}`;
     let exit = this.#code;
     if (exit === null && this.#error !== null) {
-      this.#say(inOurWords(this.#error.message));
+      this.#say(withFlagNames(this.#error.message));
       exit = exitCodeOf(this.#error);
     } else if (exit === null) {
       const normal = code === 1000 || code === 1005;
@@ -224,7 +224,7 @@ export class Session {
     return exit;
   }
 
-  /** An error or a notice, for people. */
+  /** Prints an error or a notice for people. */
   #say(text: string): void {
     this.#show(`${this.#paintError("error", `curlws: ${printableLines(text)}`)}\n`);
   }

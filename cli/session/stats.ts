@@ -1,4 +1,4 @@
-/** Figures of a session, for `--stats`. */
+/** Counts messages and bytes of a session, for `--stats`. */
 import process from "node:process";
 import type { CurlWebSocket } from "../../mod.ts";
 
@@ -7,14 +7,14 @@ interface Direction {
   bytes: number;
 }
 
-/** Counts. */
+/** The counts, and what `--stats` prints. */
 export class Stats {
   readonly received: Direction = { messages: 0, bytes: 0 };
   readonly sent: Direction = { messages: 0, bytes: 0 };
   #openedAt = 0;
   #cpuAtOpen = process.cpuUsage();
 
-  /** The connection is open. */
+  /** Starts the clock: call it when the connection opens. */
   opened(): void {
     this.#openedAt = performance.now();
     this.#cpuAtOpen = process.cpuUsage();
@@ -25,7 +25,7 @@ export class Stats {
     direction.bytes += bytes;
   }
 
-  /** Lines for people. The rates, and the second figure of CPU, count from when it was open; the start takes some too. */
+  /** The report, as lines for people. Rates and the second CPU time count from the open; the first includes starting up. */
   report(socket: CurlWebSocket): string {
     const seconds = this.#openedAt === 0 ? 0 : (performance.now() - this.#openedAt) / 1000;
     const all = cpuSeconds(process.cpuUsage()), cpu = cpuSeconds(process.cpuUsage(this.#cpuAtOpen));
@@ -61,7 +61,7 @@ function cpuSeconds({ user, system }: { user: number; system: number }): number 
   return (user + system) / 1e6;
 }
 
-/** With commas between thousands, and a decimal below ten. */
+/** With commas between thousands, and one decimal below ten. */
 function number(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: value < 10 ? 1 : 0 });
 }

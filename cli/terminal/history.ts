@@ -1,14 +1,14 @@
-/** The lines that were typed before, in a file of this user's. */
+/** The history of typed lines, in a file of this user. */
 import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 
-/** This many lines are kept, of this many characters each at most. */
+/** The history keeps this many lines, as bash and zsh do by default, and no line of more characters: 4 MiB at most. */
 const MAX_LINES = 1000, MAX_LENGTH = 4096;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The history's path, or null where there is no place for one. `CURLWS_HISTORY` names another; empty, it says none. */
+/** The path of the history, or null if there is none. `CURLWS_HISTORY` sets another path; if it is empty, there is none. */
 export function historyPath(platform: string, env: Environment): string | null {
   const given = env.CURLWS_HISTORY;
   if (given !== undefined) return given === "" ? null : given;
@@ -21,7 +21,7 @@ export function historyPath(platform: string, env: Environment): string | null {
   return join(env.HOME, ".local", "state", "curlws", "history");
 }
 
-/** One user's history. What goes wrong with its file is no reason to end a session, so it is not told. */
+/** One user's history. Errors of its file are ignored: they are no reason to end a session. */
 export class History {
   readonly #path: string | null;
   #last = "";
@@ -30,7 +30,7 @@ export class History {
     this.#path = path;
   }
 
-  /** The lines, the newest first, as readline takes them. */
+  /** Returns the lines, newest first, as readline takes them. */
   load(): string[] {
     if (this.#path === null) return [];
     let lines: string[];
@@ -39,7 +39,7 @@ export class History {
     } catch {
       return [];
     }
-    // Sessions side by side append; whoever begins cuts.
+    // Sessions that run at the same time only append; a session that starts shortens the file.
     if (lines.length > MAX_LINES) {
       lines = lines.slice(-MAX_LINES);
       this.#quietly((path) => {
@@ -52,7 +52,7 @@ export class History {
     return lines.reverse();
   }
 
-  /** Keeps a line, unless it is the last one again, begins with a space, or is very long. */
+  /** Adds a line, unless it repeats the last one, begins with a space, or is too long. */
   add(line: string): void {
     if (line === this.#last || line === "" || line.startsWith(" ") || line.length > MAX_LENGTH) return;
     this.#last = line;
@@ -67,7 +67,7 @@ export class History {
     try {
       change(this.#path);
     } catch {
-      // The lines of this session are still there, in memory.
+      // readline still has the lines of this session in memory.
     }
   }
 }

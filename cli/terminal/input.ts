@@ -1,23 +1,23 @@
-/** Standard input as messages, no faster than the connection takes them. */
+/** Sends standard input as messages, no faster than the connection takes them. */
 import { Buffer } from "node:buffer";
 import { fstatSync } from "node:fs";
 import process from "node:process";
 import { isatty } from "node:tty";
 import { CommandError } from "../errors.ts";
 
-/** What the input needs of a socket. */
+/** The members of a socket that the input uses. */
 export interface Receiver {
   readonly readyState: number;
   readonly bufferedAmount: number;
   send(data: string | Uint8Array): void;
 }
 
-/** What is read is bounded by what the connection has not yet taken. */
+/** Reading stops while this many bytes are unsent: enough to keep a fast connection busy, and little memory. */
 const HIGH_WATER = 1024 * 1024;
-/** How long until the connection is asked again, ms: twice as long each time, up to the second. */
+/** How often `bufferedAmount` is checked, as no event tells of it: after 1 ms, then twice as long each time, up to 16 ms. */
 const FIRST_LOOK = 1, LAST_LOOK = 16;
 
-/** What standard input is: a terminal, nothing (it is closed, or /dev/null), or something to read. */
+/** What standard input is: a terminal, nothing (closed, or /dev/null), or data. */
 export function inputKind(): "terminal" | "nothing" | "data" {
   if (isatty(0)) return "terminal";
   try {
@@ -28,10 +28,10 @@ export function inputKind(): "terminal" | "nothing" | "data" {
 }
 
 /**
- * Sends standard input to its end: a text message a line, or a binary message a chunk. Returns how many were sent; ends
- * early where the socket closes.
+ * Sends standard input up to its end: each line as a text message, or each chunk as a binary one. Returns how many messages it
+ * sent. Stops early if the socket closes.
  *
- * @throws {CommandError} where a line is no UTF-8, or too long
+ * @throws {CommandError} if a line is not UTF-8, or too long
  */
 export async function sendInput(
   socket: Receiver,
@@ -61,7 +61,7 @@ export async function sendInput(
   return count;
 }
 
-/** Waits until the connection took most of what was sent. */
+/** Resolves once at most `limit` bytes are unsent, or the socket closes. */
 export async function drained(socket: Receiver, limit: number = HIGH_WATER / 2): Promise<void> {
   for (let wait = FIRST_LOOK; socket.bufferedAmount > limit && socket.readyState === 1;) {
     await new Promise((resolve) => setTimeout(resolve, wait));
@@ -69,7 +69,7 @@ export async function drained(socket: Receiver, limit: number = HIGH_WATER / 2):
   }
 }
 
-/** Cuts bytes into lines, without their `\n` or `\r\n`. */
+/** Splits bytes into lines, without their `\n` or `\r\n`. */
 class Lines {
   readonly #decoder: TextDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #maxSize: number;
@@ -93,7 +93,7 @@ class Lines {
     this.#check(this.#size);
   }
 
-  /** The last line, where no `\n` ended it. */
+  /** Returns the last line if no `\n` ended it, else null. */
   end(): [line: string, size: number] | null {
     return this.#size === 0 ? null : this.#line(new Uint8Array(0));
   }

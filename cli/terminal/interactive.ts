@@ -1,20 +1,20 @@
-/** A terminal in which lines are typed while messages come. */
+/** A terminal in which the user types lines while messages arrive. */
 import process from "node:process";
 import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor } from "node:readline";
 import type { Paint } from "./colours.ts";
 import type { History } from "./history.ts";
 
-/** What comes of what is typed. */
+/** Receives what the user types. */
 export interface InteractiveHost {
   onLine(line: string): void;
   /** Ctrl-C, or Ctrl-D on an empty line. */
   onEnd(): void;
 }
 
-/** readline's own field, in which row of what it wrote the cursor is: it goes up by so many rows before it writes again. */
+/** `prevRows` is readline's own field: the row of the cursor in what it wrote, by which it moves up before it writes again. */
 type Rows = Interface & { prevRows?: number };
 
-/** Owns the terminal from now on: whatever is to be shown goes through {@linkcode print}. */
+/** Owns the terminal until {@linkcode close}: print only through {@linkcode print}. */
 export class Interactive {
   readonly #readline: Rows;
   #open = true;
@@ -48,7 +48,7 @@ export class Interactive {
     this.#readline.prompt();
   }
 
-  /** Shows whole lines above the one that is being typed, which stays as it is, with its cursor. */
+  /** Prints whole lines above the line being typed, which keeps its text and its cursor. */
   print(text: string): void {
     const output = process.stdout;
     if (!this.#open) return void output.write(text);
@@ -61,20 +61,20 @@ export class Interactive {
   }
 
   /**
-   * Ctrl-Z. In raw mode the terminal makes no signal of it, and readline would stop this process alone: who started it, such as
-   * npm or `node.mjs`, would go on, and the shell wait for them. So all of the job are stopped, as the terminal would do.
+   * Handles Ctrl-Z. In raw mode the terminal sends no signal, and readline would stop only this process: its parent, such as npm
+   * or `node.mjs`, would go on, and the shell would wait for it. So this stops the whole process group, as the terminal would.
    */
   #suspend(): void {
     this.#suspended = true;
     process.stdin.setRawMode(false);
     process.kill(0, "SIGTSTP");
-    // Without a shell that could continue it, the kernel stops nobody. A stop takes much less than 50 ms.
+    // The kernel does not stop a group without a shell that could continue it. A stop takes much less than 50 ms.
     setTimeout(() => {
       if (this.#suspended) this.#onContinue();
     }, 50);
   }
 
-  /** Takes the terminal again, after `fg`. The shell has written on it. */
+  /** Takes the terminal back after `fg`, and draws the prompt again, as the shell has written in between. */
   readonly #onContinue = (): void => {
     this.#suspended = false;
     if (!this.#open) return;
@@ -83,7 +83,7 @@ export class Interactive {
     this.#readline.prompt(true);
   };
 
-  /** Gives the terminal back, without the prompt. */
+  /** Gives the terminal back, and removes the prompt. */
   close(): void {
     if (process.platform !== "win32") process.off("SIGCONT", this.#onContinue);
     if (!this.#open) return;

@@ -1,21 +1,21 @@
-/** Standard output with backpressure: what a slow reader has not taken is bounded, and the event loop is never blocked. */
+/** Standard output with backpressure: a slow reader neither fills memory nor blocks the event loop. */
 import { write, writeSync } from "node:fs";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import { OutputError } from "../errors.ts";
 
-/** Takes all of some bytes, later. */
+/** Writes bytes. Resolves once all are written. */
 export type Sink = (bytes: Uint8Array) => Promise<void>;
 
-/** Who is told that the output is full, or takes more again. */
+/** What an output reports. */
 export interface OutputHost {
   onFull(): void;
   onDrained(): void;
-  /** Nothing can be written any more: the reader is gone, or the disk is full. */
+  /** Nothing more can be written: the reader is gone, or the disk is full. */
   onBroken(error: NodeJS.ErrnoException): void;
 }
 
-/** Above it the output is full. */
+/** With this many unwritten bytes the output is full: more than a pipe holds (64 KiB on Linux), and little memory. */
 const HIGH_WATER = 1024 * 1024;
 const ENCODER = new TextEncoder();
 
@@ -23,7 +23,7 @@ interface DenoGlobal {
   stdout: { write(bytes: Uint8Array): Promise<number> };
 }
 
-/** Standard output. Deno's `process.stdout` and `fs.write` block the event loop while a pipe is full; its own write does not. */
+/** Standard output. Deno's `process.stdout` and `fs.write` block the event loop while a pipe is full; `Deno.stdout` does not. */
 export function standardOutput(): Sink {
   const deno = (globalThis as { Deno?: DenoGlobal }).Deno;
   const some = deno !== undefined
@@ -38,7 +38,7 @@ export function standardOutput(): Sink {
       try {
         at += await some(bytes.subarray(at));
       } catch (error) {
-        // A descriptor that somebody else made non-blocking.
+        // Another process has made the descriptor non-blocking, and the pipe is full: try again in 5 ms, which costs little CPU.
         if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
@@ -47,9 +47,9 @@ export function standardOutput(): Sink {
 }
 
 /**
- * Writes a result, such as a help text, before it returns.
+ * Writes a result, such as a help text, synchronously. If the reader is gone, it has all that it wanted: no error.
  *
- * @throws {OutputError} where it cannot be written, unless its reader is gone, who has all it wanted
+ * @throws {OutputError} if it cannot be written for another reason
  */
 export function printLine(text: string): void {
   const bytes = ENCODER.encode(`${text}\n`);
@@ -60,13 +60,13 @@ export function printLine(text: string): void {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "EPIPE") return;
       if (code !== "EAGAIN") throw new OutputError(error);
-      // A descriptor that somebody else made non-blocking: 5 ms cost nobody anything.
+      // As above, but a synchronous wait.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
 }
 
-/** Writes in order; what comes while a write is under way goes out together. */
+/** Writes in order. Data that is pushed during a write is written together after it. */
 export class Output {
   readonly #sink: Sink;
   readonly #host: OutputHost;
@@ -91,14 +91,14 @@ export class Output {
     this.#host.onFull();
   }
 
-  /** Settles when all of it was written, or nothing can be. */
+  /** Resolves once all is written, or nothing can be. */
   async flush(): Promise<void> {
     while (this.#writing !== null) await this.#writing;
   }
 
   async #write(): Promise<void> {
     try {
-      // What comes in the same turn goes out together.
+      // Data of the same turn of the event loop is written together.
       await new Promise<void>((resolve) => setImmediate(resolve));
       while (this.#queue.length > 0) {
         const size = this.#size;
@@ -117,7 +117,7 @@ export class Output {
   }
 }
 
-/** The longest text that is joined: an engine's longest string is 512 MiB and more, and a message may have 64 MiB and more. */
+/** Texts are joined up to this many characters: well below the longest string of an engine, some 512 Mi characters. */
 const MAX_JOINED = 64 * 1024 * 1024;
 
 function joined(parts: readonly (string | Uint8Array)[]): Uint8Array {

@@ -28,7 +28,7 @@ test("an unknown command, option or value is an error with exit code 2 or 1", as
   assertMatch(command.err, /no command "instal-libcurl"[^]*install-libcurl/);
   assertMatch(option.err, /--bogus[^]*install-libcurl --help/);
   assertMatch(positional.err, /now/);
-  assertMatch(digest.err, /--sha256 takes 64 hexadecimal digits, and not abc/);
+  assertMatch(digest.err, /--sha256 takes 64 hexadecimal digits, not abc/);
   assertMatch(platform.err, /no libcurl in a wheel for linux-riscv64, only for .*linux-x64/);
   assertEquals(cache.files, []);
 });

@@ -60,7 +60,7 @@ test(
     };
     const { code, out, err } = await cache.cli(["install-impersonate", "--version", "v9.9.9"], env);
     assertEquals(code, 0, err);
-    assertMatch(err, /libcurl-impersonate v9\.9\.9, .*: it is libcurl 7\.84\.\S+, and opens/);
+    assertMatch(err, /libcurl-impersonate v9\.9\.9, .*: libcurl 7\.84\.\S+, which loads/);
     assertEquals(out.trim(), join(cache.folder, folder, "libcurl-impersonate.so"));
     assertEquals(cache.files, [folder, `${folder}/installed.json`, `${folder}/libcurl-impersonate.so`]);
 
@@ -86,7 +86,7 @@ test("install-impersonate checks the pinned release against its pinned digest, w
   const base = `http://${mirror.host}`;
   const { code, err } = await cache.cli(["install-impersonate", "--base-url", base, "--api-url", base]);
   assertEquals([code, mirror.asked, cache.files], [1, [path], []]);
-  assertMatch(err, new RegExp(`is not what it should be: its sha256 is ${sha256(data)}, and not [0-9a-f]{64}`));
+  assertMatch(err, new RegExp(`is not the expected file: its sha256 is ${sha256(data)}, not [0-9a-f]{64}`));
 }, { skip: platform.endsWith("-musl") || host === "" ? "no digest is kept for this platform" : undefined });
 
 test("install-impersonate reports each failed download, and leaves no files behind", async () => {
@@ -108,14 +108,14 @@ test("install-impersonate reports each failed download, and leaves no files behi
   const cli = (version: string, ...args: string[]) =>
     cache.cli(["install-impersonate", "--base-url", base, "--api-url", base, "--version", version, ...args]);
   const expected: [Promise<{ code: unknown; err: string }>, RegExp][] = [
-    [cli("1"), /tells no sha256 of libcurl-impersonate-v1\..*--sha256/],
+    [cli("1"), /has no sha256 of libcurl-impersonate-v1\..*--sha256/],
     [cli("2"), /v2 has no libcurl-impersonate-v2\.\S+; it has libcurl-impersonate-v3\./],
-    [cli("4"), /tags\/v4 gave no release/],
-    [cli("5"), /v5\.\S+ cannot be fetched: /],
-    [cli("6"), /v6\.\S+ cannot be fetched: the server answers 404/],
+    [cli("4"), /tags\/v4 returned no release/],
+    [cli("5"), /v5\.\S+ cannot be downloaded: /],
+    [cli("6"), /v6\.\S+ cannot be downloaded: the server returned 404/],
     [cli("7", "--sha256", sha256(text)), /the release cannot be unpacked/],
-    [cli("8"), /does not open on this machine, and was removed again/],
-    [cli("9"), /tags\/v9 cannot be fetched: the server answers 404/],
+    [cli("8"), /does not load on this machine, and was removed again/],
+    [cli("9"), /tags\/v9 cannot be downloaded: the server returned 404/],
     [cli("1", "--platform", "linux-s390x"), /no libcurl-impersonate for linux-s390x, only for /],
   ];
   for (const [running, message] of expected) {

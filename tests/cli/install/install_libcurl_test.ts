@@ -55,7 +55,7 @@ test("install-libcurl downloads the wheel from a package index, and the installe
   const args = ["install-libcurl", "--index-url", `http://joe:secret@${mirror.host}/simple`, "--sha256", sha256(data)];
   const { code, out, err } = await cache.cli(args);
   assertEquals(code, 0, err);
-  assertMatch(err, /it is libcurl 8\.23\.0, and opens/);
+  assertMatch(err, /libcurl 8\.23\.0, which loads/);
   assert(!err.includes("secret"));
   assertEquals(out.trim(), join(cache.folder, folder, "libcurl.so"));
   assertEquals(mirror.asked, ["joe:secret@/simple/pycurl/", "joe:secret@/files/w.whl"]);
@@ -65,7 +65,7 @@ test("install-libcurl downloads the wheel from a package index, and the installe
   // Once more there is nothing to do, but by force.
   const again = await cache.cli(args);
   assertEquals([again.code, again.out, mirror.asked.length], [0, out, 2]);
-  assertMatch(again.err, /installed already/);
+  assertMatch(again.err, /already installed/);
   const before = cache.files;
   assertEquals((await cache.cli([...args, "--force"])).code, 0);
   assertEquals([cache.files, mirror.asked.length], [before, 4]);
@@ -79,7 +79,7 @@ test("without pip, install-libcurl reads the index at PIP_INDEX_URL itself, as J
   const env = { PATH: "/nowhere", PIP_INDEX_URL: `http://${mirror.host}/s/` };
   const { code, err } = await cache.cli(["install-libcurl", "--sha256", sha256(data)], env);
   assertEquals(code, 0, err);
-  assertMatch(err, /opens/);
+  assertMatch(err, /which loads/);
 }, { skip, timeout: 60_000 });
 
 test("if pip is installed, install-libcurl downloads with it, by pip's own settings", async () => {
@@ -90,7 +90,7 @@ test("if pip is installed, install-libcurl downloads with it, by pip's own setti
   const env = { PIP_INDEX_URL: `http://${mirror.host}/s/`, PIP_FIND_LINKS: "", PIP_NO_CACHE_DIR: "1" };
   const { code, err } = await cache.cli(["install-libcurl", "--sha256", sha256(data)], env);
   assertEquals(code, 0, err);
-  assertMatch(err, /with python3 -m pip[^]*opens/);
+  assertMatch(err, /with python3 -m pip[^]*which loads/);
   assert(mirror.asked.includes(`/f/${file}`));
 }, { skip: skip ?? (pip ? undefined : "there is no pip"), timeout: 60_000 });
 
@@ -118,25 +118,28 @@ test("install-libcurl reports each failed download, and leaves no files behind",
   const expected: [Promise<{ code: unknown; err: string }>, RegExp][] = [
     [
       from("good"),
-      new RegExp(`is not what it should be: its sha256 is ${sha256(data)}, and not [0-9a-f]{64}; nothing`),
+      new RegExp(`is not the expected file: its sha256 is ${sha256(data)}, not [0-9a-f]{64}; nothing`),
     ],
-    [from("cut"), /cut\.whl cannot be fetched: /],
-    [from("gone"), /gone\.whl cannot be fetched: the server answers 404/],
+    [from("cut"), /cut\.whl cannot be downloaded: /],
+    [from("gone"), /gone\.whl cannot be downloaded: the server returned 404/],
     [from("empty"), /does not have pycurl-/],
     [from("nothing"), /does not have pycurl-/],
-    [from("evil"), /the server answers 403 (Forbidden|no\\x9b2J)\n/],
+    [from("evil"), /the server returned 403 (Forbidden|no\\x9b2J)\n/],
     [from("evil-link"), /has no URL for pycurl-.*: http:\/\/h:…/],
     [
       cache.cli(["install-libcurl", "--index-url", "http://joe:hun/ter2@h:x/"]),
-      /the index is no URL: http:\/\/h:…\/\n/,
+      /the index is not a URL: http:\/\/h:…\/\n/,
     ],
-    [from("good", "--from", "http://joe:hun/ter2@h:x/"), /^curlws: http:\/\/h:…\/ cannot be fetched: it is no URL$/m],
+    [
+      from("good", "--from", "http://joe:hun/ter2@h:x/"),
+      /^curlws: http:\/\/h:…\/ cannot be downloaded: it is not a URL$/m,
+    ],
     [from("good", "--from", "ftp://joe:hunter2@h/x"), /^curlws: ftp:\/\/h\/x cannot be read: ENOENT/m],
-    [from("forbidden"), /the server answers 403/],
+    [from("forbidden"), /the server returned 403/],
     [from("good", "--from", "/no/such.whl"), /\/no\/such\.whl cannot be read: ENOENT/],
     [
       from("", "--from", `http://${mirror.host}/nolib.whl`, "--sha256", sha256(wheel({}))),
-      /the wheel holds no libcurl/,
+      /the wheel has no libcurl/,
     ],
   ];
   for (const [running, message] of expected) {
@@ -177,10 +180,10 @@ test("a broken archive or a library that does not load leaves the installed vers
   const before = cache.files;
   const [unopened, unpacked] = [await install("broken"), await install("text")];
   assertEquals([unopened.code, unpacked.code], [1, 1]);
-  assertMatch(unopened.err, /does not open on this machine, and was removed again: .*(ELF|short|header)/i);
+  assertMatch(unopened.err, /does not load on this machine, and was removed again: .*(ELF|short|header)/i);
   assertMatch(unpacked.err, /the wheel cannot be unpacked/);
   assertEquals(cache.files, before);
-  assertMatch((await install("good")).err, /installed already/);
+  assertMatch((await install("good")).err, /already installed/);
 }, { skip, timeout: 60_000 });
 
 test("a cache folder that is not writable is an error that says what to do", async () => {
@@ -196,7 +199,7 @@ test("a cache folder that is not writable is an error that says what to do", asy
   assertMatch(notFolder.err, /set XDG_CACHE_HOME .*nothing was changed/);
   const homeless = await cache.cli(args, { XDG_CACHE_HOME: "", HOME: "" });
   assertEquals(homeless.code, 1);
-  assertMatch(homeless.err, /cache folder is not known: set HOME or XDG_CACHE_HOME/);
+  assertMatch(homeless.err, /cache folder is unknown: set HOME or XDG_CACHE_HOME/);
 }, { skip: process.platform === "linux" && file !== "" ? undefined : "the cache's places are Linux's" });
 
 const namespaces = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).status === 0;
@@ -243,7 +246,7 @@ test("--if-missing does nothing if a libcurl is found, and prints which", async 
   using cache = new Cache();
   const { code, err } = await cache.cli(["install-libcurl", "--if-missing"], { CURLWS_LIBCURL: libcurlNamed("8.23")! });
   assertEquals([code, cache.files.length], [0, 0], err);
-  assertMatch(err, /^libcurl 8\.23\.0 is here: /);
+  assertMatch(err, /^libcurl 8\.23\.0 is installed: /);
 }, { skip });
 
 test("--platform downloads for another machine, without loading the library", async () => {
@@ -257,7 +260,7 @@ test("--platform downloads for another machine, without loading the library", as
   const args = ["install-libcurl", "--platform", "darwin-arm64", "--from", path, "--sha256", sha256(data)];
   const { code, err } = await cache.cli(args);
   assertEquals(code, 0, err);
-  assert(!err.includes("opens"));
+  assert(!err.includes("loads"));
   assertEquals(cache.files.map((name) => name.replace("libcurl-darwin-arm64/", "")), [
     "libcurl-darwin-arm64",
     "COPYING",
@@ -275,5 +278,5 @@ test("two installs at once leave one complete library", async () => {
   const results = await Promise.all(Array.from({ length: 4 }, () => cache.cli(args)));
   assertEquals(results.map(({ code, err }) => code === 0 ? "" : err), ["", "", "", ""]);
   assertEquals(cache.files.filter((name) => !name.includes("/")), [folder]);
-  assertMatch((await cache.cli(args.filter((arg) => arg !== "--force"))).err, /installed already/);
+  assertMatch((await cache.cli(args.filter((arg) => arg !== "--force"))).err, /already installed/);
 }, { skip, timeout: 60_000 });

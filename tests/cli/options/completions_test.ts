@@ -83,5 +83,5 @@ zpty -d shell`;
 
 test("an unknown shell is an error", async () => {
   const { code, err } = await curlws(["completions", "tcsh"]);
-  assertEquals([code, /takes bash, zsh, fish, and not "tcsh"/.test(err)], [2, true]);
+  assertEquals([code, /takes bash, zsh, fish, not "tcsh"/.test(err)], [2, true]);
 });

@@ -10,7 +10,7 @@ import { help } from "../../../cli/options/help.ts";
 import { historyPath } from "../../../cli/terminal/history.ts";
 import { OPTIONS } from "../../../cli/options/options.ts";
 import { parse } from "../../../cli/options/parse.ts";
-import { REFUSED } from "../../../cli/options/refused.ts";
+import { UNSUPPORTED } from "../../../cli/options/unsupported.ts";
 import { socketOptions } from "../../../cli/options/socket_options.ts";
 import { ProxyServer } from "../../support/proxy_server.ts";
 import { WsServer } from "../../support/servers.ts";
@@ -20,7 +20,7 @@ import { curlws, Running } from "../support.ts";
 
 /** The options of CurlWebSocket that arguments make, less those that are always there. */
 function made(...args: string[]): Record<string, unknown> {
-  const { protocols, keepAlive, ...rest } = socketOptions(parse(args, OPTIONS, "URL", REFUSED).values) as Record<
+  const { protocols, keepAlive, ...rest } = socketOptions(parse(args, OPTIONS, "URL", UNSUPPORTED).values) as Record<
     string,
     unknown
   >;
@@ -115,12 +115,12 @@ test("options spelled as curl's become options of CurlWebSocket", () => {
 });
 
 test("each option of curl that is not supported says why, and none is also supported", () => {
-  for (const { name, short } of REFUSED) {
+  for (const { name, short } of UNSUPPORTED) {
     for (const flag of [`--${name}`, ...(short === undefined ? [] : [`-${short}`])]) {
-      assertThrows(() => made(flag), UsageError, "cannot be honoured: ");
+      assertThrows(() => made(flag), UsageError, "is not supported: ");
     }
   }
-  const all = [...OPTIONS, ...REFUSED];
+  const all = [...OPTIONS, ...UNSUPPORTED];
   const flags = all.flatMap(({ name, short }) => short === undefined ? [name] : [name, short]);
   assertEquals(flags.filter((flag, index) => flags.indexOf(flag) !== index), []);
 });

@@ -44,7 +44,7 @@ test("curlws closes with 1000, after it has sent all input", async () => {
   assertEquals([code, await server.closed()], [0, { code: 1000, reason: "" }]);
   const late = await curlws(["--max-time", "0.3", server.url("/closed")]);
   assertEquals([late.code, await server.closed()], [28, { code: 1000, reason: "" }]);
-  assertMatch(late.err, /--max-time, 0\.3 s, is over/);
+  assertMatch(late.err, /--max-time, 0\.3 s, has passed/);
 });
 
 test("--json prints each message as one line with every digit of its numbers, --timestamps prints its time", async () => {
@@ -160,17 +160,17 @@ test("wrong usage ends with 2, and says what to do", async () => {
     [["--hedaer", "x", "ws://h"], /unknown option '--hedaer'; did you mean --header\?/],
     [["-H"], /option '-H, --header <LINE\|@FILE>' argument missing/],
     [["-H", "nonsense", "ws://h"], /--header takes 'Name: value'.*"nonsense"/],
-    [["-X", "POST", "ws://h"], /curl's --request \(-X\) cannot be honoured: the opening handshake is a GET/],
+    [["-X", "POST", "ws://h"], /curl's --request \(-X\) is not supported: the opening handshake is a GET/],
     [["ftp://h"], /ftp/],
     [["backend"], /no command "backend".*ws:\/\/backend/],
-    [["ws://h", "more"], /it takes one URL, and not "more" too/],
+    [["ws://h", "more"], /only one URL is allowed, not "more" too/],
     [["-m", "soon", "ws://h"], /--max-time takes seconds.*"soon"/],
     [["--key", "k.pem", "ws://h"], /--key needs the certificate it belongs to, --cert/],
     [["--proxy-user", "a:b", "ws://h"], /--proxy-user needs the proxy/],
     [["-v"], /no URL/],
     [["-H", "Authorization Bearer hunter2", "ws://h"], /--header takes 'Name: value'.*"Authorization…"/],
     [["--usr=joe:hunter2", "ws://h"], /unknown option '--usr=…'/],
-    [["ws://h", "ws://joe:hunter2@h/?hunter2"], /it takes one URL, and not "ws:\/\/h\/\?…" too/],
+    [["ws://h", "ws://joe:hunter2@h/?hunter2"], /only one URL is allowed, not "ws:\/\/h\/\?…" too/],
     [["ftp://joe:hunter2@h"], /scheme must be ws.*"ftp:\/\/h\/?"/],
     [["ws://joe:hun/ter2@h:x"], /not a URL: "ws:\/\/h:…"/],
     [["-x", "ftp://joe:hunter2@h", "ws://h"], /scheme/],
@@ -181,7 +181,7 @@ test("wrong usage ends with 2, and says what to do", async () => {
     assertEquals([code, out], [2, ""], err);
     assertMatch(err, cases[index]![1]);
     assert(!/joe|hun.?ter2/.test(err), err);
-    assertMatch(err, /curlws --help tells its options\n$/);
+    assertMatch(err, /curlws --help lists its options\n$/);
   });
 });
 

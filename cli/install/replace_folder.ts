@@ -1,23 +1,23 @@
-/** Putting files into the cache: written aside, then renamed, so that nothing half-written is ever found there. */
+/** Replaces a folder of the cache: its files are written aside, then renamed, so that nobody ever finds a partial one. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { CommandError, words } from "../errors.ts";
+import { CommandError, messageOf } from "../errors.ts";
 import type { Files } from "./unpack.ts";
 
-/** What is known of an installed library, in `installed.json` beside it. */
+/** The record of an installed library, in `installed.json` beside it. */
 export interface Installed {
-  /** What it is, for people: `libcurl 8.23.0 of pycurl-7.49.0-….whl`. */
+  /** Its name for people: `libcurl 8.23.0 of pycurl-7.49.0-….whl`. */
   readonly what: string;
-  /** Of the archive that it came in. */
+  /** The digest of the archive that it came in. */
   readonly sha256: string;
 }
 
 const RECORD = "installed.json";
-/** A folder of an install that was killed is in nobody's use after this. */
+/** The folder of a killed install is removed after this time: no install takes an hour. */
 const STALE_MS = 60 * 60_000;
 
-/** What is installed in a folder, or null. */
+/** The record of what is installed in a folder, or null. */
 export function installedIn(folder: string, file: string): Installed | null {
   try {
     if (!statSync(join(folder, file)).isFile()) return null;
@@ -28,12 +28,12 @@ export function installedIn(folder: string, file: string): Installed | null {
 }
 
 /**
- * Puts files into `root/name`, in place of what was there. `check` is given the folder that they are in, and may throw:
- * then what was there stays.
+ * Replaces the folder `root/name` by one with these files. `check` gets the folder that they are in; if it throws, the old
+ * folder stays.
  *
- * @throws {CommandError} with the folder and what to do where it cannot be written
+ * @throws {CommandError} with the folder and what to do, if it cannot be written
  */
-export function place(
+export function replaceFolder(
   root: string,
   name: string,
   files: Files,
@@ -43,7 +43,7 @@ export function place(
   const target = join(root, name);
   const suffix = `${process.pid}-${Math.random().toString(36).slice(2)}`;
   const aside = join(root, `.${name}.new-${suffix}`), before = join(root, `.${name}.old-${suffix}`);
-  // A signal waits until all is in place, or nothing: that takes less than a second.
+  // A signal has to wait until all or nothing is replaced, less than a second.
   const later = () => {};
   process.on("SIGINT", later);
   process.on("SIGTERM", later);
@@ -54,7 +54,7 @@ export function place(
     mkdirSync(aside);
     for (const [file, bytes] of files) writeFileSync(join(aside, file), bytes, { mode: 0o644 });
     writeFileSync(join(aside, RECORD), JSON.stringify(installed, null, 2) + "\n");
-    // A folder with a library that is open cannot be renamed on Windows.
+    // On Windows a folder with a loaded library cannot be renamed.
     const windows = process.platform === "win32";
     if (!windows) check(aside);
     try {
@@ -75,7 +75,7 @@ export function place(
   }
 }
 
-/** Puts `from` in the place of `target`, which goes to `before`; returns whether there was one. */
+/** Moves `target` to `before` and `from` to `target`. Returns whether there was a `target`. */
 function exchange(from: string, target: string, before: string): boolean {
   for (let attempt = 0;; attempt++) {
     const replaced = moved(target, before);
@@ -85,7 +85,7 @@ function exchange(from: string, target: string, before: string): boolean {
     } catch (error) {
       const { code } = error as { code?: string };
       const faster = code === "ENOTEMPTY" || code === "EEXIST";
-      // Another install put its own there meanwhile: that one is to be replaced, and what was before it is gone.
+      // Another install has put its folder there meanwhile: replace that one instead. Three installs at once are rare enough.
       if (faster && attempt < 3) tryRemove(before);
       else {
         if (replaced && !faster) renameSync(before, target);
@@ -105,12 +105,12 @@ function moved(from: string, to: string): boolean {
   }
 }
 
-/** On Windows a library that is in use stays; the next install removes it. */
+/** Removes a folder. On Windows a library in use stays; a later install removes it. */
 function tryRemove(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });
   } catch {
-    // Its time comes.
+    // `removeStale` tries again.
   }
 }
 
@@ -127,15 +127,15 @@ function explain(error: unknown, target: string): string {
   const help: Record<string, string> = {
     ENOSPC: "the disk is full: free some space",
     EDQUOT: "the quota is used up: free some space",
-    EACCES: "it may not be written to: see to its owner and rights",
-    EPERM: "it may not be written to: see to its owner and rights",
+    EACCES: "it is not writable: check its owner and permissions",
+    EPERM: "it is not writable: check its owner and permissions",
     EROFS: "the file system is read-only",
     ENOTDIR: "a part of the path is a file",
     EEXIST: "a part of the path is a file",
     EBUSY: "a program is using the library: end it",
   };
   const elsewhere = process.platform === "linux" ? ", or set XDG_CACHE_HOME to another folder" : "";
-  return `${target} cannot be installed; ${(code && help[code]) || words(error)}${elsewhere} (${
+  return `${target} cannot be installed; ${(code && help[code]) || messageOf(error)}${elsewhere} (${
     code ?? "error"
   }); nothing was changed`;
 }
