@@ -1,6 +1,6 @@
 /**
- * The bench: each scenario is measured with each peer, turn about, for some rounds; what counts is the median of the
- * rounds, and its ratio to the runtime's own WebSocket.
+ * The benchmark: measures each scenario with each peer in interleaved rounds. The result is the median of the rounds, and its
+ * ratio to the runtime's own WebSocket.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -43,7 +43,7 @@ class Child {
     children.add(this);
   }
 
-  /** The next line, which is JSON. */
+  /** Reads the next line, which is JSON. */
   async read<T>(milliseconds: number): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -72,12 +72,12 @@ class Child {
 
 const children = new Set<Child>();
 
-/** What one peer got in one scenario. */
+/** The result of one peer in one scenario. */
 interface Row {
   peer: string;
   rounds: Measured[];
   value: number | null;
-  /** Its figure by the runtime's own WebSocket's, or what stands for it. */
+  /** Its figure relative to the runtime's own WebSocket's, or the text in its place. */
   ratio: number | null;
   error?: string;
 }
@@ -131,7 +131,7 @@ async function runScenario(
       const child = started[index], row = rows[index]!;
       if (!child) continue;
       progress(`${base.label} ${scenario.title}${tls ? ", TLS" : ""}: round ${round + 1} of ${rounds}, ${peer.name}`);
-      // Few messages come of a slow feed; and idle is a client that has got over its start, and its runtime's collector too.
+      // A slow feed has few messages. An idle client has to finish starting up, and its runtime's garbage collection too.
       const idle = scenario.command.action === "idle", slow = scenario.command.rate > 0 && scenario.command.rate < 50;
       const command = {
         ...scenario.command,
@@ -152,7 +152,7 @@ async function runScenario(
   for (const child of started) child?.end();
   for (const row of rows) {
     const values = row.rounds.flatMap((round) => figureOf(scenario.figure, round) ?? []);
-    // What the first opening took is used again by the later ones.
+    // Later openings reuse the memory of the first.
     row.value = scenario.figure === "memoryEach" && values.length > 0 ? Math.max(...values) : median(values);
   }
   for (const row of rows) {
@@ -209,7 +209,7 @@ function print({ title, tls, figure, rows, histogram }: Result): void {
   if (histogram) { for (const { peer, rounds } of rows) console.log(histogramLine(peer, rounds)); }
 }
 
-/** How the latencies of all rounds are spread, in percent. */
+/** The distribution of the latencies of all rounds, in percent. */
 function histogramLine(peer: string, rounds: Measured[]): string {
   const sums = [...BUCKETS, Infinity].map((_, i) => rounds.reduce((sum, r) => sum + (r.histogram?.[i] ?? 0), 0));
   const all = sums.reduce((sum, count) => sum + count, 0);

@@ -1,4 +1,4 @@
-/** A clock of CPU time for tinybench: what the whole process has used, all its threads, user and system. */
+/** A clock of CPU time for tinybench: user and system time of all threads of the process. */
 import process from "node:process";
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The demo. Without a URL it measures what receiving WebSocket messages costs by each way of waiting, on every runtime
- * found; with a URL it connects there with `CurlWebSocket` and shows the messages and their cost.
+ * The demo. Without a URL it measures the CPU time and latency of receiving WebSocket messages by each way of waiting, on every
+ * runtime found. With a URL it connects there with `CurlWebSocket` and shows the messages and their CPU time.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -70,7 +70,7 @@ function tableRow(cells: string[]): string {
   return cells.map((cell, i) => i === 0 ? `  ${cell.padEnd(11)}` : cell.padStart(12)).join("");
 }
 
-/** One line on what `curlws` saved, next to the busy loop it replaces. */
+/** One line that compares `curlws` with the busy loop that it replaces. */
 function summarize(runs: Run[]): string | null {
   const result = (strategy: Run["strategy"]) => runs.find((run) => run.strategy === strategy)?.result;
   const own = result("curlws");

@@ -1,7 +1,7 @@
 /**
- * The parts of a message's way, by themselves, on the runtime that runs this: `deno run -A bench/micro.ts`,
- * `bun bench/micro.ts`. Each task handles many messages, so the clock's own cost does not count; the table is in
- * nanoseconds a message. It is how the ways compared in docs/internals.md were chosen.
+ * Measures the steps of handling a message one by one, on the runtime that runs this: `deno run -A bench/micro.ts`,
+ * `bun bench/micro.ts`. Each task handles many messages, so that the cost of the clock is negligible; the table is in
+ * nanoseconds per message. docs/internals.md compares alternatives by it.
  */
 import { Buffer } from "node:buffer";
 import { parseArgs } from "node:util";
@@ -28,7 +28,7 @@ const bench = new Bench({ time: Number(values.time), warmupTime: 100, throws: tr
 const counts = new Map<string, number>();
 let sink = 0;
 
-/** A task that handles `count` messages a call. */
+/** A task that handles `count` messages per call. */
 function add(name: string, count: number, task: () => void): void {
   counts.set(name, count);
   bench.add(name, task);

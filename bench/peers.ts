@@ -1,4 +1,4 @@
-/** The clients that are compared, as far as this machine has them. */
+/** The clients that are compared, if this machine has them. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findRuntimes, type Runtime } from "./demo/runtimes.ts";
@@ -7,8 +7,8 @@ import { findPythonPeers } from "./peers/python.ts";
 import type { Command } from "./protocol.ts";
 
 /**
- * What a peer may be without. `thousands` is of connections that share a dense feed: more than 1,000, which it does not
- * keep up with; `options` stands for scenarios that vary an option of CurlWebSocket.
+ * What a peer may lack. `thousands`: it does not keep up with a dense feed shared by more than 1,000 connections. `options`:
+ * scenarios that vary an option of CurlWebSocket.
  */
 export type Lack = "deflate" | "tls" | "connections" | "thousands" | "flood" | "paced" | "json" | "options";
 
@@ -20,7 +20,7 @@ export interface Peer {
   env?: Record<string, string>;
   actions: Command["action"][];
   lacks?: Lack[];
-  /** In `--quick`. */
+  /** Whether it takes part in `--quick`. */
   quick: boolean;
 }
 
@@ -31,7 +31,7 @@ export interface Found {
 
 export interface Wanted {
   includes(name: string): boolean;
-  /** Whether what is missing may be installed. */
+  /** Whether missing clients may be installed. */
   install: boolean;
 }
 
@@ -40,7 +40,7 @@ const root = dirname(here);
 const inPeers = (file: string) => join(here, "peers", file);
 const ALL: Command["action"][] = ["receive", "roundTrip", "send", "idle", "open"];
 
-/** What a scenario asks of a peer beyond its action. */
+/** The abilities that a scenario requires beyond its action. */
 function needs({ deflate, connections = 1, rate, action, kind, options }: Omit<Command, "url" | "seconds" | "warmUp">) {
   const list: Lack[] = [];
   if (deflate) list.push("deflate");
@@ -67,7 +67,7 @@ function peersOf({ name, version, command, args }: Runtime): Peer[] {
     version: `${name} ${version}`,
     command: [...run, inPeers("worker.ts"), client],
     actions: ALL,
-    // Deno's own offers no compression: it would be sent more bytes, and inflate none.
+    // Deno's own WebSocket offers no compression: it would receive more bytes, and inflate none.
     lacks: name === "deno" && client === "native" ? ["deflate"] : [],
     quick: client !== "ws",
   }));
@@ -90,7 +90,7 @@ function peersOf({ name, version, command, args }: Runtime): Peer[] {
   return [...sockets, ...loops, ...(name === "bun" ? [raw] : [])];
 }
 
-/** The runtimes' peers, and of those that have to be installed first the wanted ones. */
+/** The peers of the runtimes, and the wanted ones among those that have to be installed first. */
 export function findPeers(wanted: Wanted): Found {
   const runtimes = findRuntimes();
   const peers = runtimes.flatMap(peersOf);

@@ -1,45 +1,45 @@
-/** What the orchestrator and the peers say to each other: one JSON line each way. */
+/** The messages between the orchestrator and the peers: one line of JSON in each direction. */
 
-/** What a peer is to do. */
+/** A command to a peer. */
 export interface Command {
   action: "receive" | "roundTrip" | "send" | "idle" | "open";
   url: string;
   /** Messages that are measured together. */
   batch: number;
-  /** How long to measure, and before that to warm up: s and ms. */
+  /** How long to measure, in s, and before that to warm up, in ms. */
   seconds: number;
   warmUp: number;
-  /** Messages a second of a paced feed; 0 as fast as can be. */
+  /** Messages per second of a paced feed; 0 for as fast as possible. */
   rate: number;
-  /** Of a message, bytes. */
+  /** The size of a message, bytes. */
   size: number;
   kind: "text" | "binary" | "json";
   deflate?: boolean;
   connections?: number;
-  /** Every so many messages the time stamp is read: latency. */
+  /** The time stamp of every n-th message is read, for the latency. */
   stamped?: number;
-  /** Of CurlWebSocket alone. */
+  /** Options of CurlWebSocket only. */
   options?: Record<string, unknown>;
 }
 
 /** The upper bounds of a latency histogram, ms. */
 export const BUCKETS: readonly number[] = [0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 2.5, 3, 5, 10];
 
-/** What came of it. */
+/** The result of a command. */
 export interface Measured {
   messages: number;
   wallMs: number;
   cpuMs: number;
-  /** CPU time a message, microseconds. */
+  /** CPU time per message, microseconds. */
   cpuUs: number;
   perSecond: number;
   bytes?: number;
-  /** Latency, or the round trip's time: ms. */
+  /** The latency or the round-trip time, ms. */
   p50?: number;
   p99?: number;
-  /** How many of the latencies were up to each of {@linkcode BUCKETS}, and above the one before; the last is of the rest. */
+  /** The number of latencies in each bucket: at most its bound in {@linkcode BUCKETS}, more than the one before; last, the rest. */
   histogram?: number[];
-  /** The longest time between two turns of the event loop: ms. */
+  /** The longest time between two turns of the event loop, ms. */
   stallMs?: number;
   /** Resident memory that a connection added, bytes. */
   memoryEach?: number;

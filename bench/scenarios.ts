@@ -1,4 +1,4 @@
-/** What is measured. */
+/** The scenarios that are measured. */
 import type { Command } from "./protocol.ts";
 
 export interface Scenario {
@@ -6,11 +6,11 @@ export interface Scenario {
   title: string;
   path: string;
   command: Omit<Command, "url" | "seconds" | "warmUp">;
-  /** The figure that counts, and whether more of it is better. */
+  /** The figure that is compared, and whether more is better. */
   figure: "perSecond" | "cpuUs" | "p50" | "cpuPercent" | "bytesPerSecond" | "stallMs" | "memoryEach";
   /** Also measured over TLS. */
   tls: boolean;
-  /** In `--quick`. */
+  /** Whether it is part of `--quick`. */
   quick: boolean;
   /** Its latencies are shown as a histogram. */
   histogram?: boolean;

@@ -1,11 +1,11 @@
-/** Bars as a stand-alone SVG: one panel a scenario, two panels a row. */
+/** Draws bars as a stand-alone SVG: one panel per scenario, two panels per row. */
 
 export interface Panel {
   title: string;
   bars: { label: string; value: number | null; text: string; own: boolean }[];
 }
 
-/** Text as XML has it. */
+/** Escapes a text for XML. */
 export const escapeXml = (text: string): string =>
   text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]!);
 

@@ -11,7 +11,7 @@ const { name, exports } = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8
 const deno = findTool("deno");
 if (deno === undefined) throw new Error("deno is neither in node_modules nor on the PATH");
 
-/** Answers standard output; standard error has warnings about types of the development tools. */
+/** Returns standard output; standard error has warnings about types of the development tools. */
 function doc(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(deno!, ["doc", ...args, ...Object.values(exports)], {
     cwd: ROOT,

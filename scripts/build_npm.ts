@@ -16,7 +16,7 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { findTool, ROOT, run, type Tool } from "./tools.ts";
 
-/** What of deno.json goes into the package. */
+/** The parts of deno.json that go into the package. */
 interface DenoConfig {
   name: string;
   version: string;
@@ -65,8 +65,7 @@ export function manifest(): Manifest {
     license,
     ...repository(),
     type: "module",
-    // The same file each time: what differs between the runtimes is told apart when it is run. They are named for tools
-    // that show where a package runs.
+    // All conditions have the same file, which detects the runtime. Tools read from the conditions where a package runs.
     exports: {
       ...Object.fromEntries(entries.map(([key, path]) => {
         const file = built(path, ".js");
@@ -75,7 +74,7 @@ export function manifest(): Manifest {
       "./package.json": "./package.json",
     },
     bin: { curlws: COMMAND },
-    // Bundlers may leave out what is not used of every other file.
+    // Bundlers may drop unused parts of every other file.
     sideEffects: [...new Set([...entries.map(([, path]) => built(path, ".js")), "./runtimes/mod.js", "./cli/**"])],
     engines: { deno: ">=2.9", bun: ">=1.4" },
     dependencies: dependencies(imports),
@@ -94,7 +93,7 @@ function dependencies(imports: Record<string, string>): Record<string, string> {
   return found;
 }
 
-/** npm takes provenance only for a package that names the repository it is built in. */
+/** npm accepts provenance only for a package that names the repository it is built in. */
 function repository(): { repository?: { type: string; url: string } } {
   const { GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env;
   if (!GITHUB_SERVER_URL || !GITHUB_REPOSITORY) return {};
@@ -123,8 +122,8 @@ export async function buildNpm(folder: string): Promise<Manifest> {
 }
 
 /**
- * Where a module reads the version from deno.json, the compiler copies that file. Its settings are not for users, and
- * Deno takes a folder with one for no npm package: there package.json has the version.
+ * The compiler copies deno.json if a module reads the version from it. Its settings are not for users, and Deno does not treat
+ * a folder with a deno.json as an npm package. So the built modules read the version from package.json.
  */
 function versionFromPackage(folder: string): void {
   if (!existsSync(join(folder, "deno.json"))) return;
@@ -138,7 +137,7 @@ function versionFromPackage(folder: string): void {
   }
 }
 
-/** Packs a built package; answers the tarball's path. */
+/** Packs a built package. Returns the tarball's path. */
 export async function packNpm(folder: string, destination: string): Promise<string> {
   const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
   // The name that npm gives it.
@@ -147,7 +146,7 @@ export async function packNpm(folder: string, destination: string): Promise<stri
   return tarball;
 }
 
-/** How large the files of a folder are together, and how many there are. */
+/** The total size of the files of a folder, in bytes, and their number. */
 function measure(folder: string): { bytes: number; files: number } {
   const sizes = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((name) => statSync(join(folder, name)))

@@ -1,9 +1,9 @@
 /**
- * Tries each row of the comparison with each client, on loopback, against the same servers and proxies, and writes what
- * came of it into `tests/compare/results.json` and `docs/comparison.md`. What is compared is fetched by npm and pip.
+ * Tries each row of the comparison with each client, on loopback, against the same servers and proxies, and writes the
+ * results into `tests/compare/results.json` and `docs/comparison.md`. npm and pip download the other clients.
  *
- *   --only <clients>   these alone, comma-separated; --rows <ids> these rows alone: what there was of the rest stays
- *   --render           runs nothing, and writes the page again
+ *   --only <clients>   only these, comma-separated; --rows <ids> only these rows: the results of the others stay
+ *   --render           writes the page from the recorded results, without running anything
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -31,7 +31,7 @@ function version(command: string, ...args: string[]): string {
   return /\d+\.\d+\.\d+\S*/.exec(stdout ?? "")?.[0] ?? "?";
 }
 
-/** What each is started with; one that cannot be had is left out, and said so. */
+/** How each client is started. One that cannot be installed is left out, with a notice. */
 function clients(): Map<string, Client> {
   mkdirSync(CACHE, { recursive: true });
   const there = NODE_PACKAGES.every((name) => existsSync(join(CACHE, "node_modules", name.replace(/@\d.*$/, ""))));
@@ -70,7 +70,7 @@ function clients(): Map<string, Client> {
   return found;
 }
 
-/** impers would fetch a libcurl-impersonate that no package registry has: it gets curl_cffi's. */
+/** impers would download a libcurl-impersonate that no package registry has: it gets curl_cffi's. */
 function impersEnvironment(): Record<string, string> {
   return { IMPER_DOWNLOAD_LIBCURL: "0", LIBCURL_PATH: World.impersonate ?? "" };
 }

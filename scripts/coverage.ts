@@ -1,7 +1,6 @@
 /**
- * Runs the tests of the pure core on Deno, and says how many lines and branches of `src/protocol/`
- * and `src/handshake/` they reach: a table,
- * then each line that is not reached. It fails where a total is below the threshold, or a file is not loaded at all.
+ * Runs the tests of `src/protocol/` and `src/handshake/` on Deno, and prints how many lines and branches they reach: a table,
+ * then each line that is not reached. Fails if a total is below the threshold, or a file is not loaded at all.
  */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +8,7 @@ import { join, relative } from "node:path";
 import process from "node:process";
 import { findTool, ROOT, run } from "./tools.ts";
 
+/** Percent: a floor that catches a file without tests, with room for lines that no test can reach. */
 const THRESHOLD = 95;
 const SOURCES = ["src/protocol", "src/handshake"];
 const TESTS = ["tests/protocol", "tests/handshake"];
@@ -84,7 +84,7 @@ async function measure(): Promise<string> {
       ["test", "-A", "--no-check", "--reporter=dot", `--coverage=${directory}`, ...TESTS],
       TIMEOUT,
     );
-    // Where it writes to no terminal, the reporter gives each test's dot a line.
+    // If its output is no terminal, the reporter prints each test's dot on a line of its own.
     if (!tests.ok) {
       throw new Error(`the tests of ${TESTS.join(" and ")} failed\n${tests.output.replace(/^[.,!]\n/gm, "").trim()}`);
     }

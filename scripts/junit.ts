@@ -1,4 +1,4 @@
-/** Counting the tests in a JUnit report, as Deno and Bun write it. */
+/** Counts the tests in a JUnit report, as Deno and Bun write it. */
 
 /** How many tests passed, failed and were skipped. */
 export interface Counts {
@@ -20,14 +20,14 @@ export function countTests(xml: string): Counts {
   return counts;
 }
 
-/** What became of each test case of a JUnit report, by its name; the reason behind that of a skipped one is cut off. */
+/** The result of each test case of a JUnit report, by its name without the reason that follows the name of a skipped one. */
 export function testResults(xml: string): Map<string, "passed" | "failed" | "skipped"> {
   const results = new Map<string, "passed" | "failed" | "skipped">();
   const cases = /<testcase\b((?:[^>"']|"[^"]*"|'[^']*')*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g;
   for (const [, attributes = "", content = ""] of xml.matchAll(cases)) {
     const name = unescapeXml(/\bname="([^"]*)"/.exec(attributes)?.[1] ?? "").replace(/ \(skipped: .*$/, "");
     const outcome = /<(?:failure|error)\b/.test(content) ? "failed" : /<skipped\b/.test(content) ? "skipped" : "passed";
-    // Bun reports what a filter left out as skipped; a test that ran counts.
+    // Bun reports tests that a filter excludes as skipped; a test of the same name that ran counts.
     if (!results.has(name) || outcome !== "skipped") results.set(name, outcome);
   }
   return results;

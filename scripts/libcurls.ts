@@ -1,10 +1,10 @@
 /**
- * The tests on Deno and on Bun with one libcurl after another: the system's, and each that `tests/support/libcurls.ts`
- * can fetch. Ends with a table, and with the tally of all runs; a libcurl that cannot be had counts as skipped.
+ * Runs the tests on Deno and on Bun with one libcurl after another: the system's, and each that `tests/support/libcurls.ts`
+ * can download. Ends with a table and the tally of all runs; a libcurl that is not available counts as skipped.
  *
- *   --only <names>     these alone, comma-separated: system, or a name of tests/support/libcurls.ts
+ *   --only <names>     only these, comma-separated: system, or a name of tests/support/libcurls.ts
  *   --except <names>   all but these
- *   --split            each on one of the two runtimes, turn about
+ *   --split            each on one of the two runtimes, alternating
  *   --filter <text>    the tests whose names contain the text
  */
 import process from "node:process";
@@ -14,6 +14,7 @@ import type { Counts } from "./junit.ts";
 import { findTool, run } from "./tools.ts";
 
 const RUNTIMES = ["deno", "bun"] as const;
+/** A run takes some 2 minutes; a busy machine needs a multiple of that. */
 const TIMEOUT = 15 * 60_000;
 /** The folders of tests/ that go through libcurl; what the others test does not depend on it. */
 const WITHIN = "connection,curl,observe,options,platform,runtimes,web";
@@ -39,7 +40,7 @@ function describe({ passed, failed, skipped }: Counts): string {
 
 /** Runs `scripts/test.ts`, whose last line is its tally. */
 async function suite(runtime: string, path: string, filter: string[]): Promise<{ counts: Counts; output: string }> {
-  // Empty is as good as unset.
+  // An empty variable counts as unset.
   const env = { CURLWS_LIBCURL: path };
   const args = ["run", "-A", "scripts/test.ts", "--only", runtime, "--within", WITHIN, ...filter];
   const { ok, output } = await run(findTool("deno")!, args, TIMEOUT, env);
@@ -48,8 +49,8 @@ async function suite(runtime: string, path: string, filter: string[]): Promise<{
   return { counts: { passed, failed: ok ? failed : Math.max(1, failed), skipped }, output };
 }
 
-/** Version and TLS library of a libcurl, by a process of its own: opening two may give one of them twice. */
-async function told(path: string): Promise<string> {
+/** The version and TLS library of a libcurl, found by a new process: in one process, opening two may return the same twice. */
+async function versionOf(path: string): Promise<string> {
   const program = `import { libcurl } from "./mod.ts"; const { version, tls } = libcurl(${
     JSON.stringify(path || undefined)
   });
@@ -109,7 +110,7 @@ async function main(): Promise<number> {
       for (const kind of ["passed", "failed", "skipped"] as const) total[kind] += counts[kind];
       cells.push(`${counts.passed}/${counts.passed + counts.failed} (${seconds} s)`);
     }
-    rows.push({ name, library: await told(path), cells });
+    rows.push({ name, library: await versionOf(path), cells });
   }
   console.log(`\n${table(rows)}\n`);
   console.log(describe(total));

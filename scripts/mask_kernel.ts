@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import loadWabt from "wabt";
 
-/** The module's text, from the source as it stands. */
+/** Returns the module's text, compiled from the current source. */
 export async function makeMaskKernel(): Promise<string> {
   const source = new URL("../src/protocol/mask.wat", import.meta.url);
   const module = (await loadWabt()).parseWat("mask.wat", readFileSync(source, "utf8"), { simd: true });

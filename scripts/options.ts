@@ -1,9 +1,9 @@
 /**
- * Tries every option with one libcurl after another, on Deno and Bun, records what came of each test in
+ * Tests every option with one libcurl after another, on Deno and Bun, records the result of each test in
  * `tests/docs/options.json`, and writes `docs/options.md` from it.
  *
- *   --only <names>     these libcurls alone, comma-separated; what was recorded of the others stays
- *   --render           runs nothing, and writes the page from what is recorded
+ *   --only <names>     only these libcurls, comma-separated; the recorded results of the others stay
+ *   --render           writes the page from the recorded results, without running anything
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ const TIMEOUT = 10 * 60_000;
 const RESULTS = join(ROOT, "tests", "docs", "options.json"), PAGE = join(ROOT, "docs", "options.md");
 const FILES = [...new Set(ROWS.flatMap(({ tests }) => tests.map(([file]) => `./tests/${file}`)))].sort();
 
-/** Version, TLS library and features of a libcurl, by a process of its own: opening two may give one of them twice. */
+/** Version, TLS library and features of a libcurl, in a new process: in one process, opening two may return one of them twice. */
 async function about(name: string, path: string): Promise<Omit<Record, "tests">> {
   const program = `import { libcurl } from "./mod.ts"; import { loadCurl } from "./src/curl/library.ts";
     const path = ${JSON.stringify(path || undefined)}, { version, tls, features } = libcurl(path);
@@ -50,7 +50,7 @@ async function about(name: string, path: string): Promise<Omit<Record, "tests">>
 /** The tests of all rows with a libcurl on a runtime. */
 async function outcomes(runtime: "deno" | "bun", name: string, path: string): Promise<Map<string, Outcome>> {
   const names = [...new Set(ROWS.flatMap((row) => testsOf(row, name)))];
-  // What is skipped has its reason behind its name.
+  // The name of a skipped test is followed by the reason.
   const pattern = `^(${
     names.map((each) => each.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")).join("|")
   })( \\(skipped: .*)?$`;
@@ -59,7 +59,7 @@ async function outcomes(runtime: "deno" | "bun", name: string, path: string): Pr
     ? ["test", "-A", "--no-check", `--junit-path=${report}`, `--filter=/${pattern}/`, ...FILES]
     : ["test", "--reporter=junit", `--reporter-outfile=${report}`, "-t", pattern, ...FILES];
   try {
-    // Empty is as good as unset.
+    // An empty variable counts as unset.
     const { output } = await run(findTool(runtime)!, args, TIMEOUT, { CURLWS_LIBCURL: path });
     if (!existsSync(report)) throw new Error(`the tests on ${runtime} with ${name} gave no report: ${output}`);
     const results = testResults(readFileSync(report, "utf8"));

@@ -1,6 +1,6 @@
 // The bootstrap behind `npm test` and `npm start` (and the Deno and Bun tasks of the same names). It is in
-// JavaScript: it has to run before anything that understands TypeScript is there. It installs the development
-// dependencies where they are missing, then hands over to a TypeScript file on Deno.
+// JavaScript, as it has to run before anything that understands TypeScript is installed. It installs the development
+// dependencies if they are missing, then hands over to a TypeScript file on Deno.
 //
 //   node scripts/run.mjs test [-- options of scripts/test.ts]
 //   node scripts/run.mjs ok
@@ -38,7 +38,7 @@ const ENTRIES = {
 };
 const WINDOWS = process.platform === "win32";
 
-// Ctrl-C is for the child, which ends in its own time.
+// Ctrl-C is for the child, which ends by itself.
 process.on("SIGINT", () => {});
 
 function run(command, args) {
@@ -72,7 +72,7 @@ function findDeno() {
   if (process.versions.deno) return process.execPath;
   const scope = join(MODULES, "@deno");
   const executable = WINDOWS ? "deno.exe" : "deno";
-  // The platform package holds the executable itself, whether or not install scripts were allowed to run.
+  // The platform package has the executable itself, whether or not install scripts were allowed to run.
   const packaged = existsSync(scope) ? readdirSync(scope).map((name) => join(scope, name, executable)) : [];
   return [...packaged, join(MODULES, ".bin", "deno"), "deno"].find(works);
 }
@@ -96,7 +96,7 @@ if (deno === undefined) {
   console.error("no working Deno found in node_modules or on the PATH");
   process.exit(1);
 }
-// A machine may have no libcurl: then one is fetched into the user's cache, and said so.
+// If the machine has no libcurl, one is downloaded into the user's cache, with a notice.
 if (name === "start" || name === "test") {
   const status = run(deno, ["run", "-A", "cli/mod.ts", "install-libcurl", "--if-missing"]);
   if (status !== 0) process.exit(status);

@@ -1,11 +1,11 @@
 /**
- * Every check of the repository, one after another: format, lint, types, documentation, packaging, and the tests on
- * Deno and on Bun. It goes on after a failure, and its last line is the tally of steps and tests.
+ * Runs every check of the repository, one after another: format, lint, types, documentation, packaging, and the tests on
+ * Deno and on Bun. It goes on after a failure. Its last line is the tally of checks and tests.
  *
  *   --quick            what to run before a commit, in under a minute: the quick checks, and the tests of what does no I/O
- *   --only deno|bun    the tests on that runtime alone
+ *   --only deno|bun    only the tests on that runtime
  *   --filter <text>    the tests whose names contain the text, without the other checks
- *   --within <names>   the tests of these folders of tests/ alone, comma-separated
+ *   --within <names>   only the tests of these folders of tests/, comma-separated
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,6 +15,7 @@ import { parseArgs } from "node:util";
 import { type Counts, countTests } from "./junit.ts";
 import { findTool, ROOT, run, type Tool } from "./tools.ts";
 
+/** Ms, several times what an idle machine takes: these only end what hangs. */
 const STEP_TIMEOUT = 5 * 60_000;
 const SUITE_TIMEOUT = 10 * 60_000;
 
@@ -30,10 +31,10 @@ interface Suite extends Check {
 }
 
 const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", "bench", "examples", "scripts"];
-/** What users read the docstrings of. */
+/** The modules whose docstrings users read. */
 const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "cli"].filter((path) => existsSync(join(ROOT, path)));
 
-/** The folders of tests/ that need no server, and the tests that lie beside them. */
+/** The folders of tests/ that need no server, and the tests of the repository itself. */
 const QUICK_TESTS = ["protocol", "handshake", "reactor", "rooms_test.ts", "tasks_test.ts"];
 /** The checks that take longer than the others. */
 const SLOW_CHECKS = ["coverage", "packaging", "types of the examples"];
@@ -67,7 +68,7 @@ function suites(files: string[], reports: string, filter: string | undefined): S
   const denoReport = join(reports, "deno.xml");
   const denoFilter = filter === undefined ? [] : [`--filter=${filter}`];
   const bunReport = join(reports, "bun.xml");
-  // Bun takes a regular expression where Deno takes plain text.
+  // Bun's filter is a regular expression, Deno's plain text.
   const bunFilter = filter === undefined ? [] : ["-t", filter.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")];
   return [
     {
@@ -87,7 +88,7 @@ function suites(files: string[], reports: string, filter: string | undefined): S
   ];
 }
 
-/** Autobahn's quick cases, where the suite can be had: `npm run conformance` runs all. */
+/** Runs Autobahn's quick cases, if the suite is available. `npm run conformance` runs all. */
 async function runConformance(): Promise<Counts> {
   const started = performance.now();
   const args = ["run", "-A", "tests/conformance/autobahn.ts", "--cases", "1-7,10", "--optional"];

@@ -1,4 +1,4 @@
-/** Finding the executables of the development tools, and running them. Works on Deno, Bun and Node. */
+/** Finds the executables of the development tools, and runs them. Works on Deno, Bun and Node. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,17 +13,18 @@ export type Tool = "deno" | "bun" | "tsc";
 
 /** How a command ended. */
 export interface Outcome {
-  /** True when the command ended by itself with exit code 0. */
+  /** Whether the command ended by itself with exit code 0. */
   ok: boolean;
   /** Standard output and standard error, in the order they arrived. */
   output: string;
 }
 
+/** How long the output may go on after the command has ended, ms: enough to read what the pipes still hold. */
 const PIPE_GRACE = 2000;
 const MODULES = join(ROOT, "node_modules");
 const SUFFIX = process.platform === "win32" ? ".exe" : "";
 
-/** The packages that carry a tool's executable for one platform: their scope, and where in them it is. */
+/** The packages that contain a tool's executable for one platform: their scope, and its path in them. */
 const PLATFORM_PACKAGES: Record<Tool, { scope: string; executable: string }> = {
   deno: { scope: "@deno", executable: "deno" },
   bun: { scope: "@oven", executable: "bin/bun" },
@@ -32,7 +33,7 @@ const PLATFORM_PACKAGES: Record<Tool, { scope: string; executable: string }> = {
 
 /**
  * The path of a tool: the runtime this script is running on, else the one in node_modules, else the one on the PATH.
- * Undefined when there is none that starts.
+ * Undefined if none of them starts.
  */
 export function findTool(tool: Tool): string | undefined {
   return candidates(tool).find((path) => {
@@ -65,7 +66,7 @@ function list(directory: string): string[] {
 }
 
 /**
- * Runs a command at the root of the repository, collecting its output; kills it after `timeout` milliseconds. `added` goes
+ * Runs a command at the root of the repository and collects its output. Kills it after `timeout` milliseconds. `added` is added
  * to the environment.
  */
 export function run(

@@ -80,12 +80,12 @@ test("each folder of src/ imports only from where it may", () => {
   assertEquals(forbidden(src, MAY, FOR_ALL), []);
 });
 
-test("no file of src/ or cli/ imports itself by way of others", () => {
+test("the files of src/ and cli/ have no circular imports", () => {
   assertEquals(circleIn(src), null);
   assertEquals(circleIn(cli), null);
 });
 
-test("no folder of src/ or cli/ imports itself by way of others", () => {
+test("the folders of src/ and cli/ have no circular imports", () => {
   assertEquals(circleIn(foldersOf(src, FOR_ALL)), null);
   assertEquals(circleIn(foldersOf(cli, CLI_FOR_ALL)), null);
 });
@@ -169,7 +169,7 @@ test("the test of a file lies in the folder of the same name, and is named after
   assertEquals(astray, []);
 });
 
-test("the files that the documents and the comments name are there", () => {
+test("the files that documents and comments name exist", () => {
   const paths = [...WRITTEN_BY_HAND, "docs"].flatMap((folder) => filesBelow(folder).map((file) => `${folder}/${file}`));
   const pages = [
     "README.md",

@@ -14,7 +14,7 @@ test("package.json, deno.json and scripts/run.mjs have the same tasks", () => {
   assertEquals(JSON.parse(read("deno.json")).tasks, tasks);
 });
 
-test("CONTRIBUTING.md tells of each task", () => {
+test("CONTRIBUTING.md describes each task", () => {
   const page = read("CONTRIBUTING.md");
   for (const name of Object.keys(JSON.parse(read("package.json")).scripts)) {
     assert(new RegExp(`npm (run )?${name}\\b`).test(page), `npm run ${name} is not in CONTRIBUTING.md`);

@@ -1,4 +1,4 @@
-/** Connects to a URL with `CurlWebSocket`, shows the messages as they come and what receiving them costs. */
+/** Connects to a URL with `CurlWebSocket`, shows the messages as they arrive, and the CPU time of receiving them. */
 import process from "node:process";
 import pc from "picocolors";
 import { printable, shownUrl } from "../../src/observe/redact.ts";
@@ -29,7 +29,7 @@ function costs(messages: number, usage: ReturnType<ReturnType<typeof startUsage>
   return `${(messages / usage.seconds).toFixed(1)} messages/s, ${usage.cpuPercent.toFixed(2)} % CPU${wakeups}`;
 }
 
-/** Sends `subscriptions` once open. Resolves with the exit code when the connection has closed. */
+/** Sends `subscriptions` once open. Resolves with the exit code once the connection is closed. */
 export async function runLive(url: string, subscriptions: string[]): Promise<number> {
   const { CurlWebSocket } = await import("../../mod.ts");
   const socket = new CurlWebSocket(url.replace(/^http/, "ws")) as unknown as Socket;

@@ -5,7 +5,7 @@ function sleep(milliseconds: number): void {
   Atomics.wait(sleepCell, 0, 0, milliseconds);
 }
 
-/** Returns what to do after a poll, told whether it brought bytes. `strategy` is busy, sleep-1ms or adaptive. */
+/** Returns a function to call after each poll, with whether it brought bytes. `strategy` is busy, sleep-1ms or adaptive. */
 export function makePause(strategy: string): (got: boolean) => void {
   if (strategy === "busy") return () => {};
   if (strategy === "sleep-1ms") return (got) => got || sleep(1);

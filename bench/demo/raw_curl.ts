@@ -35,7 +35,7 @@ const CURLE_AGAIN = 81;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-/** The one that `CurlWebSocket` uses. */
+/** The library that `CurlWebSocket` uses. */
 const library = libcurl().path;
 
 function check(code: unknown, what: string): void {
@@ -108,7 +108,7 @@ async function connectBun(url: string, buffer: Uint8Array<ArrayBuffer>): Promise
   };
 }
 
-/** A connected WebSocket to poll: `poll` makes one `curl_easy_recv` call and hands on the whole text messages. */
+/** A connected WebSocket to poll: `poll` makes one `curl_easy_recv` call and passes on the whole text messages. */
 export class RawConnection {
   polls = 0;
   readonly #curl: Curl;
@@ -140,12 +140,12 @@ export class RawConnection {
     return new RawConnection(curl, buffer);
   }
 
-  /** Once: libcurl's handle is gone after it. */
+  /** Frees libcurl's handle: call it once. */
   close(): void {
     this.#curl.cleanup();
   }
 
-  /** Returns whether bytes came. */
+  /** Returns whether bytes arrived. */
   poll(onText: (text: string) => void): boolean {
     this.polls++;
     const code = this.#curl.recv(this.#length);

@@ -29,7 +29,7 @@ export function startChild(runtime: Runtime, script: string, args: string[]): Ch
   return child;
 }
 
-/** Resolves with the first line the child prints that is JSON; rejects when it ends without one. */
+/** Resolves with the first line the child prints that is JSON; rejects if it ends without one. */
 export function readJsonLine<T>(child: ChildProcess, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
     let output = "";
@@ -55,7 +55,7 @@ export function readJsonLine<T>(child: ChildProcess, timeoutMs: number): Promise
   });
 }
 
-/** Where npm puts a runtime: its platform packages hold the program even if no install script was allowed to run. */
+/** Where npm puts a runtime: its platform packages have the program even if no install script was allowed to run. */
 function installed(name: Runtime["name"]): string[] {
   const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
   const scope = join(modules, name === "deno" ? "@deno" : "@oven");

@@ -1,4 +1,4 @@
-/** What a process costs: CPU time and voluntary context switches, each over all its threads. */
+/** The cost of a process: CPU time and voluntary context switches, each over all its threads. */
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
@@ -28,7 +28,7 @@ export interface Usage {
   wakeupsPerSecond: number | null;
 }
 
-/** Starts measuring; each call of the returned function gives the usage since the start. */
+/** Starts measuring; each call of the returned function returns the usage since the start. */
 export function startUsage(): () => Usage {
   const switches = contextSwitches();
   const cpu = process.cpuUsage();

@@ -1,6 +1,6 @@
 /** Messages like those of a screener's feed: JSON whose names repeat and whose numbers do not. */
 
-/** Seeded, so that every peer gets the same. */
+/** Random numbers from a seed, so that every peer gets the same messages. */
 export function makeRandom(seed: number): () => number {
   let state = seed;
   return () => {

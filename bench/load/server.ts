@@ -1,13 +1,13 @@
 /**
- * The load server of the benches: frames are made before they are needed, so that it costs less than any client. It
- * speaks WebSocket on two ports, plain and TLS, and prints `{"port":...,"tlsPort":...}`. The request's path says what a
- * connection does:
+ * The load server of the benchmarks. It builds frames in advance, so that it uses less CPU than any client. It speaks WebSocket
+ * on two ports, plain and TLS, and prints `{"port":...,"tlsPort":...}`. The path of the request determines what a connection
+ * does:
  *
- *   /feed?rate=&size=&kind=&deflate=   messages of `size` bytes (`kind` text, binary or json), `rate` a second in all
- *                                      over the connections that share `group`; 0 as fast as TCP takes them
- *   /echo                              every message back, as it came
- *   /sink?bytes=                       answers `done` when so many payload bytes have come
- *   /idle                              nothing
+ *   /feed?rate=&size=&kind=&deflate=   sends messages of `size` bytes (`kind` text, binary or json), `rate` per second in
+ *                                      total over the connections that share `group`; 0 for as fast as TCP takes them
+ *   /echo                              returns every message as received
+ *   /sink?bytes=                       sends `done` once it has received this many bytes
+ *   /idle                              sends nothing
  */
 import { Buffer } from "node:buffer";
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -20,9 +20,9 @@ import { acceptFor } from "../../tests/support/raw_server.ts";
 import { epochNow } from "../demo/clock.ts";
 import { jsonMessage } from "./messages.ts";
 
-/** How long a paced message's time stamp is: epoch milliseconds with a fraction. */
+/** The length of the time stamp in a paced message: epoch milliseconds with three decimals. */
 const STAMP = 17;
-/** What a flood writes at once. */
+/** The bytes of a flood that are written at once. */
 const BLOCK = 256 * 1024;
 
 interface Feed {
@@ -32,7 +32,7 @@ interface Feed {
   deflate: boolean;
 }
 
-/** Compressed payloads that can be sent again and again: what each looks back to lies in the loop. */
+/** Compressed payloads that can be sent in a loop: each refers back only to data of the loop. */
 async function deflated(messages: Uint8Array[]): Promise<Uint8Array[]> {
   const stream = createDeflateRaw();
   const chunks: Buffer[] = [];
@@ -54,7 +54,7 @@ function payloads({ kind, size }: Feed): Uint8Array[] {
 
 const blocks = new Map<string, Promise<Buffer[]>>();
 
-/** The frames of a feed, made once. */
+/** The frames of a feed, built once. */
 function framesOf(feed: Feed): Promise<Buffer[]> {
   const key = JSON.stringify([feed.kind, feed.size, feed.deflate]);
   let made = blocks.get(key);
@@ -103,7 +103,7 @@ async function pace(socket: Socket, feed: Feed, name: string): Promise<void> {
     if (stopped) return;
     const now = performance.now();
     let due = Math.floor((now - startedAt) / 1000 * feed.rate) - sent;
-    if (due > feed.rate / 4 + 10) { // the machine was busy: skip, do not burst
+    if (due > feed.rate / 4 + 10) { // more than 250 ms late: the machine was busy; skip them instead of sending a burst
       startedAt = now;
       sent = 0;
       due = 1;
@@ -115,7 +115,7 @@ async function pace(socket: Socket, feed: Feed, name: string): Promise<void> {
       }
       sockets[next++ % sockets.length]!.write(bytes);
     }
-    // A timer is too coarse for a dense feed: each message is to leave at its own time.
+    // A timer is too coarse for a dense feed, in which each message has its own time.
     if (feed.rate >= 500) setImmediate(tick);
     else setTimeout(tick, Math.min(100, 250 / feed.rate));
   };
@@ -137,7 +137,7 @@ function leave(socket: Socket, name: string): void {
   if (group.sockets.length === 0) group.stop();
 }
 
-/** Answers each masked frame with the same, unmasked; whole frames of less than 64 KiB are what the benches send. */
+/** Returns each frame unmasked. The benchmarks send whole messages in frames of less than 64 KiB. */
 function echo(socket: Socket): (data: Buffer) => void {
   let held: Buffer = Buffer.alloc(0);
   return (data) => {
@@ -157,7 +157,7 @@ function echo(socket: Socket): (data: Buffer) => void {
   };
 }
 
-/** Counts what comes, and answers when all is there. The bench says how many bytes on the wire that is. */
+/** Counts received bytes, and replies once all are there. The benchmark passes their number on the wire. */
 function sink(socket: Socket, expected: number): (data: Buffer) => void {
   let received = 0;
   return (data) => {

@@ -1,10 +1,10 @@
 /**
- * The peer `impers`, on Node alone: koffi over libcurl's own WebSocket functions, and a look for a message every 10 ms
- * that none is there. `impers.ts --probe` prints which libcurl it found, or fails with the reason why that is no use.
+ * The peer `impers`, only on Node: koffi over libcurl's own WebSocket functions, which it polls every 10 ms while no message is
+ * there. `impers.ts --probe` prints which libcurl it found, or fails with the reason why it cannot use it.
  *
- * What `recv` resolves with is what one call of `curl_ws_recv` returned, which may be a piece of a message, and nothing
- * says whether it is: messages are counted by their size, so feeds of many sizes are not for it. It has no way to send
- * more than the socket takes at once, and none to accept the test server's certificate.
+ * `recv` resolves with what one call of `curl_ws_recv` returned, which may be a part of a message, without saying so. So
+ * messages are counted by their size, and it takes part in no feed with several sizes. It cannot send more than the socket
+ * takes at once, nor accept the test server's certificate.
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
@@ -27,7 +27,7 @@ interface Impers {
 const specifier: string = "impers";
 const impers = await import(specifier) as Impers;
 
-/** What libcurl answers to a scheme that it was built without. */
+/** The error of libcurl for a scheme that it was built without. */
 const UNSUPPORTED_PROTOCOL = "code 1";
 
 async function probe(): Promise<void> {
@@ -65,7 +65,7 @@ async function receive(command: Command): Promise<Measured> {
     sockets.push(...await Promise.all(lot));
   }
   for (const socket of sockets) pump(socket).catch(failed);
-  // What came while many connections were being opened has to be caught up with.
+  // Messages that arrived while many connections were opened have to be read first.
   const measured = measure({ ...command, warmUp: command.warmUp + connections }, () => {
     left += batch;
     return left <= 0 ? Promise.resolve() : new Promise((resolve) => resume = resolve);
@@ -80,7 +80,7 @@ async function receive(command: Command): Promise<Measured> {
   });
   const result = await Promise.race([measured, failure]);
   open = false;
-  failure.catch(() => {}); // closing rejects what waits
+  failure.catch(() => {}); // closing rejects pending promises
   await Promise.all(sockets.map((socket) => socket.close()));
   return { ...result, bytes, ...(stamped > 0 ? quantiles(latencies) : {}) };
 }

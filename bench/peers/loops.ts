@@ -1,7 +1,7 @@
 /**
- * The loops over libcurl that `CurlWebSocket` replaces, as peers: `loops.ts busy|sleep-1ms|adaptive`. They only receive,
- * over one plain connection and at a pace: the mini parser below them takes what a paced feed brings, and a flood would
- * measure that parser, since a loop that always finds bytes never waits.
+ * The loops over libcurl that `CurlWebSocket` replaces, as peers: `loops.ts busy|sleep-1ms|adaptive`. They only receive, from a
+ * paced feed over one plain connection. A flood would measure only their simple parser, as a loop that always finds bytes never
+ * waits.
  */
 import process from "node:process";
 import { epochNow } from "../demo/clock.ts";
@@ -27,7 +27,7 @@ async function receive(command: Command): Promise<Measured> {
   const connection = await RawConnection.open(url);
   const pause = makePause(strategy);
   const result = await measure(command, () => {
-    left += batch; // one poll may bring more than a batch's last message
+    left += batch; // one poll may return more than the last message of a batch
     while (left > 0) pause(connection.poll(onText));
     return Promise.resolve();
   }, {

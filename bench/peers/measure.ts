@@ -1,4 +1,4 @@
-/** What the peers' workers have in common: the command loop, and the measuring itself. */
+/** The command loop and the measurement, which the peers' workers share. */
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { Bench } from "tinybench";
@@ -6,8 +6,8 @@ import { cpuNow } from "../cpu_clock.ts";
 import { BUCKETS, type Command, type Measured } from "../protocol.ts";
 
 /**
- * Runs `task`, which handles `batch` messages, again and again; the figures are a message's. `start` is called between
- * the warm-up and the measuring, and `count` after it: how many messages there really were, as a batch may bring more.
+ * Runs `task`, which handles `batch` messages, repeatedly. The figures are per message. Calls `start` between the warm-up and
+ * the measurement, and `count` after it, which returns the real number of messages, as a batch may have more.
  */
 export async function measure(
   command: Command,
@@ -21,7 +21,7 @@ export async function measure(
     now: cpuNow,
     warmup: false,
     throws: true,
-    // A paced feed leaves the CPU idle: there the clock says little about how long a run takes.
+    // With a paced feed the CPU is mostly idle, so CPU time says little about the duration of a run.
     time: paced ? 0 : seconds * 1000,
     iterations: paced ? Math.max(1, Math.ceil(rate * seconds / batch)) : 4,
   });
@@ -38,7 +38,7 @@ export async function measure(
   return { messages, wallMs, cpuMs, cpuUs: cpuMs * 1000 / messages, perSecond: messages / wallMs * 1000 };
 }
 
-/** The middle, the tail and the histogram of some times, which are sorted in place. */
+/** The median, the tail and the histogram of times, which it sorts in place. */
 export function quantiles(times: number[]): Pick<Measured, "p50" | "p99" | "histogram"> {
   times.sort((a, b) => a - b);
   const at = (q: number) => times[Math.min(times.length - 1, Math.floor(times.length * q))];
@@ -50,7 +50,7 @@ export function quantiles(times: number[]): Pick<Measured, "p50" | "p99" | "hist
   return { p50: at(0.5), p99: at(0.99), histogram };
 }
 
-/** Says that the worker is ready, answers each line of standard input, and ends with it. */
+/** Reports that the worker is ready, replies to each line of standard input, and ends with its end. */
 export async function answer(
   actions: Partial<Record<Command["action"], (command: Command) => Promise<Measured>>>,
 ): Promise<never> {

@@ -1,4 +1,4 @@
-/** The clients that run on Node: Bun's bundler makes JavaScript of the workers, since Node 20 takes no TypeScript. */
+/** The clients that run on Node. Bun's bundler turns the workers into JavaScript, as Node 20 does not run TypeScript. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -9,20 +9,20 @@ import { libcurlOfCurlCffi } from "./python.ts";
 const IMPERS = "0.0.7";
 const NAME = "node impers";
 
-/** Node's version, or undefined where it is not. */
+/** The version of Node, or undefined if there is none. */
 export function nodeVersion(): string | undefined {
   const { status, stdout } = spawnSync("node", ["--version"], { encoding: "utf8" });
   return status === 0 ? stdout.trim().slice(1) : undefined;
 }
 
-/** Makes one file of a worker and what it imports; packages are left to be found beside it. */
+/** Bundles a worker and its imports into one file, without packages, which are found beside it. */
 function bundle(bun: string, worker: string, output: string): boolean {
   const args = ["build", worker, "--target=node", "--packages=external", "--external=../../mod.ts"];
   const { status } = spawnSync(bun, [...args, `--outfile=${output}`], { encoding: "utf8" });
   return status === 0 && existsSync(output);
 }
 
-/** `ws` on Node, which the project itself installs. */
+/** `ws` on Node, a development dependency of the project. */
 export function findNodeWs(root: string, worker: string, bun: string, version: string): Peer | undefined {
   const folder = join(root, ".cache", "bench");
   mkdirSync(folder, { recursive: true });
@@ -37,7 +37,7 @@ export function findNodeWs(root: string, worker: string, bun: string, version: s
   };
 }
 
-/** impers, installed once into .cache, with the first libcurl found that speaks WebSocket; or why there is none. */
+/** impers, installed once into .cache, with the first libcurl found that has WebSocket; or the reason why there is none. */
 export function findImpers(root: string, worker: string, bun: string, version: string, wanted: Wanted): Found {
   if (!wanted.includes(NAME)) return { peers: [], skipped: [] };
   const skip = (why: string): Found => ({ peers: [], skipped: [{ name: NAME, why }] });
@@ -56,7 +56,7 @@ export function findImpers(root: string, worker: string, bun: string, version: s
   }
   const path = join(folder, "impers.mjs");
   if (!bundle(bun, worker, path)) return skip("its worker could not be bundled");
-  // By itself it would fetch a libcurl that no package registry has; LIBCURL_PATH names another.
+  // By itself it would download a libcurl that no package registry has; LIBCURL_PATH names another.
   const base = { IMPER_DOWNLOAD_LIBCURL: "0" };
   const reasons: string[] = [];
   for (const libcurl of [{}, libcurlOfCurlCffi(root)]) {

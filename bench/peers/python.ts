@@ -1,4 +1,4 @@
-/** The Python clients, each installed once, by pip, into a folder of its own under .cache. */
+/** The Python clients. pip installs each once, into its own folder in .cache. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -7,15 +7,15 @@ import type { Command } from "../protocol.ts";
 import type { Found, Lack, Peer, Wanted } from "../peers.ts";
 
 interface Client {
-  /** Of the package index. */
+  /** Its requirement, as pip takes it. */
   requirement: string;
   actions: Command["action"][];
   lacks: Lack[];
 }
 
-/** What is measured, pinned. */
+/** The clients, pinned. */
 const CLIENTS: Record<string, Client> = {
-  // Its `send` gives up when the socket is full.
+  // Its `send` fails if the socket is full.
   "curl_cffi-0.7.4": {
     requirement: "curl_cffi==0.7.4",
     actions: ["receive", "roundTrip"],
@@ -53,9 +53,9 @@ export const PYTHON_PEERS: string[] = Object.keys(CLIENTS).map((name) => `python
 interface Python {
   executable: string;
   version: string;
-  /** Of the packages' folders: what was built for one minor version serves no other. */
+  /** The minor version, in the names of the packages' folders: packages built for one do not work with another. */
   tag: string;
-  /** The interpreter as a shared library, where it is one. */
+  /** The interpreter as a shared library, if there is one. */
   library: string;
 }
 
@@ -71,7 +71,7 @@ print(json.dumps({
     "old": sys.version_info < (3, 9),
 }))`;
 
-/** The interpreter, or why there is none. */
+/** The interpreter, or the reason why there is none. */
 function findPython(): Python | string {
   const { status, stdout } = spawnSync("python3", ["-c", ABOUT], { encoding: "utf8" });
   if (status !== 0) return "there is no python3";
@@ -79,7 +79,7 @@ function findPython(): Python | string {
   return old ? `python3 is ${python.version}, and 3.9 is the oldest that is tried` : python;
 }
 
-/** Where a requirement is, installed if need be; or why it is not. */
+/** The folder of a requirement, which is installed if necessary; or the reason why it is not. */
 function install(python: Python, requirement: string, root: string, wanted: Wanted): { folder?: string; why?: string } {
   const folder = join(root, ".cache", "bench", "python", `${requirement.replace("==", "-")}-${python.tag}`);
   if (existsSync(folder)) return { folder };
@@ -100,7 +100,7 @@ function install(python: Python, requirement: string, root: string, wanted: Want
   return { why: `pip could not install ${requirement}: ${why.slice(0, 200)}` };
 }
 
-/** The Python peers that are wanted and can be had. */
+/** The wanted Python peers that are available. */
 export function findPythonPeers(root: string, worker: string, wanted: Wanted): Found {
   const found: Found = { peers: [], skipped: [] };
   const names = Object.keys(CLIENTS).filter((name) => wanted.includes(`python ${name}`));

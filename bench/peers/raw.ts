@@ -1,6 +1,6 @@
 /**
- * No client: it counts the bytes of a flood and looks at none, so what it gets is what the load server can give. Its
- * figures stand beside the others' to show that the server is not what limits them.
+ * No client: it counts the bytes of a flood without looking at them, so it measures what the load server can send. Its figures
+ * show that the server does not limit the other peers.
  */
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -8,7 +8,7 @@ import { frameSize } from "../../src/protocol/frame_writer.ts";
 import type { Command, Measured } from "../protocol.ts";
 import { answer, measure } from "./measure.ts";
 
-/** The bytes of a server's frame, which has no masking key. */
+/** The size of a server's frame, which has no masking key, in bytes. */
 function serverFrameSize(size: number): number {
   return frameSize(size) - 4;
 }

@@ -1,7 +1,7 @@
 /**
- * A client that is measured: `worker.ts PEER` reads one JSON command a line, answers each with one JSON line, and ends
- * with its standard input. It runs on Deno, Bun and Node, and measures itself with tinybench: CPU time is the whole
- * process's, all threads.
+ * A client that is measured: `worker.ts PEER` reads one JSON command per line, replies to each with one line of JSON, and ends
+ * with its standard input. It runs on Deno, Bun and Node, and measures itself with tinybench. CPU time is that of all threads
+ * of the process.
  */
 import process from "node:process";
 import { cpuNow } from "../cpu_clock.ts";
@@ -10,7 +10,7 @@ import { frameSize } from "../../src/protocol/frame_writer.ts";
 import type { Command, Measured } from "../protocol.ts";
 import { answer, measure, quantiles } from "./measure.ts";
 
-/** What the peers have in common. */
+/** The interface that the peers share. */
 interface Socket {
   binaryType: string;
   onopen: ((event: unknown) => void) | null;
@@ -62,7 +62,7 @@ function drop(socket: Socket): void {
   else socket.close();
 }
 
-/** Messages of a feed, over one connection or many. */
+/** Receives messages of a feed, over one or many connections. */
 async function receive(make: Make, command: Command): Promise<Measured> {
   const { batch, connections = 1, stamped = 0 } = command;
   let left = 0, bytes = 0, count = 0;
@@ -86,7 +86,7 @@ async function receive(make: Make, command: Command): Promise<Measured> {
     sockets.push(socket);
   }
   const result = await measure(command, () => {
-    left += batch; // what came since the last batch was full counts
+    left += batch; // messages since the end of the last batch count
     return left <= 0 ? Promise.resolve() : new Promise((resolve) => resume = resolve);
   }, {
     start: () =>
@@ -101,7 +101,7 @@ async function receive(make: Make, command: Command): Promise<Measured> {
   return { ...result, bytes, ...(stamped > 0 ? quantiles(latencies) : {}) };
 }
 
-/** One small message there and back at a time. */
+/** Sends one small message at a time, and waits for its echo. */
 async function roundTrip(make: Make, command: Command): Promise<Measured> {
   const socket = await open(make, command);
   const text = "x".repeat(command.size);
@@ -120,7 +120,7 @@ async function roundTrip(make: Make, command: Command): Promise<Measured> {
   return { ...result, ...quantiles(times) };
 }
 
-/** Messages sent; a batch is over when the server has them all. */
+/** Sends messages. A batch is over once the server has all of them. */
 async function send(make: Make, command: Command): Promise<Measured> {
   const { batch, size } = command;
   const socket = await open(make, { ...command, url: `${command.url}?bytes=${frameSize(size) * batch}` });
@@ -134,7 +134,7 @@ async function send(make: Make, command: Command): Promise<Measured> {
   return result;
 }
 
-/** Connections on which nothing comes. */
+/** Keeps connections on which nothing arrives. */
 async function idle(make: Make, command: Command): Promise<Measured> {
   const sockets: Socket[] = [];
   for (let i = 0; i < (command.connections ?? 1); i++) sockets.push(await open(make, command));
@@ -146,7 +146,7 @@ async function idle(make: Make, command: Command): Promise<Measured> {
   return { messages: 0, wallMs, cpuMs, cpuUs: 0, perSecond: 0, memory: process.memoryUsage().rss };
 }
 
-/** Many connections at once: how long the event loop stands still, and what memory each takes. */
+/** Opens many connections at once: measures the longest block of the event loop, and the memory of each. */
 async function openMany(make: Make, command: Command): Promise<Measured> {
   const { connections = 1 } = command;
   const before = process.memoryUsage().rss;

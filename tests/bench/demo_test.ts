@@ -7,7 +7,7 @@ import { closePayload, frame, Opcode } from "../support/frames.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { test } from "../support/testing.ts";
 
-test("the demonstration with a URL shows text and the size of bytes, and nothing that moves the cursor", async () => {
+test("the demo with a URL shows texts and the sizes of binary messages, and nothing moves the cursor", async () => {
   await using server = await RawServer.start();
   const demo = fileURLToPath(new URL("../../bench/demo.ts", import.meta.url));
   const command = [process.execPath, ...("Deno" in globalThis ? ["run", "-A", "--no-check"] : ["run"]), demo];

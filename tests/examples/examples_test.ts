@@ -9,7 +9,7 @@ import { test } from "../support/testing.ts";
 import { tlsCertificates } from "../support/tls_certificates.ts";
 import { example, feeds, folder } from "./support.ts";
 
-test("ping_latency.ts pings as often as it is told", async () => {
+test("ping_latency.ts pings at the given interval", async () => {
   await using server = await WsServer.start();
   await using child = example("ping_latency", [server.url("/echo"), "25"]);
   assertEquals(await child.exit(), 0, child.err);
@@ -20,7 +20,7 @@ test("ping_latency.ts pings as often as it is told", async () => {
   assert(Number(times[0]) > 0);
 });
 
-test("through_proxy.ts goes through the proxy that it is given, and says what one refuses", async () => {
+test("through_proxy.ts connects through the given proxy, and prints why a proxy refuses", async () => {
   await using server = await WsServer.start();
   await using proxy = await ProxyServer.start({ username: "me", password: "secret" });
   const url = server.url("/push?count=1");
@@ -33,7 +33,7 @@ test("through_proxy.ts goes through the proxy that it is given, and says what on
   assert(refused.err.startsWith("ERR_PROXY_AUTH: "), refused.err);
 }, { timeout: 30_000 });
 
-test("impersonate.ts is taken for a browser", async () => {
+test("impersonate.ts looks like a browser", async () => {
   await using server = await WsServer.start();
   const library = libcurlNamed("impersonate-8.23")!;
   await using child = example("impersonate", [server.url("/headers"), "chrome", "https://www.example.com"], {
@@ -45,7 +45,7 @@ test("impersonate.ts is taken for a browser", async () => {
   assertEquals(headers[headers.indexOf("Origin") + 1], "https://www.example.com");
 }, { skip: whyNoLibcurl("impersonate-8.23") });
 
-test("mtls.ts shows its certificate, and says where one is missing", async () => {
+test("mtls.ts sends its certificate, and prints an error if one is missing", async () => {
   const { ca, server: identity, client } = tlsCertificates();
   using files = folder();
   const write = (name: string, text: string) => {
@@ -75,7 +75,7 @@ test("backpressure.ts makes the server wait, and its memory does not grow", asyn
   assert(Math.max(...memory) < 250, child.out);
 });
 
-test("many_connections.ts opens them, and tells what they cost", async () => {
+test("many_connections.ts opens its connections, and prints what they cost", async () => {
   await using feed = await feeds();
   await using child = example("many_connections", [feed.url("/numbers?rate=10"), "100", "1"]);
   assertEquals(await child.exit(), 0, child.err);
@@ -99,7 +99,7 @@ test("worker.ts gets a summary a second from its Worker, and ends", async () => 
   assert(failed.err.startsWith("ERR_CONNECT_REFUSED: "), failed.err);
 });
 
-test("reconnect.ts comes back and subscribes again", async () => {
+test("reconnect.ts reconnects and subscribes again", async () => {
   await using feed = await feeds();
   const subscription = '{"type":"subscribe","subscriptions":[{"name":"l2","symbols":["ETHUSD"]}]}';
   await using child = example("reconnect", [feed.url("/gemini?rate=200&drop=30"), subscription, "60"]);
