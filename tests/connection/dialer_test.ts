@@ -2,8 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { type CookieJar, CurlWebSocket, type CurlWebSocketOptions, reactorStats } from "../../mod.ts";
-import { closed, failed } from "../support/events.ts";
+import { closed, failed, opened } from "../support/events.ts";
 import { RawServer } from "../support/raw_server.ts";
+import { runScript } from "../support/script.ts";
 import { test } from "../support/testing.ts";
 
 /** What may give an attempt up. */
@@ -113,6 +114,77 @@ for (const [where, { options, subscribes, answer, connects }] of Object.entries(
       });
     }
   }
+}
+
+for (const refused of [false, true]) {
+  test(`a jar stores nothing of a ${refused ? "refusal" : "handshake"} inside which the caller gave up`, async () => {
+    await using server = await RawServer.start();
+    const stored: string[] = [];
+    const cookies: CookieJar = { getCookieString: () => "", setCookie: (cookie) => void stored.push(cookie) };
+    const socket = new CurlWebSocket(server.url(), { proxy: false, cookies });
+    const giveUp = () => socket.close();
+    subscribe("curlws:handshake", giveUp);
+    try {
+      const end = closed(socket);
+      const peer = await server.connection();
+      if (refused) {
+        await peer.request();
+        await peer.send("HTTP/1.1 403 Forbidden\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\n\r\n");
+      } else await peer.accept({ headers: ["Set-Cookie: a=1"] });
+      await end;
+      assertEquals(stored, []);
+    } finally {
+      unsubscribe("curlws:handshake", giveUp);
+    }
+  });
+}
+
+test("connectTimeout ends when libcurl has connected: the server may take longer for its response", async () => {
+  await using server = await RawServer.start();
+  const connectTimeout = 1000;
+  const socket = new CurlWebSocket(server.url(), { proxy: false, connectTimeout });
+  const open = opened(socket);
+  const peer = await server.connection();
+  await new Promise((resolve) => setTimeout(resolve, connectTimeout + 100));
+  await peer.accept();
+  await open;
+  socket.terminate();
+  await closed(socket);
+});
+
+/** What a program does while a minute's limits are set; the process ends long before. */
+const ENDINGS: Record<string, { script: string; accepts: boolean }> = {
+  "is closed inside a jar": {
+    script: `const socket = new CurlWebSocket(url, { ...options, cookies: {
+      getCookieString: () => "",
+      setCookie: async () => { socket.close(); },
+    } });`,
+    accepts: true,
+  },
+  "was open, behind a jar that takes its time": {
+    script: `const socket = new CurlWebSocket(url, { ...options, cookies: {
+      getCookieString: async () => "",
+      setCookie: async () => {},
+    } });
+    socket.onopen = () => socket.terminate();`,
+    accepts: true,
+  },
+  "waits for its handshake, and unref() was called before it began": {
+    script: `new CurlWebSocket(url, options).unref();`,
+    accepts: false,
+  },
+};
+
+for (const [what, { script, accepts }] of Object.entries(ENDINGS)) {
+  test(`nothing keeps the process when a connection ${what}`, async () => {
+    await using server = await RawServer.start();
+    const ended = runScript(
+      server.url(),
+      `const options = { proxy: false, connectTimeout: 60_000, handshakeTimeout: 60_000 };\n${script}`,
+    );
+    if (accepts) await (await server.connection()).accept({ headers: ["Set-Cookie: a=1"] });
+    assertEquals(await ended, "");
+  }, { timeout: 60_000 });
 }
 
 const odd: Record<string, unknown> = {
