@@ -2,6 +2,7 @@
 import type { ReactorStats } from "../observe/statistics.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Clock } from "../reactor/clock.ts";
+import { systemKernel } from "../reactor/kernel.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import type { Curl } from "./library.ts";
 import { MultiWaiter } from "./multi_waiter.ts";
@@ -20,7 +21,7 @@ const reactors = new Map<Curl, Reactor>();
 export function reactorOf(curl: Curl): Reactor {
   let reactor = reactors.get(curl);
   if (reactor === undefined) {
-    const made = reactor = new Reactor(new MultiWaiter(curl), clock, { onLost: () => reactors.delete(curl) });
+    const made = reactor = new Reactor(new MultiWaiter(curl), clock, systemKernel, () => reactors.delete(curl));
     reactors.set(curl, made);
     runtime().onThreadEnd(() => made.end());
   }

@@ -1,7 +1,7 @@
 /** One a thread and library: waits for the sockets of all its sources, and gives the ready ones their turns. */
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { apart, type Clock } from "./clock.ts";
-import { type Kernel, systemKernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { Moderation } from "./moderation.ts";
 import { PlannedLook } from "./planned_look.ts";
 import { ReadySet } from "./ready_set.ts";
@@ -17,17 +17,8 @@ const TURN_TIME = 5;
 
 const NONE: Turn[] = [];
 
-/** What a reactor may be given beside what it waits by. */
-export interface ReactorOptions {
-  /** The kernel, for tests. */
-  readonly kernel?: Kernel;
-  /** Is called when a wait is out that nothing ends: from then on {@linkcode Reactor.attach} throws. */
-  readonly onLost?: () => void;
-}
-
 export class Reactor {
   readonly #clock: Clock;
-  readonly #kernel: Kernel;
   readonly #onLost: () => void;
   readonly #set: ReadySet;
   readonly #wait: SocketWait;
@@ -37,8 +28,6 @@ export class Reactor {
   readonly #queue: TurnQueue = new TurnQueue();
   #inTurn = false;
   readonly #planned: PlannedLook;
-  /** Whether it is about to be found out if all this can be freed. */
-  #releasing = false;
   /** Why the waiting cannot go on; null as long as it can. Sources are told in a task of its own. */
   #failed: CurlWebSocketError | null = null;
   /** Whether the turn that is under way was taken from a timer. */
@@ -58,9 +47,9 @@ export class Reactor {
   looks = 0;
   timers = 0;
 
-  constructor(waiter: Waiter, clock: Clock, { kernel = systemKernel, onLost = () => {} }: ReactorOptions = {}) {
+  /** `onLost` is called if a wait is out that nothing ends: from then on {@linkcode attach} throws. */
+  constructor(waiter: Waiter, clock: Clock, kernel: Kernel, onLost: () => void) {
     this.#clock = clock;
-    this.#kernel = kernel;
     this.#onLost = onLost;
     this.#set = new ReadySet(kernel);
     this.#wait = new SocketWait(waiter, clock, this.#set);
@@ -159,15 +148,10 @@ export class Reactor {
   #arm(): void {
     if (this.#wait.isOut || this.#inTurn || this.#planned.isPlanned || this.#failed !== null) return;
     const delay = this.#moderation.untilNextTurn(!this.#queue.isEmpty);
-    if (delay === 0) {
-      this.#planned.soon();
-    } else if (this.#sources.size === 0) {
-      this.#releaseSoon();
-    } else if (delay === Infinity) {
-      this.#beginWait();
-    } else {
-      this.#planned.after(delay, this.#sources.areRefed);
-    }
+    if (delay === 0) this.#planned.soon();
+    else if (this.#sources.size === 0) this.#releaseSoon();
+    else if (delay === Infinity) this.#beginWait();
+    else this.#planned.after(delay, this.#sources.areRefed);
   }
 
   #beginWait(): void {
@@ -282,10 +266,8 @@ export class Reactor {
       this.#queue.take();
       this.#moderation.reset();
       this.#failed = null;
-      if (this.#wait.isLost) this.#wait.closeSockets();
-      if (this.#wait.isOut) return;
-      this.#wait.closeSockets();
-      this.#wait.closeOutgrown();
+      // The wait that is out is lost: what is to be closed when it is over never would be.
+      if (this.#wait.isOut) return this.#wait.closeSockets();
       this.#wait.release();
       if (this.#sources.size === 0) return;
       // They were attached while the others were told.
@@ -306,31 +288,18 @@ export class Reactor {
     this.detach(source);
   }
 
-  /**
-   * Waits return at once, and nothing is ready: a socket in the array may have been closed by someone else, which the
-   * waiter does not tell.
-   */
+  /** Waits return at once, and nothing is ready: sockets may have been closed by someone else, which no wait tells. */
   #endClosedSockets(): void {
-    for (const fd of this.#set.fdsOf()) {
-      const source = this.#set.sourceOf(fd);
-      if (source === undefined || this.#kernel.isOpen(fd)) continue;
+    for (const fd of this.#set.closedFds()) {
       const message = `the connection's socket, file descriptor ${fd}, was closed by another part of this process`;
-      this.#endSource(source, new CurlWebSocketError("ERR_CONNECTION_LOST", message));
+      const source = this.#set.sourceOf(fd);
+      if (source !== undefined) this.#endSource(source, new CurlWebSocketError("ERR_CONNECTION_LOST", message));
     }
   }
 
-  /**
-   * Frees what waiting takes, when nothing is attached any more: a thread that has closed its connections has no descriptor
-   * left. To make it all again takes 40 us, a fortieth of a connection on loopback; the waiter keeps what costs more for a while.
-   */
+  /** Frees what waiting takes, as nothing is attached any more. */
   #releaseSoon(): void {
-    if (this.#releasing || !this.#wait.isOpen) return;
-    this.#releasing = true;
-    // A connection that has just been made changes hands: its next source is attached when the last one is gone.
-    this.#clock.defer(() => {
-      this.#releasing = false;
-      if (this.#sources.size === 0 && !this.#wait.isOut && !this.#inTurn) this.#wait.release();
-    });
+    this.#wait.releaseSoon(() => this.#sources.size === 0 && !this.#inTurn);
   }
 }
 

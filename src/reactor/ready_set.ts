@@ -54,11 +54,14 @@ export class ReadySet {
     return this.#watched.get(fd)?.source;
   }
 
-  /** The sockets of a source, or of all. */
-  fdsOf(source?: Source): number[] {
-    const fds: number[] = [];
-    for (const [fd, watch] of this.#watched) if (source === undefined || watch.source === source) fds.push(fd);
-    return fds;
+  /** The sockets of a source. */
+  fdsOf(source: Source): number[] {
+    return [...this.#watched].filter(([, watch]) => watch.source === source).map(([fd]) => fd);
+  }
+
+  /** The sockets that are no longer open: somebody else closed them. */
+  closedFds(): number[] {
+    return [...this.#watched.keys()].filter((fd) => !this.#kernel.isOpen(fd));
   }
 
   /** The one socket there is, if it only waits to be read: reading it tells as much as looking, with one call less. */

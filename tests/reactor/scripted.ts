@@ -286,7 +286,7 @@ export class Scripted {
   constructor(clock: ScriptedClock = new ScriptedClock(), log: string[] = []) {
     this.clock = clock;
     this.log = log;
-    this.reactor = new Reactor(this.waiter, clock, { kernel: this.kernel, onLost: () => this.lost++ });
+    this.reactor = new Reactor(this.waiter, clock, this.kernel, () => this.lost++);
   }
 
   /** Attaches a source, with these sockets to be read. */
