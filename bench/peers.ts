@@ -17,6 +17,8 @@ export interface Peer {
   name: string;
   version: string;
   command: string[];
+  /** The command with which it verifies a server's certificate, if that is another one. */
+  verifying?: string[];
   env?: Record<string, string>;
   actions: Command["action"][];
   lacks?: Lack[];
@@ -38,14 +40,14 @@ export interface Wanted {
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const inPeers = (file: string) => join(here, "peers", file);
-const ALL: Command["action"][] = ["receive", "roundTrip", "send", "idle", "open"];
+const ALL: Command["action"][] = ["receive", "roundTrip", "send", "idle", "open", "reconnect", "count"];
 
 /** The abilities that a scenario requires beyond its action. */
 function needs({ deflate, connections = 1, rate, action, kind, options }: Omit<Command, "url" | "seconds" | "warmUp">) {
   const list: Lack[] = [];
   if (deflate) list.push("deflate");
   if (connections > 1) list.push("connections");
-  if (connections > 1000) list.push("thousands");
+  if (connections > 1000 && action === "receive") list.push("thousands");
   if (action === "receive" && rate === 0) list.push("flood");
   if (rate > 0) list.push("paced");
   if (kind === "json") list.push("json");
@@ -61,11 +63,13 @@ export function takesPart(peer: Peer, command: Parameters<typeof needs>[0], tls:
 }
 
 function peersOf({ name, version, command, args }: Runtime): Peer[] {
-  const run = name === "deno" ? [command, ...args, "--unsafely-ignore-certificate-errors"] : [command, ...args];
+  const verifying = [command, ...args];
+  const run = name === "deno" ? [...verifying, "--unsafely-ignore-certificate-errors"] : verifying;
   const sockets = ["curlws", "native", "ws"].map((client): Peer => ({
     name: `${name} ${client}`,
     version: `${name} ${version}`,
     command: [...run, inPeers("worker.ts"), client],
+    verifying: [...verifying, inPeers("worker.ts"), client],
     actions: ALL,
     // Deno's own WebSocket offers no compression: it would receive more bytes, and inflate none.
     lacks: name === "deno" && client === "native" ? ["deflate"] : [],

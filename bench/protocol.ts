@@ -2,7 +2,7 @@
 
 /** A command to a peer. */
 export interface Command {
-  action: "receive" | "roundTrip" | "send" | "idle" | "open";
+  action: "receive" | "roundTrip" | "send" | "idle" | "open" | "reconnect" | "count";
   url: string;
   /** Messages that are measured together. */
   batch: number;
@@ -18,6 +18,8 @@ export interface Command {
   connections?: number;
   /** The time stamp of every n-th message is read, for the latency. */
   stamped?: number;
+  /** Whether the server's certificate is verified. */
+  verify?: boolean;
   /** Options of CurlWebSocket only. */
   options?: Record<string, unknown>;
 }
@@ -39,10 +41,18 @@ export interface Measured {
   p99?: number;
   /** The number of latencies in each bucket: at most its bound in {@linkcode BUCKETS}, more than the one before; last, the rest. */
   histogram?: number[];
-  /** The longest time between two turns of the event loop, ms. */
+  /** The longest time that the event loop stood still, ms. */
   stallMs?: number;
+  /** The CPU time that a connection took, ms. */
+  cpuEach?: number;
   /** Resident memory that a connection added, bytes. */
   memoryEach?: number;
+  /** File descriptors that a connection added. */
+  filesEach?: number;
+  /** The time until all connections were open, ms. */
+  openMs?: number;
+  /** Messages that were sent and not received, or received twice or out of order. */
+  lost?: number;
   /** Resident memory, bytes. */
   memory?: number;
   error?: string;

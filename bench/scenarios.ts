@@ -1,4 +1,5 @@
 /** The scenarios that are measured. */
+import type { FigureName } from "./figures.ts";
 import type { Command } from "./protocol.ts";
 
 export interface Scenario {
@@ -6,10 +7,12 @@ export interface Scenario {
   title: string;
   path: string;
   command: Omit<Command, "url" | "seconds" | "warmUp">;
-  /** The figure that is compared, and whether more is better. */
-  figure: "perSecond" | "cpuUs" | "p50" | "cpuPercent" | "bytesPerSecond" | "stallMs" | "memoryEach";
-  /** Also measured over TLS. */
-  tls: boolean;
+  /** What is compared; more than one is shown as a table. */
+  figures: readonly FigureName[];
+  /** Also measured over TLS; `"always"`: only so. */
+  tls: boolean | "always";
+  /** Each round has a new process: what is measured happens once in a process. */
+  fresh?: boolean;
   /** Whether it is part of `--quick`. */
   quick: boolean;
   /** Its latencies are shown as a histogram. */
@@ -25,7 +28,7 @@ function flood(size: number, kind: "text" | "binary", quick: boolean): Scenario 
     title: `flood of ${kind}, ${label}`,
     path: `/feed?size=${size}&kind=${kind}`,
     command: base({ action: "receive", batch: Math.max(50, Math.round(2e6 / (size + 100))), size, kind }),
-    figure: size >= 65536 ? "bytesPerSecond" : "perSecond",
+    figures: [size >= 65536 ? "bytesPerSecond" : "perSecond"],
     tls: true,
     quick,
   };
@@ -38,7 +41,7 @@ function paced(rate: number, quick: boolean, extra: Extra = {}, name = `paced-${
     title: `${rate.toLocaleString("en-US")} messages/s of 200 B${note}`,
     path: `/feed?rate=${rate}&size=200`,
     command: base({ action: "receive", batch, rate, size: 200, stamped: rate > 2000 ? 10 : 1, ...extra }),
-    figure: "cpuUs",
+    figures: ["cpuUs"],
     tls: true,
     quick,
   };
@@ -50,7 +53,7 @@ function json(deflate: boolean): Scenario {
     title: `JSON feed, ${deflate ? "compressed" : "as it is"}`,
     path: `/feed?kind=json${deflate ? "&deflate=1" : ""}`,
     command: base({ action: "receive", batch: 2000, kind: "json", deflate }),
-    figure: "perSecond",
+    figures: ["perSecond"],
     tls: true,
     quick: true,
   };
@@ -62,7 +65,7 @@ function sending(size: number, quick: boolean): Scenario {
     title: `sending ${size >= 1024 ? `${size / 1024} KiB` : `${size} B`} messages`,
     path: "/sink",
     command: base({ action: "send", batch: Math.max(100, Math.round(2e6 / (size + 100))), size }),
-    figure: "perSecond",
+    figures: ["perSecond"],
     tls: true,
     quick,
   };
@@ -83,21 +86,39 @@ function idle(connections: number, quick: boolean): Scenario {
     title: `${connections.toLocaleString("en-US")} idle connection${connections > 1 ? "s" : ""}`,
     path: "/idle",
     command: base({ action: "idle", batch: 1, connections }),
-    figure: "cpuPercent",
+    figures: ["cpuPercent"],
     tls: connections === 1,
     quick,
   };
 }
 
-function opening(connections: number, figure: "stallMs" | "memoryEach"): Scenario {
-  const what = figure === "stallMs" ? "longest stall of the event loop" : "memory of each";
+/** Figures of connections that are opened; with `wss:` verified by the system's CAs. */
+function opening(name: string, title: string, connections: number, extra: Extra = {}): Scenario {
+  const secure = name.includes("wss");
+  const many = ["cpuEach", "memoryEach", "filesEach", "stallMs", "openMs"] as const;
   return {
-    name: figure === "stallMs" ? `open-${connections}` : `memory-${connections}`,
-    title: `${connections.toLocaleString("en-US")} connections opened at once: ${what}`,
+    name,
+    title: title + (secure ? ", the system's CAs" : ""),
     path: "/idle",
-    command: base({ action: "open", batch: 1, connections }),
-    figure,
+    command: base({ action: "open", batch: 1, connections, verify: secure, ...extra }),
+    figures: connections === 1 ? ["cpuEach", "stallMs", "openMs"] : many,
+    tls: secure ? "always" : false,
+    fresh: true,
+    quick: false,
+  };
+}
+
+/** A feed whose messages are all counted. */
+function counted(connections: number): Scenario {
+  const count = connections.toLocaleString("en-US");
+  return {
+    name: `count-${connections}`,
+    title: `10,000 messages/s over ${count} connections, each message counted`,
+    path: "/counted?rate=10000&size=200",
+    command: base({ action: "count", batch: 1, rate: 10_000, size: 200, connections, stamped: 10 }),
+    figures: ["lost", "perSecond", "cpuUs", "p50", "p99", "stallMs", "memoryEach", "filesEach", "openMs"],
     tls: false,
+    fresh: true,
     quick: false,
   };
 }
@@ -128,7 +149,7 @@ export const SCENARIOS: Scenario[] = [
     title: "round trip of 32 B",
     path: "/echo",
     command: base({ action: "roundTrip", batch: 100, size: 32 }),
-    figure: "p50",
+    figures: ["p50"],
     tls: true,
     quick: true,
   },
@@ -138,9 +159,13 @@ export const SCENARIOS: Scenario[] = [
   json(true),
   idle(1, true),
   idle(1000, false),
-  opening(1000, "stallMs"),
-  opening(1000, "memoryEach"),
+  opening("open-ws", "1,000 ws connections at once", 1000),
+  opening("open-wss", "1,000 wss connections at once", 1000),
+  opening("first-ws", "the first ws connection of a process", 1),
+  opening("first-wss", "the first wss connection of a process", 1),
+  opening("reconnect-wss", "100 wss connections to one host, one after another", 100, { action: "reconnect" }),
   many(100),
   many(1000),
   many(5000),
+  counted(10_000),
 ];

@@ -1,6 +1,6 @@
 /**
  * The load server of the benchmarks. It builds frames in advance, so that it uses less CPU than any client. It speaks WebSocket
- * on two ports, plain and TLS, and prints `{"port":...,"tlsPort":...}`. The path of the request determines what a connection
+ * on two ports, plain and TLS, and prints `{"port":...,"tlsPort":...,"ca":...}`. The path of the request determines what a connection
  * does:
  *
  *   /feed?rate=&size=&kind=&deflate=   sends messages of `size` bytes (`kind` text, binary or json), `rate` per second in
@@ -8,6 +8,8 @@
  *   /echo                              returns every message as received
  *   /sink?bytes=                       sends `done` once it has received this many bytes
  *   /idle                              sends nothing
+ *   /counted?rate=&size=               sends numbered messages, between the messages `start` and `stop` from any of the
+ *                                      connections, and after that to each the number of messages it was sent
  */
 import { Buffer } from "node:buffer";
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -137,6 +139,37 @@ function leave(socket: Socket, name: string): void {
   if (group.sockets.length === 0) group.stop();
 }
 
+/** The connections of the counted feed, with how many messages each was sent. */
+const counted: Map<Socket, number> = new Map();
+let countedRuns = false;
+
+/** Sends numbered messages, each to the next connection. A late one is sent late: none is skipped. */
+function startCounted({ rate, size }: Feed): void {
+  countedRuns = true;
+  const sockets = [...counted.keys()], startedAt = performance.now();
+  let sent = 0;
+  const tick = () => {
+    if (!countedRuns || counted.size === 0) return;
+    const due = Math.floor((performance.now() - startedAt) / 1000 * rate);
+    for (; sent < due; sent++) {
+      const socket = sockets[sent % sockets.length]!, number = counted.get(socket);
+      if (number === undefined) continue;
+      const stamp = epochNow().toFixed(3).padEnd(STAMP, "0").slice(0, STAMP);
+      socket.write(frame(Opcode.text, stamp + String(number).padStart(size - STAMP)));
+      counted.set(socket, number + 1);
+    }
+    setImmediate(tick);
+  };
+  tick();
+}
+
+/** `start` and `stop` differ in length. */
+function countedCommand(data: Buffer, feed: Feed): void {
+  if ((data[1]! & 0x7f) === "start".length) return startCounted(feed);
+  countedRuns = false;
+  for (const [socket, number] of counted) socket.write(frame(Opcode.text, `end${number}`));
+}
+
 /** Returns each frame unmasked. The benchmarks send whole messages in frames of less than 64 KiB. */
 function echo(socket: Socket): (data: Buffer) => void {
   let held: Buffer = Buffer.alloc(0);
@@ -195,6 +228,11 @@ async function serve(socket: Socket, request: string, rest: Buffer): Promise<voi
     socket.on("close", () => leave(socket, group));
     if (feed.rate > 0) await pace(socket, feed, group);
     else await flood(socket, feed);
+  } else if (url.pathname === "/counted") {
+    counted.set(socket, 0);
+    socket.on("close", () => counted.delete(socket));
+    const close = take;
+    take = (data) => (data[0]! & 15) === Opcode.text ? countedCommand(data, feed) : close(data);
   }
   socket.on("data", take);
   if (rest.length > 0) take(rest);
@@ -215,9 +253,17 @@ function accept(socket: Socket): void {
   socket.on("data", read);
 }
 
+// Thousands of clients connect at once; the system may allow fewer (net.core.somaxconn).
+const BACKLOG = 8192;
+const { ca, cert, key } = certificates();
 const plain = createServer(accept);
-const secure = createTlsServer(certificates(), accept);
-await Promise.all([plain, secure].map((server) => new Promise<void>((done) => server.listen(0, "127.0.0.1", done))));
+const secure = createTlsServer({ cert, key }, accept);
+secure.on("tlsClientError", () => {});
+await Promise.all(
+  [plain, secure].map((server) =>
+    new Promise<void>((done) => server.listen({ port: 0, host: "127.0.0.1", backlog: BACKLOG }, done))
+  ),
+);
 const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
-console.log(JSON.stringify({ port: portOf(plain), tlsPort: portOf(secure) }));
+console.log(JSON.stringify({ port: portOf(plain), tlsPort: portOf(secure), ca }));
 process.on("SIGTERM", () => process.exit(0));

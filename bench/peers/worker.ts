@@ -8,28 +8,16 @@ import { cpuNow } from "../cpu_clock.ts";
 import { epochNow } from "../demo/clock.ts";
 import { frameSize } from "../../src/protocol/frame_writer.ts";
 import type { Command, Measured } from "../protocol.ts";
+import { countFeed, openMany, reconnect } from "./many.ts";
 import { answer, measure, quantiles } from "./measure.ts";
-
-/** The interface that the peers share. */
-interface Socket {
-  binaryType: string;
-  onopen: ((event: unknown) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onerror: ((event: unknown) => void) | null;
-  onclose: ((event: unknown) => void) | null;
-  send(data: string | Uint8Array): void;
-  close(): void;
-  terminate?(): void;
-}
-
-type Make = (url: string, command: Command) => Socket;
+import { drop, type Make, open, type Socket } from "./socket.ts";
 
 async function peer(name: string): Promise<Make> {
   switch (name) {
     case "curlws": {
       const { CurlWebSocket } = await import("../../mod.ts");
-      return (url, { deflate, options }) => {
-        const all = { tls: { verify: false }, perMessageDeflate: deflate === true, ...options };
+      return (url, { deflate, options, verify = false }) => {
+        const all = { ...(verify ? {} : { tls: { verify } }), perMessageDeflate: deflate === true, ...options };
         return new CurlWebSocket(url, all) as unknown as Socket;
       };
     }
@@ -39,27 +27,12 @@ async function peer(name: string): Promise<Make> {
       const { WebSocket: Ws } = await import("ws") as unknown as {
         WebSocket: new (url: string, protocols: string[], options: object) => Socket;
       };
-      return (url, { deflate }) => new Ws(url, [], { rejectUnauthorized: false, perMessageDeflate: deflate === true });
+      return (url, { deflate, verify = false }) =>
+        new Ws(url, [], { rejectUnauthorized: verify, perMessageDeflate: deflate === true });
     }
     default:
       throw new Error(`unknown peer ${name}`);
   }
-}
-
-async function open(make: Make, command: Command): Promise<Socket> {
-  const socket = make(command.url, command);
-  socket.binaryType = "arraybuffer";
-  await new Promise<void>((resolve, reject) => {
-    socket.onopen = () => resolve();
-    socket.onerror = (event) => reject((event as { error?: unknown }).error ?? new Error("the connection failed"));
-  });
-  return socket;
-}
-
-function drop(socket: Socket): void {
-  socket.onmessage = socket.onerror = socket.onclose = null;
-  if (socket.terminate) socket.terminate();
-  else socket.close();
 }
 
 /** Receives messages of a feed, over one or many connections. */
@@ -146,39 +119,6 @@ async function idle(make: Make, command: Command): Promise<Measured> {
   return { messages: 0, wallMs, cpuMs, cpuUs: 0, perSecond: 0, memory: process.memoryUsage().rss };
 }
 
-/** Opens many connections at once: measures the longest block of the event loop, and the memory of each. */
-async function openMany(make: Make, command: Command): Promise<Measured> {
-  const { connections = 1 } = command;
-  const before = process.memoryUsage().rss;
-  let last = performance.now(), stallMs = 0, opening = true;
-  const turn = () => {
-    const now = performance.now();
-    stallMs = Math.max(stallMs, now - last);
-    last = now;
-    if (opening) setImmediate(turn);
-  };
-  const cpu = cpuNow(), wall = performance.now();
-  turn();
-  const opened = Promise.all(Array.from({ length: connections }, () => open(make, command)));
-  const sockets = await opened;
-  opening = false;
-  const cpuMs = cpuNow() - cpu, wallMs = performance.now() - wall;
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  const memory = process.memoryUsage().rss;
-  for (const socket of sockets) drop(socket);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  return {
-    messages: connections,
-    wallMs,
-    cpuMs,
-    cpuUs: cpuMs * 1000 / connections,
-    perSecond: connections / wallMs * 1000,
-    stallMs,
-    memory,
-    memoryEach: Math.max(0, memory - before) / connections,
-  };
-}
-
 const make = await peer(process.argv[2] ?? "");
 const bind = (action: (make: Make, command: Command) => Promise<Measured>) => (command: Command) =>
   action(make, command);
@@ -188,4 +128,6 @@ await answer({
   send: bind(send),
   idle: bind(idle),
   open: bind(openMany),
+  reconnect: bind(reconnect),
+  count: bind(countFeed),
 });
