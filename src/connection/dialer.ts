@@ -52,7 +52,7 @@ export class Dialer {
   /** When the present attempt began, with the question for its cookies. */
   #startedAt = 0;
   /** Until libcurl has connected, and while cookies are stored. */
-  readonly #deadline: Deadline = new Deadline();
+  readonly #deadline: Deadline = new Deadline(paced);
   #refed = true;
   #closed = false;
 

@@ -13,6 +13,7 @@ import { buildRequest, hasCredentials, type RequestExtras } from "../handshake/r
 import { ResponseReader } from "../handshake/response.ts";
 import type { Observer } from "../observe/observer.ts";
 import { Deadline } from "../platform/deadline.ts";
+import { paced } from "../platform/fair_queue.ts";
 import { allocate } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
 import { loadZlib } from "../platform/zlib.ts";
@@ -61,6 +62,7 @@ let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 const BODY_TIME = 750;
 
 export class HandshakeAttempt implements Source {
+  readonly isConnecting = true;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
   readonly #request: AttemptRequest;
@@ -78,7 +80,7 @@ export class HandshakeAttempt implements Source {
   #unsent: CurlWebSocketError | null = null;
   /** Whether all of a refusal has come but its body. */
   #awaitsBody = false;
-  readonly #deadline: Deadline = new Deadline();
+  readonly #deadline: Deadline = new Deadline(paced);
   #refed = true;
   #closed = false;
 

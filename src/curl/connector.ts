@@ -40,6 +40,7 @@ const LOG_KINDS = ["words", "response", "request"] as const;
 
 /** One attempt. */
 export class Connector implements Source, CallbackReceiver {
+  readonly isConnecting = true;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
   readonly #handler: ConnectHandler;
@@ -48,7 +49,7 @@ export class Connector implements Source, CallbackReceiver {
   readonly #proxy: CompleteProxy | null;
   readonly #log: TransferLog = new TransferLog();
   readonly #fds: Set<number> = new Set();
-  readonly #timer: Deadline = new Deadline();
+  readonly #timer: Deadline = new Deadline(paced);
   /** How often libcurl has set its timer: only the last one counts. */
   #timerSets = 0;
   /** How often libcurl has told of its progress: in CONNECT it does so for each byte. */

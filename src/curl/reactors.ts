@@ -1,5 +1,6 @@
 /** The reactors of a thread: one a libcurl, since the thread that waits calls into that libcurl. */
 import type { ReactorStats } from "../observe/statistics.ts";
+import { connectBudget } from "../platform/fair_queue.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Clock } from "../reactor/clock.ts";
 import { systemKernel } from "../reactor/kernel.ts";
@@ -21,7 +22,8 @@ const reactors = new Map<Curl, Reactor>();
 export function reactorOf(curl: Curl): Reactor {
   let reactor = reactors.get(curl);
   if (reactor === undefined) {
-    const made = reactor = new Reactor(new MultiWaiter(curl), clock, systemKernel, () => reactors.delete(curl));
+    const onLost = () => reactors.delete(curl);
+    const made = reactor = new Reactor(new MultiWaiter(curl), clock, systemKernel, connectBudget, onLost);
     reactors.set(curl, made);
     runtime().onThreadEnd(() => made.end());
   }

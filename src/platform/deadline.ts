@@ -6,17 +6,27 @@ const LONGEST = 0x7fff_ffff;
 
 /** One at a time: setting it ends what was set before. */
 export class Deadline {
+  readonly #run: (step: () => void) => void;
   #timer: Timer | null = null;
   #refed = true;
+
+  /** `run` runs what is done when time is up: at once, by default, or later, in a task of its own. */
+  constructor(run: (step: () => void) => void = (step) => step()) {
+    this.#run = run;
+  }
 
   /** Calls `onTime` after this many milliseconds. */
   set(milliseconds: number, onTime: () => void): void {
     this.clear();
-    this.#timer = runtime().setTimer(() => {
+    const onTimer = () => {
+      // It may have been set anew, or cleared, by the time it is run.
+      if (this.#timer !== timer) return;
       this.#timer = null;
       onTime();
-    }, Math.min(milliseconds, LONGEST));
-    if (!this.#refed) this.#timer.unref();
+    };
+    const timer = runtime().setTimer(() => this.#run(onTimer), Math.min(milliseconds, LONGEST));
+    this.#timer = timer;
+    if (!this.#refed) timer.unref();
   }
 
   /** As {@linkcode set}; 0 stands for no limit. */

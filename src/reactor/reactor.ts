@@ -1,5 +1,6 @@
 /** One a thread and library: waits for the sockets of all its sources, and gives the ready ones their turns. */
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
+import type { ConnectBudget } from "../platform/fair_queue.ts";
 import { apart, type Clock } from "./clock.ts";
 import type { Kernel } from "./kernel.ts";
 import { Moderation } from "./moderation.ts";
@@ -9,7 +10,7 @@ import { SocketWait } from "./socket_wait.ts";
 import type { Source, Turn } from "./source.ts";
 import { Sources } from "./sources.ts";
 import { beginTurn, endTurn, isTurning, postpone } from "./turn_guard.ts";
-import { mergeTurns, TurnQueue } from "./turn_queue.ts";
+import { mergeTurns, StepQueue, TurnQueue } from "./turn_queue.ts";
 import type { Waiter } from "./waiter.ts";
 
 /** How long one turn may keep the event loop, ms; what is left comes after the loop's own turn. */
@@ -26,6 +27,9 @@ export class Reactor {
   readonly #sources: Sources = new Sources();
   /** Of sources that want one before any wait. */
   readonly #queue: TurnQueue = new TurnQueue();
+  /** Of sources that connect, which wait for time. */
+  readonly #steps: StepQueue = new StepQueue();
+  readonly #budget: ConnectBudget;
   #inTurn = false;
   readonly #planned: PlannedLook;
   /** Why the waiting cannot go on; null as long as it can. Sources are told in a task of its own. */
@@ -48,8 +52,9 @@ export class Reactor {
   timers = 0;
 
   /** `onLost` is called if a wait is out that nothing ends: from then on {@linkcode attach} throws. */
-  constructor(waiter: Waiter, clock: Clock, kernel: Kernel, onLost: () => void) {
+  constructor(waiter: Waiter, clock: Clock, kernel: Kernel, budget: ConnectBudget, onLost: () => void) {
     this.#clock = clock;
+    this.#budget = budget;
     this.#onLost = onLost;
     this.#set = new ReadySet(kernel);
     this.#wait = new SocketWait(waiter, clock, this.#set);
@@ -90,6 +95,7 @@ export class Reactor {
     this.#moderation.removeDelay(this.#sources.remove(source));
     this.#queue.drop(source);
     if (this.#sources.size > 0) return;
+    this.#steps.clear();
     this.#planned.cancelTimer();
     // What the wait returns to frees it all.
     if (this.#wait.isOut) this.#wake();
@@ -147,7 +153,7 @@ export class Reactor {
   /** Goes on: to the next turn if there may be something to do, else to sleep. */
   #arm(): void {
     if (this.#wait.isOut || this.#inTurn || this.#planned.isPlanned || this.#failed !== null) return;
-    const delay = this.#moderation.untilNextTurn(!this.#queue.isEmpty);
+    const delay = this.#moderation.untilNextTurn(!this.#queue.isEmpty || !this.#steps.isEmpty);
     if (delay === 0) this.#planned.soon();
     else if (this.#sources.size === 0) this.#releaseSoon();
     else if (delay === Infinity) this.#beginWait();
@@ -238,18 +244,42 @@ export class Reactor {
   #serve(turns: Turn[]): void {
     for (let i = 0; i < turns.length; i++) {
       const turn = turns[i]!;
-      if (!this.#sources.has(turn.source)) continue;
-      try {
-        if (turn.source.onReady(turn.fd, turn.events)) this.#queue.push(turn);
-      } catch (cause) {
-        // Its own end, and nobody else's.
-        this.#endSource(turn.source, errorOf("a step of the connection", cause));
+      if (turn.source.isConnecting) {
+        this.#steps.add(turn);
+        continue;
       }
+      if (!this.#sources.has(turn.source)) continue;
+      if (this.#take(turn)) this.#queue.push(turn);
       // The next source's events are tasks of their own.
       if (this.#clock.now() > this.turnEnd || !this.#clock.checkpoint()) {
         this.#queue.putBack(turns.slice(i + 1));
         break;
       }
+    }
+    if (!this.#steps.isEmpty) this.#serveSteps();
+  }
+
+  /** Steps of connecting, in what time is left: one at least, so that messages do not keep it from going on. */
+  #serveSteps(): void {
+    let done = 0;
+    while ((this.#budget.allows() && this.#clock.now() <= this.turnEnd) || done === 0) {
+      const turn = this.#steps.shift();
+      if (turn === undefined) return;
+      if (!this.#sources.has(turn.source)) continue;
+      if (this.#take(turn)) this.#steps.add(turn);
+      done++;
+      if (!this.#clock.checkpoint()) return;
+    }
+  }
+
+  /** Gives a source its turn. Returns whether it wants another one. */
+  #take(turn: Turn): boolean {
+    try {
+      return turn.source.onReady(turn.fd, turn.events);
+    } catch (cause) {
+      // Its own end, and nobody else's.
+      this.#endSource(turn.source, errorOf("a step of the connection", cause));
+      return false;
     }
   }
 
@@ -264,6 +294,7 @@ export class Reactor {
     this.#clock.defer(() => {
       for (const source of this.#sources.all()) this.#endSource(source, error);
       this.#queue.take();
+      this.#steps.clear();
       this.#moderation.reset();
       this.#failed = null;
       // The wait that is out is lost: what is to be closed when it is over never would be.

@@ -3,6 +3,11 @@ import type { CurlWebSocketError } from "../errors.ts";
 
 /** What the reactor serves: a connection, from its first packet to its last. */
 export interface Source {
+  /**
+   * Whether it connects. Its turns are steps that take long, such as those of TLS, and may wait: they come behind all
+   * others, and share the time that connecting has in a turn of the event loop.
+   */
+  readonly isConnecting?: boolean;
   /** The socket `fd` is ready. Returns whether it has more to do at once and wants another turn before any wait. */
   onReady(fd: number, events: number): boolean;
   /** The source cannot go on: the waiting failed, or the source itself threw. It detaches itself. */

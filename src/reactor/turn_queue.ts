@@ -38,6 +38,43 @@ export class TurnQueue {
   }
 }
 
+/**
+ * The turns of sources that connect, in the order in which their sockets became ready. Those of sources that have gone stay
+ * in it: of thousands that connect, none is to look through all others when it is done.
+ */
+export class StepQueue {
+  /** By socket: one that is found ready again, since it has waited, has one turn. */
+  readonly #turns: Map<number, Turn> = new Map();
+
+  get isEmpty(): boolean {
+    return this.#turns.size === 0;
+  }
+
+  /** Adds a turn, or what else is ready to one that is there. */
+  add(turn: Turn): void {
+    const before = this.#turns.get(turn.fd);
+    if (before?.source === turn.source) before.events |= turn.events;
+    // Of a number that has gone to another source, only that one's turn counts, and it comes last.
+    else {
+      this.#turns.delete(turn.fd);
+      this.#turns.set(turn.fd, turn);
+    }
+  }
+
+  /** Takes out the first; undefined if there is none. */
+  shift(): Turn | undefined {
+    for (const [fd, turn] of this.#turns) {
+      this.#turns.delete(fd);
+      return turn;
+    }
+    return undefined;
+  }
+
+  clear(): void {
+    this.#turns.clear();
+  }
+}
+
 /** The turns of ready sockets, and behind them those of a queue; of a socket that is in both, one that does both. */
 export function mergeTurns(ready: Turn[], queued: Turn[]): Turn[] {
   if (queued.length === 0) return ready;

@@ -102,3 +102,28 @@ test("setRef holds for the timer that runs, and for those to come", () =>
     deadline.setRef(false);
     assertEquals(timers[2]!.refed, true);
   }));
+
+test("what is done when time is up can be put off; until it is done, it can be cleared or set anew", () => {
+  const steps: (() => void)[] = [];
+  withTimers((_, timers) => {
+    const deadline = new Deadline((step) => void steps.push(step)), done: string[] = [];
+    const next = () => steps.shift()?.();
+    deadline.set(10, () => done.push("first"));
+    timers[0]!.runOut();
+    assertEquals(done, []);
+    next();
+    assertEquals(done.splice(0), ["first"]);
+    deadline.set(10, () => done.push("cleared"));
+    timers[1]!.runOut();
+    deadline.clear();
+    next();
+    deadline.set(10, () => done.push("replaced"));
+    timers[2]!.runOut();
+    deadline.set(20, () => done.push("second"));
+    next();
+    assertEquals([done, steps.length], [[], 0]);
+    timers[3]!.runOut();
+    next();
+    assertEquals(done, ["second"]);
+  });
+});

@@ -1,14 +1,49 @@
 import { assertEquals } from "@std/assert";
 import "../../runtimes/mod.ts";
-import { paced } from "../../src/platform/fair_queue.ts";
-import { runtime } from "../../src/platform/runtime.ts";
+import { ConnectBudget, FairQueue, type LoopTime, paced } from "../../src/platform/fair_queue.ts";
 import { runScript } from "../support/script.ts";
 import { test } from "../support/testing.ts";
 
-/** Uses up a turn's time: the queue may keep the event loop for 3 ms. */
-function busy(): void {
-  const end = performance.now() + 4;
-  while (performance.now() < end);
+/** An event loop that the test turns, and whose time the steps let pass. */
+class ScriptedLoop implements LoopTime {
+  time = 1_000;
+  #tasks: (() => void)[] = [];
+
+  now(): number {
+    return this.time;
+  }
+
+  defer(fn: () => void): void {
+    this.#tasks.push(fn);
+  }
+
+  /** Runs the tasks that wait now. */
+  turn(): void {
+    const tasks = this.#tasks;
+    this.#tasks = [];
+    for (const task of tasks) task();
+  }
+
+  get isIdle(): boolean {
+    return this.#tasks.length === 0;
+  }
+}
+
+/** A queue whose steps take some milliseconds each, and the log that they write. */
+function scripted(): {
+  loop: ScriptedLoop;
+  budget: ConnectBudget;
+  add: (name: string, takes: number) => void;
+  log: string[];
+} {
+  const loop = new ScriptedLoop(), budget = new ConnectBudget(loop), queue = new FairQueue(loop, budget);
+  const log: string[] = [];
+  const add = (name: string, takes: number) =>
+    queue.add(() => {
+      log.push(name);
+      loop.time += takes;
+    });
+  return { loop, budget, add, log };
 }
 
 test("what is paced runs in a later task, in order, with what it adds behind", async () => {
@@ -28,20 +63,49 @@ test("what is paced runs in a later task, in order, with what it adds behind", a
   assertEquals(order, ["the caller", "a microtask", "first", "second", "added"]);
 });
 
-test("the event loop has a turn when the time is used up; each turn runs one at least", async () => {
-  const order: string[] = [];
-  const done = Promise.withResolvers<void>();
-  const step = (name: string) =>
-    paced(() => {
-      order.push(name);
-      runtime().defer(() => order.push(`a task behind ${name}`));
-      busy();
-    });
-  step("one");
-  step("two");
-  paced(done.resolve);
-  await done.promise;
-  assertEquals(order, ["one", "a task behind one", "two", "a task behind two"]);
+test("steps have 3 ms of a turn of the event loop: the last one may take longer", () => {
+  const { loop, add, log } = scripted();
+  for (const [name, takes] of [["a", 1], ["b", 1.5], ["c", 9], ["d", 3], ["e", 1]] as const) add(name, takes);
+  assertEquals(log, []);
+  loop.turn();
+  assertEquals(log.splice(0), ["a", "b", "c"]);
+  loop.turn();
+  assertEquals(log.splice(0), ["d"]);
+  loop.turn();
+  assertEquals(log, ["e"]);
+  loop.turn();
+  assertEquals(loop.isIdle, true);
+});
+
+test("whoever has taken the time before leaves one step a turn to the queue, and all of the next turn", () => {
+  const { loop, budget, add, log } = scripted();
+  assertEquals(budget.allows(), true);
+  loop.time += 2;
+  assertEquals(budget.allows(), true);
+  loop.time += 1;
+  assertEquals(budget.allows(), false);
+  for (const name of ["a", "b", "c"]) add(name, 1);
+  // The budget is new from the task on that it has put off to this turn, which comes before the queue's.
+  loop.turn();
+  assertEquals(log.splice(0), ["a", "b", "c"]);
+  add("d", 3);
+  add("e", 1);
+  loop.turn();
+  assertEquals([log.splice(0), budget.allows()], [["d"], false]);
+  loop.turn();
+  assertEquals(log, ["e"]);
+});
+
+test("a step is taken in each turn, even if somebody else always takes the time first", () => {
+  const { loop, budget, add, log } = scripted();
+  for (const name of ["a", "b", "c"]) add(name, 1);
+  for (const expected of [["a"], ["a", "b"], ["a", "b", "c"]]) {
+    budget.allows();
+    loop.time += 5;
+    const time = loop.time;
+    loop.turn();
+    assertEquals([log, loop.time - time], [expected, 1]);
+  }
 });
 
 test("what throws is reported as uncaught, and those behind it go on", async () => {

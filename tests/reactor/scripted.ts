@@ -1,6 +1,7 @@
 /** A clock, a waiter and a kernel that a test moves by hand, and sources that write down what they were told. */
 import { assert } from "@std/assert";
 import type { CurlWebSocketError } from "../../src/errors.ts";
+import { ConnectBudget } from "../../src/platform/fair_queue.ts";
 import type { Timer } from "../../src/platform/runtime.ts";
 import type { Clock } from "../../src/reactor/clock.ts";
 import type { Kernel } from "../../src/reactor/kernel.ts";
@@ -252,6 +253,7 @@ export class ScriptedKernel implements Kernel {
 export class ScriptedSource implements Source {
   readonly name: string;
   readonly log: string[];
+  isConnecting = false;
   /** What it does in a turn; returns whether it wants another one. */
   act: (fd: number, events: number) => boolean | void;
 
@@ -286,7 +288,7 @@ export class Scripted {
   constructor(clock: ScriptedClock = new ScriptedClock(), log: string[] = []) {
     this.clock = clock;
     this.log = log;
-    this.reactor = new Reactor(this.waiter, clock, this.kernel, () => this.lost++);
+    this.reactor = new Reactor(this.waiter, clock, this.kernel, new ConnectBudget(clock), () => this.lost++);
   }
 
   /** Attaches a source, with these sockets to be read. */
@@ -299,6 +301,13 @@ export class Scripted {
     const source = new ScriptedSource(name, this.log, act);
     this.reactor.attach(source, maxDelay);
     for (const fd of fds) this.reactor.watch(fd, source, READABLE);
+    return source;
+  }
+
+  /** Attaches a source that connects, whose steps take so long, ms. */
+  connecting(name: string, fd: number, takes: number): ScriptedSource {
+    const source = this.source(name, [fd], () => void (this.clock.time += takes));
+    source.isConnecting = true;
     return source;
   }
 

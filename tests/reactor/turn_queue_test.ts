@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { READABLE, WRITABLE } from "../../src/reactor/readiness.ts";
 import type { Turn } from "../../src/reactor/source.ts";
-import { mergeTurns, TurnQueue } from "../../src/reactor/turn_queue.ts";
+import { mergeTurns, StepQueue, TurnQueue } from "../../src/reactor/turn_queue.ts";
 import { test } from "../support/testing.ts";
 import { ScriptedSource } from "./scripted.ts";
 
@@ -34,6 +34,23 @@ test("the turns of a source can be dropped", () => {
   for (const one of [turn(a, 1), turn(b, 2), turn(a, 3)]) queue.push(one);
   queue.drop(a);
   assertEquals(shown(queue.take()), [["b", 2, READABLE]]);
+});
+
+test("a socket that waits for its step keeps its place when it is found ready again", () => {
+  const steps = new StepQueue();
+  for (const one of [turn(a, 1), turn(b, 2), turn(a, 1, WRITABLE)]) steps.add(one);
+  assertEquals(steps.isEmpty, false);
+  assertEquals(shown([steps.shift()!, steps.shift()!]), [["a", 1, READABLE | WRITABLE], ["b", 2, READABLE]]);
+  assertEquals([steps.shift(), steps.isEmpty], [undefined, true]);
+});
+
+test("of a number that has gone to another source, that one's step is left, behind those that were there", () => {
+  const steps = new StepQueue();
+  for (const one of [turn(a, 1), turn(a, 2), turn(b, 1)]) steps.add(one);
+  assertEquals(shown([steps.shift()!, steps.shift()!]), [["a", 2, READABLE], ["b", 1, READABLE]]);
+  steps.add(turn(a, 1));
+  steps.clear();
+  assertEquals([steps.isEmpty, steps.shift()], [true, undefined]);
 });
 
 test("ready sockets come before queued turns, and one that is both has one turn for both", () => {
