@@ -18,8 +18,8 @@ import type { Curl } from "./library.ts";
 import { OptionSetter } from "./option_setter.ts";
 
 /**
- * The easy handle of an attempt, and the multi that drives it. Both live until {@linkcode ConnectHandles.free}: a connection
- * needs its multi as well. Only the JavaScript thread calls libcurl with them.
+ * The easy handle of an attempt, and the multi that drives it. Both live until {@linkcode ConnectHandles.free}: a
+ * connection needs its multi as well. Only the JavaScript thread calls libcurl with them.
  */
 export class ConnectHandles implements Caller {
   readonly easy: Pointer;

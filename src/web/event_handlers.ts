@@ -16,7 +16,8 @@ export class EventHandlers {
 
   /**
    * A handler takes its place among the listeners when it is first set, and keeps it while it is replaced. By Web IDL's
-   * [LegacyTreatNonObjectAsNull], what is no object is null, and an object that cannot be called is kept and not called.
+   * [LegacyTreatNonObjectAsNull], what is no object is null, and an object that cannot be called is kept and not
+   * called.
    */
   set(type: string, handler: unknown): void {
     const entry = this.#handlers.get(type);

@@ -3,8 +3,8 @@
 type Inspect = (value: unknown, options: unknown) => string;
 
 /**
- * Has `console.log` show an instance as its class's name and the fields that `describe` returns, without the empty ones.
- * The prototype itself, and what merely inherits from it, has no private state to describe: it is its name alone.
+ * Has `console.log` show an instance as its class's name and the fields that `describe` returns, without the empty
+ * ones. The prototype itself, and what merely inherits from it, has no private state to describe: it is its name alone.
  */
 export function makeInspectable<Shown extends object>(
   prototype: Shown,

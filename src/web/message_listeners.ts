@@ -1,6 +1,6 @@
 /**
- * The listeners of `message`, by the rules of the DOM standard's EventTarget. Other events, and the listeners of them, are
- * the platform's.
+ * The listeners of `message`, by the rules of the DOM standard's EventTarget. Other events, and the listeners of them,
+ * are the platform's.
  */
 import { type FastMessageEvent, NONE } from "./message_events.ts";
 
@@ -12,8 +12,8 @@ interface Entry {
   readonly capture: boolean;
   readonly once: boolean;
   /**
-   * Looked at when the listener would be called, not listened to: what a program keeps for long, such as a signal for the
-   * end of the process, then holds nothing of its sockets.
+   * Looked at when the listener would be called, not listened to: what a program keeps for long, such as a signal for
+   * the end of the process, then holds nothing of its sockets.
    */
   readonly signal: AbortSignal | undefined;
   removed: boolean;

@@ -10,9 +10,9 @@ import { shownSubprotocols, shownUrl } from "../observe/redact.ts";
 export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };
 
 /**
- * What the runtime's own `WebSocket` takes behind the URL, by its types: Deno's and Bun's take options of their own, and
- * `CurlWebSocket` is a `typeof WebSocket` only if it takes all of them. It is for the type checker alone: an option that
- * is not one of {@linkcode CurlWebSocketInit} is a `TypeError`.
+ * What the runtime's own `WebSocket` takes behind the URL, by its types: Deno's and Bun's take options of their own,
+ * and `CurlWebSocket` is a `typeof WebSocket` only if it takes all of them. It is for the type checker alone: an option
+ * that is not one of {@linkcode CurlWebSocketInit} is a `TypeError`.
  */
 export type NativeInit = typeof globalThis extends
   { WebSocket: { new (url: string, options?: infer First): unknown; new (url: string, list?: infer _): unknown } }
@@ -45,8 +45,8 @@ function isIterable(value: unknown): value is Iterable<unknown> {
 }
 
 /**
- * Both forms of the constructor as one. By Web IDL's rules for a union of a string, a sequence and a dictionary: what is
- * iterable is a list of subprotocols, another object, null or undefined options, and anything else one subprotocol.
+ * Both forms of the constructor as one. By Web IDL's rules for a union of a string, a sequence and a dictionary: what
+ * is iterable is a list of subprotocols, another object, null or undefined options, and anything else one subprotocol.
  */
 export function initOf(
   second: SecondArgument | null | undefined,
@@ -134,7 +134,9 @@ export function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
 /** RFC 6455 section 5.5.1: the first two bytes of a close frame's payload are the code. */
 const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
 
-/** WHATWG, "validate close code and reason": which a program may send. No code is null; `given` is how errors show it. */
+/**
+ * WHATWG, "validate close code and reason": which a program may send. No code is null; `given` is how errors show it.
+ */
 export function checkClose(code: number | null, reason: Uint8Array, given: unknown): void {
   if (code !== null && code !== 1000 && !(code >= 3000 && code <= 4999)) {
     throw new DOMException(`close code must be 1000 or 3000 to 4999, and is ${given}`, "InvalidAccessError");

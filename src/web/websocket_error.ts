@@ -35,8 +35,8 @@ export function checkedClose(info: WebSocketCloseInfo | null | undefined): Check
 let make: (message: string, closed: CheckedClose, cause: CurlWebSocketError | null) => WebSocketError;
 
 /**
- * What the streams and promises of a `CurlWebSocketStream` fail with. Given to `abort()` or `cancel()` of its streams, or
- * to its `close()`, it says what to close with.
+ * What the streams and promises of a `CurlWebSocketStream` fail with. Given to `abort()` or `cancel()` of its streams,
+ * or to its `close()`, it says what to close with.
  *
  * ```ts
  * import { CurlWebSocketStream, WebSocketError } from "@curlws/curlws";

@@ -45,8 +45,8 @@ const NOTHING: CheckedClose = { code: null, reason: "" };
  * A WebSocket as a pair of streams, with backpressure from end to end: a reader that stops makes the server wait, and a
  * writer waits for the server. The shape is that of the platform's `WebSocketStream`.
  *
- * `opened` and `closed` reject with a `WebSocketError`, whose `cause` is the {@linkcode CurlWebSocketError}, or with the
- * reason of the option `signal`. Neither counts as an unhandled rejection, so it is enough to look at one.
+ * `opened` and `closed` reject with a `WebSocketError`, whose `cause` is the {@linkcode CurlWebSocketError}, or with
+ * the reason of the option `signal`. Neither counts as an unhandled rejection, so it is enough to look at one.
  *
  * ```ts
  * import { CurlWebSocketStream } from "@curlws/curlws";

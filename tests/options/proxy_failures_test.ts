@@ -14,7 +14,7 @@ test("missing and rejected proxy credentials are ERR_PROXY_AUTH", async () => {
     const at = `${scheme}://127.0.0.1:${proxy.port}`;
     const none = await refused(server.url("/echo"), { proxy: at });
     assertEquals([scheme, none.code], [scheme, "ERR_PROXY_AUTH"]);
-    assert(none.message.includes("wants to know who asks"), none.message);
+    assert(none.message.includes("wants a username and password"), none.message);
     const password = scheme === "socks4" ? undefined : SECRET;
     const wrong = await refused(server.url("/echo"), { proxy: { url: at, username: "him", password } });
     assertEquals([scheme, wrong.code], [scheme, "ERR_PROXY_AUTH"]);
@@ -22,7 +22,7 @@ test("missing and rejected proxy credentials are ERR_PROXY_AUTH", async () => {
     assert(wrong.message.includes(at), wrong.message);
     if (scheme !== "http") continue;
     assertEquals(none.status, 407);
-    assert(none.message.includes("it takes Basic"), none.message);
+    assert(none.message.includes("it accepts Basic"), none.message);
     assertEquals(none.headers?.[0], ["Proxy-Authenticate", 'Basic realm="test"']);
   }
 });
@@ -34,7 +34,7 @@ test("a proxy that does not accept Basic is an error that says what it accepts",
   const options = { url: `http://127.0.0.1:${proxy.port}`, username: "me", password: SECRET };
   const { code, message: text } = await refused("ws://127.0.0.1:9/", { proxy: options });
   assertEquals(code, "ERR_PROXY_AUTH");
-  assert(text.includes("it takes Digest") && text.includes("set its auth: it was basic"), text);
+  assert(text.includes("it accepts Digest") && text.includes("set its auth: it was basic"), text);
 });
 
 test("auth negotiate without a ticket is ERR_PROXY_AUTH, and ERR_LIBCURL if libcurl lacks it", async () => {
@@ -45,7 +45,7 @@ test("auth negotiate without a ticket is ERR_PROXY_AUTH, and ERR_LIBCURL if libc
   const error = await refused("ws://127.0.0.1:9/", { proxy: { url, auth: "negotiate" } });
   if (libcurl().features.includes("SPNEGO")) {
     assertEquals(error.code, "ERR_PROXY_AUTH");
-    assert(error.message.includes("it takes Negotiate"), error.message);
+    assert(error.message.includes("it accepts Negotiate"), error.message);
   } else {
     assertEquals(error.code, "ERR_LIBCURL");
     assert(error.message.includes("refuses the option CURLOPT_PROXYAUTH"), error.message);
@@ -139,7 +139,7 @@ for (const [name, { answer, code, status }] of Object.entries(ENDLESS)) {
       assert(error.message.startsWith(`the proxy http://127.0.0.1:${proxy.port} `), error.message);
       // With Basic, libcurl does not read the body of a second refusal; it has bounds of its own for fields, which vary.
       const whole = auth === "digest" && code === "ERR_PROXY_AUTH";
-      if (whole) assert(error.message.includes("its answer has no end"), error.message);
+      if (whole) assert(error.message.includes("its response has no end"), error.message);
     });
   }
 }
