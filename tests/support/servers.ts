@@ -16,7 +16,7 @@ const script = fileURLToPath(new URL("./ws_server.mjs", import.meta.url));
 
 let hasNode: boolean | undefined;
 
-/** The command that runs a server that is a program for Node: on Node, or where there is none on Deno. */
+/** The command that runs a server written for Node: on Node, or on Deno if there is no Node. */
 export function serverCommand(program: string): [string, string[]] {
   hasNode ??= spawnSync("node", ["--version"]).status === 0;
   if (hasNode) return ["node", [program]];
