@@ -185,6 +185,8 @@ export function acceptFor(request: string): string {
 export class RawServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** The TCP connections, also of a client that left in the middle of TLS, whose half of them would stay open. */
+  readonly #tcp = new Set<Socket>();
   readonly #waiting: RawConnection[] = [];
   #wake: () => void = () => {};
   readonly tls: boolean;
@@ -194,6 +196,7 @@ export class RawServer {
     const { key, cert } = tls ? certificates() : { key: "", cert: "" };
     // The test ends each side itself.
     this.#server = tls ? createTlsServer({ key, cert, allowHalfOpen: true }) : createServer({ allowHalfOpen: true });
+    this.#server.on("connection", (socket: Socket) => void this.#tcp.add(socket));
     this.#server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
       this.#sockets.add(socket);
       this.#waiting.push(new RawConnection(socket));
@@ -230,7 +233,7 @@ export class RawServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of [...this.#sockets, ...this.#tcp]) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }
