@@ -151,9 +151,9 @@ function fuzz(data: Uint8Array): void {
   const story = () =>
     `${steps}; inside ${flags & 8 ? `${INSIDE[(flags >> 4) % INSIDE.length]}: ${inner}` : "nothing"}: ${peer.log}`;
   for (const step of steps) {
-    const before = { maySend: closing.maySend, mayTell: closing.mayTell, reads: closing.reads };
+    const before = { maySend: closing.maySend, mayDeliver: closing.mayDeliver, reads: closing.reads };
     happen(step, peer);
-    for (const what of ["maySend", "mayTell", "reads"] as const) {
+    for (const what of ["maySend", "mayDeliver", "reads"] as const) {
       check(before[what] || !closing[what], () => `${what} again after ${step}: ${story()}`);
     }
     check(closing.finished === (peer.result !== null), () => `finished: ${story()}`);
