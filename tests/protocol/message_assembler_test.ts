@@ -217,7 +217,7 @@ test("the limit is on the sum of a message's bytes, and counted before they are 
   assembler.begin(OPCODE_BINARY);
   assembler.count(4);
   assembler.count(6);
-  const error = assertThrows(() => assembler.count(1), ProtocolViolation, "11 bytes of at most 10");
+  const error = assertThrows(() => assembler.count(1), ProtocolViolation, "11 bytes, and maxMessageSize is 10");
   assertEquals([error.violation, error.closeCode], ["MESSAGE_TOO_BIG", 1009]);
   assertEquals(violation(() => new MessageAssembler(0).count(1)), "MESSAGE_TOO_BIG");
   new MessageAssembler(0).count(0);
