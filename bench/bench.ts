@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { resolve } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -22,6 +23,8 @@ const HELP = `usage: npm run bench -- [options]
   --rounds N         rounds of each (default 5)
   --seconds N        how long one measurement lasts (default 1)
   --tls              over TLS
+  --before FOLDER    another checkout of this project, with its node_modules: it takes part as "deno before" and "bun before",
+                     and ratios are to it
   --list             the scenarios and the peers found here`;
 
 /** A peer's process, or the load server's. */
@@ -112,9 +115,9 @@ function progress(text: string): void {
 async function runScenario(
   scenario: Scenario,
   peers: Peer[],
-  base: { url: string; tls: boolean; rounds: number; seconds: number; warmUp: number; label: string },
+  base: { url: string; tls: boolean; rounds: number; seconds: number; warmUp: number; label: string; before: boolean },
 ): Promise<Result> {
-  const { rounds, seconds, tls } = base;
+  const { rounds, seconds, tls, before } = base;
   const rows: Row[] = peers.map(({ name }) => ({ peer: name, rounds: [], value: null, ratio: null }));
   const started: (Child | null)[] = [];
   for (const peer of peers) {
@@ -157,7 +160,8 @@ async function runScenario(
   }
   for (const row of rows) {
     const runtime = row.peer.split(" ")[0];
-    const own = scenario.command.deflate && runtime === "deno" ? "deno ws" : `${runtime} native`;
+    const native = scenario.command.deflate && runtime === "deno" ? "deno ws" : `${runtime} native`;
+    const own = before ? `${runtime} before` : native;
     const reference = rows.find(({ peer }) => peer === own)?.value;
     row.ratio = reference && row.value !== null ? row.value / reference : null;
   }
@@ -250,6 +254,7 @@ async function main(): Promise<number> {
       rounds: { type: "string" },
       seconds: { type: "string" },
       tls: { type: "boolean", default: false },
+      before: { type: "string" },
       list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -266,6 +271,7 @@ async function main(): Promise<number> {
   const { peers: found, skipped } = findPeers({
     includes: (name) => wanted?.includes(name) ?? !values.quick,
     install: !values.list,
+    ...(values.before === undefined ? {} : { before: resolve(values.before) }),
   });
   const peers = found.filter(({ name, quick }) => wanted ? wanted.includes(name) : quick || !values.quick);
   const only = values.only?.split(",");
@@ -291,7 +297,15 @@ async function main(): Promise<number> {
     const label = `[${index + 1}/${scenarios.length}]`;
     const able = peers.filter((peer) => takesPart(peer, scenario.command, values.tls));
     if (able.length === 0) continue;
-    const result = await runScenario(scenario, able, { url, tls: values.tls, rounds, seconds, warmUp, label });
+    const result = await runScenario(scenario, able, {
+      url,
+      tls: values.tls,
+      rounds,
+      seconds,
+      warmUp,
+      label,
+      before: values.before !== undefined,
+    });
     progress("");
     print(result);
     results.push(result);
