@@ -96,7 +96,7 @@ export class ScriptedWaiter implements Waiter {
     | null = null;
   /** What the next look finds. */
   ready: ReadonlyMap<number, number> = new Map();
-  /** What the next calls of these methods throw. */
+  /** What the next call of each of these methods throws. */
   readonly throws: Partial<Record<"open" | "wait" | "look" | "wake", CurlWebSocketError>> = {};
   #woken = false;
   #found: ReadonlyMap<number, number> = new Map();
@@ -152,6 +152,7 @@ export class ScriptedWaiter implements Waiter {
   #call(method: "open" | "wait" | "look" | "wake"): void {
     this.log.push(method);
     const error = this.throws[method];
+    delete this.throws[method];
     if (error !== undefined) throw error;
   }
 
