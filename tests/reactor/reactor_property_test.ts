@@ -2,37 +2,32 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CurlWebSocketError } from "../../src/errors.ts";
+import { READABLE } from "../../src/reactor/readiness.ts";
 import { property } from "../protocol/support.ts";
-import { Scripted, ScriptedClock, ScriptedSource } from "./scripted.ts";
+import { must, problems, Scripted, ScriptedClock, ScriptedSource } from "./scripted.ts";
 
-/** What a program, a source in its turn, or the kernel does; the numbers choose of which reactor, source and socket. */
+/** What a program does, or a source in its turn. */
+const PROGRAM = [
+  ...["watch", "watch", "watch all", "unwatch", "detach", "again", "again", "ref", "close", "send"],
+  ...["more", "more", "slow", "slow", "bytes", "flood", "nest", "nest", "throw"],
+] as const;
+/** What the kernel does. */
+const KERNEL = ["ready", "all ready", "all ready", "end", "end", "end", "queues", "refuse"] as const;
+/** What the event loop does. */
+const LOOP = ["task", "task", "pass", "no checkpoint"] as const;
+const FAULTS = ["wait fails", "wait throws", "look throws", "wake throws"] as const;
+
+/** What happens; the numbers choose of which reactor, source and socket. */
 interface Step {
-  readonly kind: typeof ANYWHERE[number] | typeof OUTSIDE[number];
+  readonly kind: typeof PROGRAM[number] | typeof KERNEL[number] | typeof LOOP[number] | typeof FAULTS[number];
   readonly reactor: number;
   readonly source: number;
   readonly fd: number;
   readonly events: number;
 }
 
-/** What may happen inside a turn as well. */
-const ANYWHERE = [
-  ...["attach", "watch", "watch", "unwatch", "detach", "again", "again", "ref", "close", "send", "ready", "ready"],
-  ...["throw", "more", "slow", "bytes", "flood", "nest", "end", "queues", "refuse", "no checkpoint"],
-] as const;
-/** What does not: the event loop goes on, or something fails. */
-const OUTSIDE = [
-  "end",
-  "end",
-  "task",
-  "task",
-  "pass",
-  "wait fails",
-  "wait throws",
-  "look throws",
-  "wake throws",
-] as const;
-
 const SOURCES = 3, FDS = 5;
+const NUMBERS = Array.from({ length: SOURCES * FDS }, (_, i) => i);
 
 const step = (kinds: readonly Step["kind"][]): fc.Arbitrary<Step> =>
   fc.record({
@@ -42,6 +37,14 @@ const step = (kinds: readonly Step["kind"][]): fc.Arbitrary<Step> =>
     fd: fc.nat(FDS - 1),
     events: fc.integer({ min: 1, max: 3 }),
   });
+
+const inner = fc.oneof({ weight: 4, arbitrary: step(PROGRAM) }, { weight: 1, arbitrary: step(KERNEL) });
+const outer = fc.oneof(
+  { weight: 20, arbitrary: step(PROGRAM) },
+  { weight: 60, arbitrary: step(KERNEL) },
+  { weight: 40, arbitrary: step(LOOP) },
+  { weight: 1, arbitrary: step(FAULTS) },
+);
 
 const fault = () => new CurlWebSocketError("ERR_LIBCURL", "scripted");
 
@@ -65,7 +68,7 @@ class Model {
     const { waiter, kernel } = this.scripted;
     const wait = waiter.wait.bind(waiter);
     waiter.wait = (interests, done) => {
-      assertEquals([...this.found], [], "a wait began before all had their turns that the last one found ready");
+      must(this.found.size === 0, "a wait began before all had their turns that the last one found ready");
       wait(interests, done);
     };
     const createQueue = kernel.createQueue.bind(kernel);
@@ -84,8 +87,8 @@ class Model {
 
   #turn(source: ScriptedSource, fd: number): boolean {
     const { world } = this;
-    assert(this.attached.has(source), "a source was served that is not attached");
-    assertEquals(world.turning, false, "a turn began inside another");
+    must(this.attached.has(source), "a source was served that is not attached");
+    must(!world.turning, "a turn began inside another");
     this.found.delete(fd);
     this.ready.delete(fd);
     world.turning = true;
@@ -132,7 +135,7 @@ class Model {
     this.closing++;
     this.scripted.reactor.whenUnpolled(() => {
       this.closing--;
-      assert(this.scripted.waiter.out === null || this.scripted.lost > 0, "a socket was closed while a wait was out");
+      must(this.scripted.waiter.out === null || this.scripted.lost > 0, "a socket was closed while a wait was out");
     });
   }
 
@@ -182,11 +185,14 @@ class World {
     const source = model.sources[sourceIndex]!;
     const fd = 1_000 * index + 100 * sourceIndex + number;
     switch (kind) {
-      case "attach":
-        return model.attach(source);
       case "watch":
         model.attach(source);
         return model.watch(source, fd, events);
+      case "watch all":
+        for (const at of NUMBERS) {
+          this.do({ kind: "watch", reactor: index, source: at % SOURCES, fd: Math.floor(at / SOURCES), events });
+        }
+        return;
       case "unwatch":
         return model.watch(source, fd, 0);
       case "detach":
@@ -200,8 +206,14 @@ class World {
         return model.close();
       case "send":
         return reactor.expectAnswer();
-      case "ready":
-        return void model.ready.set(fd, events);
+      case "ready": {
+        const fds = [...model.watched.keys()], ready = fds[(sourceIndex * FDS + number) % fds.length];
+        if (ready !== undefined) model.ready.set(ready, events);
+        return;
+      }
+      case "all ready":
+        for (const fd of model.watched.keys()) model.ready.set(fd, events);
+        return;
       case "end":
         return model.end();
       case "throw":
@@ -263,16 +275,27 @@ class World {
 
 property(
   "whatever happens, turns come one by one to who is attached, and all that is ready has one before any sleep",
-  fc.tuple(
-    fc.array(step([...ANYWHERE, ...OUTSIDE]), { maxLength: 120, size: "max" }),
-    fc.array(step(ANYWHERE), { maxLength: 60, size: "max" }),
-  ),
-  ([steps, inner]) => {
-    const world = new World(inner);
+  fc.record({
+    hasQueues: fc.boolean(),
+    /** For each reactor, which of its sockets are watched from the start. */
+    watched: fc.array(fc.subarray(NUMBERS), { minLength: 2, maxLength: 2 }),
+    steps: fc.array(outer, { maxLength: 200, size: "max" }),
+    inSteps: fc.array(inner, { maxLength: 200, size: "max" }),
+  }),
+  ({ hasQueues, watched, steps, inSteps }) => {
+    const world = new World(inSteps);
+    problems.length = 0;
+    for (const [reactor, model] of world.models.entries()) {
+      model.scripted.kernel.hasQueues = hasQueues;
+      for (const at of watched[reactor]!) {
+        world.do({ kind: "watch", reactor, source: at % SOURCES, fd: Math.floor(at / SOURCES), events: READABLE });
+      }
+    }
     for (const step of steps) {
       world.do(step);
       for (const [index, model] of world.models.entries()) {
         model.check();
+        assertEquals(problems, []);
         // Connections to come have a reactor of their own.
         if (model.scripted.lost > 0 && world.clock.tasks.length === 0) {
           assertEquals([model.attached.size, model.closing], [0, 0]);
@@ -297,6 +320,7 @@ property(
       assert(lost > 0 || !waiter.isOpen, "what waits was not freed");
       assert(lost > 0 || kernel.queues.every(({ isClosed }) => isClosed), "a queue was not closed");
     }
+    assertEquals(problems, []);
     assertEquals([world.clock.tasks, world.clock.timers, world.clock.uncaught], [[], [], []]);
   },
   500,

@@ -10,6 +10,15 @@ import { READABLE } from "../../src/reactor/readiness.ts";
 import type { Source } from "../../src/reactor/source.ts";
 import type { Interests, WaitDone, Waiter } from "../../src/reactor/waiter.ts";
 
+/** What was done that may not be. A reactor takes what is thrown at it for a failure, and goes on: a test looks here. */
+export const problems: string[] = [];
+
+/** Notes a problem unless `condition` holds, and throws. */
+export function must(condition: boolean, problem: string): void {
+  if (!condition) problems.push(problem);
+  assert(condition, problem);
+}
+
 interface ScriptedTimer extends Timer {
   readonly at: number;
   readonly fn: () => void;
@@ -111,14 +120,14 @@ export class ScriptedWaiter implements Waiter {
   }
 
   wait(interests: Interests, done: WaitDone): void {
-    assert(this.isOpen && this.out === null, "a wait began while it may not");
+    must(this.isOpen && this.out === null, "a wait began while it may not");
     this.#call("wait");
     this.#woken = false;
     this.out = { interests, sockets: new Map([...interests].map(([fd, { events }]) => [fd, events])), done };
   }
 
   look(interests: Interests): void {
-    assert(this.isOpen && this.out === null, "looked while it may not");
+    must(this.isOpen && this.out === null, "looked while it may not");
     this.#call("look");
     this.#found = new Map([...this.ready].filter(([fd]) => interests.has(fd)));
   }
@@ -130,7 +139,7 @@ export class ScriptedWaiter implements Waiter {
   }
 
   wake(): void {
-    assert(this.isOpen && !this.#woken, "woken though it is closed, or twice");
+    must(this.isOpen && !this.#woken, "woken though it is closed, or twice");
     this.#call("wake");
     this.#woken = true;
   }
@@ -144,7 +153,7 @@ export class ScriptedWaiter implements Waiter {
   }
 
   close(): void {
-    assert(this.isOpen && this.out === null, "closed while it may not be");
+    must(this.isOpen && this.out === null, "closed while it may not be");
     this.log.push("close");
     this.isOpen = false;
   }
@@ -193,14 +202,14 @@ export class ScriptedQueue implements KernelQueue {
   }
 
   set(fd: number, events: number): boolean {
-    assert(!this.isClosed, "a closed queue was used");
+    must(!this.isClosed, "a closed queue was used");
     if (this.#kernel.refused.has(fd)) return false;
     this.members.set(fd, events);
     return true;
   }
 
   delete(fd: number): void {
-    assert(!this.isClosed, "a closed queue was used");
+    must(!this.isClosed, "a closed queue was used");
     this.members.delete(fd);
   }
 
@@ -210,7 +219,7 @@ export class ScriptedQueue implements KernelQueue {
   }
 
   close(): void {
-    assert(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
+    must(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
     if (!this.isClosed) this.#kernel.log.push("close queue");
     this.isClosed = true;
   }
