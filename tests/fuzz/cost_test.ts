@@ -31,7 +31,7 @@ const bytewise = (bytes: Uint8Array) => cut(bytes, 0, makeRandom(1));
 
 const refusal = "HTTP/1.1 500 Oops\r\n";
 const chunked = `${refusal}Transfer-Encoding: chunked\r\n\r\n`;
-const answers: Record<string, string> = {
+const responses: Record<string, string> = {
   "a header without an end": `HTTP/1.1 101 X\r\nA: ${repeat("b")}`,
   "a header of carriage returns": `HTTP/1.1 101 X\r\n${repeat("a:\r")}`,
   "short header fields": `HTTP/1.1 101 X\r\n${repeat("a:\r\n")}`,
@@ -43,7 +43,7 @@ const answers: Record<string, string> = {
   "a chunk's size line": `${chunked}${repeat("1")}`,
 };
 
-for (const [name, text] of Object.entries(answers)) {
+for (const [name, text] of Object.entries(responses)) {
   const bytes = latin1(text);
   for (const chunks of [[bytes], bytewise(bytes)]) {
     isCheap(`${name}, ${chunks.length === 1 ? "at once" : "bytewise"}`, (expired) => {

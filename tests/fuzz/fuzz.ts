@@ -94,7 +94,7 @@ function kindOf(error: unknown): string {
   return String(error).replace(/\d+|"[^"]*"|\b[0-9a-f]{6,}\b/g, "").slice(0, 60);
 }
 
-/** Leaves out what the failure does not need; the input itself where it does not fail on this runtime. */
+/** Returns the input without what the failure does not need; the input itself if it does not fail on this runtime. */
 function minimize(target: Target, data: Uint8Array): Uint8Array {
   const failure = failureOf(target, data);
   if (failure === null) return data;

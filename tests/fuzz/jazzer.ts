@@ -27,7 +27,7 @@ export class SetupError extends Error {}
 export interface FuzzResult {
   readonly executions: number;
   readonly seconds: number;
-  /** Edges reached, and edges told apart by how often they were taken. */
+  /** Edges reached, and the same counted by how often each was taken. */
   readonly coverage: number;
   readonly features: number;
   /** Inputs in the corpus. */
@@ -55,7 +55,7 @@ function command(step: string, name: string, args: string[]): void {
   if (status !== 0) throw new SetupError(`${step} failed\n${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}`);
 }
 
-/** Installs Jazzer.js where it is missing, and compiles the targets for it. */
+/** Installs Jazzer.js if it is missing, and compiles the targets for it. */
 export function prepare(): void {
   mkdirSync(CACHE, { recursive: true });
   const marker = join(CACHE, "installed.txt");

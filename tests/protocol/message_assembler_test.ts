@@ -184,7 +184,7 @@ test("a whole binary message is copied", () => {
   assembler.count(3);
 });
 
-test("`empty` tells whether anything was pushed", () => {
+test("`empty` is true until something is pushed", () => {
   const assembler = new MessageAssembler(LIMIT);
   for (const opcode of [OPCODE_TEXT, OPCODE_BINARY]) {
     assert(assembler.empty);
@@ -315,7 +315,7 @@ test("a text that the engine's strings cannot hold is too big where its bytes ar
       throw new TypeError("it is too long, or has a bad byte");
     },
   };
-  // Pages that nobody writes take no memory.
+  // Pages that are never written take no memory.
   const bytes = new Uint8Array(2 ** 29);
   const whole = () => {
     const assembler = new MessageAssembler(2 ** 30, failing);

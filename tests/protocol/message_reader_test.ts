@@ -62,7 +62,7 @@ test("nothing is read behind a close, however it comes", () => {
   assertEquals(session.receive(Uint8Array.of(1, 2, 3), 0), 3);
 });
 
-test("a callback that answers false stops at its own frame's end", () => {
+test("a callback that returns false stops at its own frame's end", () => {
   const first = frame(Opcode.text, "one"), pong = frame(Opcode.pong, "p"), last = frame(Opcode.binary, "");
   const input = concat(first, frame(Opcode.ping, "not asked"), pong, last);
   const ends = [first.length, input.length - last.length, input.length];

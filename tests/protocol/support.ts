@@ -40,7 +40,7 @@ export function property<T>(
   test(name, () => fc.assert(fc.property(arbitrary, check), parameters), { timeout: 120_000 });
 }
 
-/** The bytes that a text in hexadecimal stands for; white space is ignored. */
+/** Returns the bytes of a text in hexadecimal; white space is ignored. */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   const digits = hex.replace(/\s+/g, "");
   assert(/^(?:[0-9a-f]{2})*$/.test(digits), `not hexadecimal: ${digits.slice(0, 80)}`);
@@ -138,10 +138,10 @@ export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): 
   });
 }
 
-/** An iterator over answers to {@linkcode PlayOptions.stop}, repeated for ever. */
-export function stopping(answers: readonly boolean[]): () => boolean {
+/** Returns a function for {@linkcode PlayOptions.stop} that returns these values in turn, again and again. */
+export function stopping(values: readonly boolean[]): () => boolean {
   let next = 0;
-  return () => answers.length > 0 && answers[next++ % answers.length]!;
+  return () => values.length > 0 && values[next++ % values.length]!;
 }
 
 /** The bytes at `offset` in a larger buffer, among bytes that are not ASCII. */

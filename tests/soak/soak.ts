@@ -148,7 +148,7 @@ async function churn(): Promise<void> {
 async function idle(): Promise<void> {
   for (const count of [0, 1, 200]) {
     const sockets = await Promise.all(Array.from({ length: count }, () => open("/echo")));
-    // One second may stand out: some 30 s after its start Deno collects garbage once, with its own WebSocket as well.
+    // One second may differ: some 30 s after its start Deno collects garbage once, with its own WebSocket too.
     await sleep(2_000);
     const reactor = reactorOf(loadCurl());
     const switches = contextSwitches(), wakeups = reactor.wakeups;

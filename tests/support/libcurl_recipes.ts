@@ -94,7 +94,7 @@ const PYTHON_FUNCTIONS = [
 ];
 
 /**
- * A wheel whose Python module has all of libcurl inside: a shared object of empty functions stands in for Python. Each
+ * A wheel whose Python module has all of libcurl inside: a shared object of empty functions takes Python's place. Each
  * gets a name of its own, so that one process may open several.
  */
 function fromWrapper(version: string, wheel: Wheel): Recipe {

@@ -45,7 +45,7 @@ export class Program {
 
   static async start(path: string, { files = {}, args, ready, env = {} }: ProgramOptions): Promise<Program> {
     const folder = mkdtempSync(join(tmpdir(), "curlws-program-"));
-    // A program that is started as root may read its files as somebody else.
+    // A program that is started as root may read its files as another user.
     chmodSync(folder, 0o777);
     const at = (name: string) => join(folder, name);
     const port = await closedPort();
@@ -60,7 +60,7 @@ export class Program {
     const program = new Program(child, port, folder);
     for (let attempt = 0; attempt < 200; attempt++) {
       if (child.exitCode !== null) break;
-      if (ready === undefined ? await answers(port) : ready.test(program.output)) return program;
+      if (ready === undefined ? await listens(port) : ready.test(program.output)) return program;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     await program[Symbol.asyncDispose]();
@@ -83,7 +83,7 @@ export class Program {
 }
 
 /** Whether something accepts connections at a port. */
-function answers(port: number): Promise<boolean> {
+function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.once("connect", () => {

@@ -1,6 +1,6 @@
 /**
  * A proxy in the test's own process, for machines without tinyproxy and the like: HTTP CONNECT (also over TLS), SOCKS4, 4a
- * and 5 (RFC 1928, 1929). It tells what it was asked, and answers as the test says.
+ * and 5 (RFC 1928, 1929). It notes the requests, and responds as the test says.
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -20,7 +20,7 @@ export interface ProxyServerOptions {
   /** HTTP: the proxy requires Digest (RFC 7616, MD5) instead of Basic. */
   digest?: boolean;
   /** Sent instead of the response to any request; then the proxy ends the connection. */
-  answer?: string | Uint8Array;
+  response?: string | Uint8Array;
   /** SOCKS: the reply's code instead of success. */
   reply?: number;
 }
@@ -85,9 +85,9 @@ export class ProxyServer {
   async #serve(socket: Socket): Promise<void> {
     const reader = new Reader(socket);
     const [version] = await reader.take(1);
-    if (this.#options.answer !== undefined) {
+    if (this.#options.response !== undefined) {
       await reader.some();
-      socket.end(this.#options.answer);
+      socket.end(this.#options.response);
     } else if (version === 4) await this.#socks4(socket, reader);
     else if (version === 5) await this.#socks5(socket, reader);
     else await this.#http(socket, reader, version!);
@@ -161,10 +161,10 @@ export class ProxyServer {
   }
 
   /** Connects every host name to this machine. */
-  #tunnel(socket: Socket, reader: Reader, host: string, port: number, answer: string | Uint8Array): void {
+  #tunnel(socket: Socket, reader: Reader, host: string, port: number, response: string | Uint8Array): void {
     const local = /^[\d.]+$/.test(host) ? host : "127.0.0.1";
     const other = this.#keep(connect(port, local, () => {
-      socket.write(answer);
+      socket.write(response);
       reader.pipe(other);
       other.pipe(socket);
     }));

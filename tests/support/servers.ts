@@ -1,6 +1,6 @@
 /**
  * A server of the `ws` package in a child process, so that the peer is an independent implementation that never shares
- * the event loop of the test. It runs under node where there is one (Bun replaces `ws` by its own), else in Deno.
+ * the event loop of the test. It runs under node if there is one (Bun replaces `ws` by its own), else in Deno.
  *
  * Paths: /echo, /subprotocol?choose=, /close?code=&reason=, /closed, /push?count=&size=, /ping?data=, /headers, /drop and
  * /slow-reader (until `resume()`).

@@ -72,7 +72,7 @@ function troubleSends(random: () => number): void {
   });
 }
 
-/** Runs until so many messages came back. */
+/** Runs until this many messages have come back. */
 export async function cross(
   { messages, seed, connections = 50 }: { messages: number; seed: number; connections?: number },
 ): Promise<Crossing> {

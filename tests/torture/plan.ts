@@ -1,4 +1,4 @@
-/** What start.ts tells a runner, and what it hears of it. */
+/** What start.ts sends to a runner, and what the runner reports. */
 import type { Place } from "./subject.ts";
 
 /** A run: the `run`-th of the `leg`-th scenario; each has two legs, the second beside another connection. */

@@ -239,7 +239,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         stream.close({ closeCode: 1000 });
         await closed;
       } catch (error) {
-        // WebSocketError tells of a close that was not clean; its cause is ours, where one is to blame.
+        // A WebSocketError is for a close that was not clean; its cause is our error, if there was one.
         const { name, cause } = error as Error;
         const lost = name === "WebSocketError" && cause === undefined;
         bench.note(`stream: ${lost ? name : bench.documented("the stream", cause ?? error)}`);

@@ -18,7 +18,7 @@ export interface Result {
   readonly fired: number;
   /** What must not be; empty where all is well. */
   readonly problems: readonly string[];
-  /** Whether connections of this thread no longer work, so that what follows would tell nothing new. */
+  /** Whether connections of this thread no longer work, so that more runs would show nothing new. */
   readonly spoilt: boolean;
   /** What the program saw. */
   readonly log: string;
@@ -84,7 +84,7 @@ export class TortureThread {
     }
   }
 
-  /** `new ArrayBuffer()` is what fails where there is no memory: what is smaller lies in the engine's own heap. */
+  /** `new ArrayBuffer()` fails if there is no memory: smaller objects lie in the engine's own heap. */
   #watchAllocations(): void {
     const { faults } = this, real = this.#allocations;
     globalThis.ArrayBuffer = new Proxy(real, {
@@ -143,7 +143,7 @@ export class TortureThread {
       if (after[what] <= before[what] || (scenario.cold && what === "memory")) continue;
       problems.push(`${after[what] - before[what]} more ${what} than before; ${log}`);
     }
-    // A poll that failed may still be told, to all that is there by then.
+    // A poll that failed may be reported late, to all connections that are there by then.
     if (isPoll(fault)) { for (let i = 0; i < 3; i++) await turn(); }
     const beside = this.#beside, next = await this.#others(fault);
     problems.push(...next);

@@ -169,7 +169,7 @@ function fuzz(data: Uint8Array): void {
   if (peer.result !== null) judge(peer.result, peer, [...steps, inner], story);
 }
 
-/** Whether the end is told by the rules of RFC 6455 sections 7.1.4 and 7.1.5. */
+/** Whether the end is reported by the rules of RFC 6455 sections 7.1.4 and 7.1.5. */
 function judge(
   { code, reason, wasClean, error }: CloseResult,
   peer: Peer,
