@@ -4,9 +4,9 @@ import { CurlWebSocketError } from "../../src/errors.ts";
 import { ExtensionError, parseExtensions } from "../../src/handshake/extensions.ts";
 import { ResponseReader } from "../../src/handshake/response.ts";
 import { test } from "../support/testing.ts";
-import { runSession } from "./session_runner.ts";
+import { runReader } from "./run_reader.ts";
 import { concat, cut, latin1, makeRandom } from "./target.ts";
-import { frame } from "./targets/session.ts";
+import { frame } from "./targets/message_reader.ts";
 
 const SIZE = 64_000;
 /** In milliseconds: what is linear takes a tenth of it, what is quadratic several times as much. */
@@ -85,7 +85,7 @@ const inputs: Record<string, Uint8Array> = {
   "small messages": concat(...fragments.map(() => part(0x82))),
 };
 for (const [name, bytes] of Object.entries(inputs)) {
-  isCheap(`frames: ${name}, at once`, () => void runSession([bytes], { maxMessageSize: SIZE, inflater: null }));
+  isCheap(`frames: ${name}, at once`, () => void runReader([bytes], { maxMessageSize: SIZE, inflater: null }));
   const chunks = bytewise(bytes);
-  isCheap(`frames: ${name}, bytewise`, () => void runSession(chunks, { maxMessageSize: SIZE, inflater: null }));
+  isCheap(`frames: ${name}, bytewise`, () => void runReader(chunks, { maxMessageSize: SIZE, inflater: null }));
 }

@@ -9,9 +9,9 @@
  *   --seed N          libFuzzer's seed (default: random; it is printed)
  *   --replay FILE     run one kept input, of tests/vectors/fuzz/<target>/, and nothing else
  *
- * It needs Node 20 with npm. Jazzer.js is installed once, into .cache/fuzz; the corpus that grows there is where the next run begins. An input that
- * breaks an invariant ends its target's run; it is made smaller and kept in tests/vectors/fuzz/, which the everyday
- * tests run.
+ * It needs Node 20 with npm. Jazzer.js is installed once, into .cache/fuzz, where the corpus grows: the next run begins
+ * with it. An input that breaks an invariant ends its target's run; it is made smaller and kept in tests/vectors/fuzz/,
+ * which the everyday tests run.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";

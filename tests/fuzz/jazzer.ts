@@ -15,15 +15,15 @@ const PACKAGE = "@jazzer.js/core@4.0.0";
 const MAX_LENGTH = 4096;
 /** In milliseconds: an input that takes longer is a finding. */
 const INPUT_TIMEOUT = 10_000;
-/** In milliseconds: how long behind its time a run may still go on. */
+/** In milliseconds: how much longer than its time a run may take. */
 const GRACE = 60_000;
 /** libFuzzer's megabytes, for Node with its garbage. */
 const MEMORY_LIMIT = 4096;
 
-/** Something is missing that the command needs. */
+/** The command lacks something that it needs. */
 export class SetupError extends Error {}
 
-/** What came of one run. */
+/** The result of one run. */
 export interface FuzzResult {
   readonly executions: number;
   readonly seconds: number;

@@ -6,7 +6,7 @@
  *   idle                         10 s with 0, 1 and 200 open connections: CPU and context switches (Linux)
  *   upload [--tls]               50 MB to a server that reads slowly: bufferedAmount and checksum
  *   pause                        a 50 MB burst while reading is paused: memory
- *   slow [--megabytes N]         1 GB pushed at readers of 10 MB/s, a stream and the iterator at once: memory
+ *   slow [--megabytes N]         1 GB for readers of 10 MB/s, a stream and the iterator at the same time: memory
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Runs scenarios with faults, in this process, and reports each that has a problem by a line of JSON. `torture.ts` starts
- * one for each runtime, and starts it again after a run that ended the process.
+ * Runs scenarios with faults, in this process, and reports each that has a problem by a line of JSON. `torture.ts`
+ * starts one for each runtime, and starts it again after a run that ended the process.
  */
 import process from "node:process";
 import { waysToFail } from "./failures.ts";

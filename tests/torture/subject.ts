@@ -1,4 +1,4 @@
-/** What a scenario does with sockets, and what is noted of them: everything that a program can see. */
+/** What a scenario does with sockets, and notes everything that a program can see of them. */
 import {
   CurlWebSocket,
   CurlWebSocketError,
@@ -21,7 +21,7 @@ export interface Place {
   readonly key: string;
 }
 
-/** A user's callbacks, and what each may do that gives up, or is wrong. */
+/** A user's callbacks, and what each may do that closes the socket, or is wrong. */
 export const HOOKS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   [
     ...["onopen", "onmessage", "onpong", "onerror", "onclose"].map((

@@ -12,11 +12,11 @@ import { SCENARIOS } from "./scenarios.ts";
 import { Bench, documentedCodes, type Place, Subject } from "./subject.ts";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-/** What came of a run. */
+/** The result of a run. */
 export interface Result {
-  /** How often the fault came to pass: 0 where the call is made less often than that. */
+  /** How often the fault happened: 0 if the call is made less often. */
   readonly fired: number;
-  /** What must not be; empty where all is well. */
+  /** What went wrong; empty if nothing did. */
   readonly problems: readonly string[];
   /** Whether connections of this thread no longer work, so that more runs would show nothing new. */
   readonly spoilt: boolean;
@@ -46,15 +46,15 @@ const NAMES: readonly (keyof ThreadBooks)[] = [
 
 const CHANNELS = ["handshake", "open", "error", "close"] as const;
 
-/** One a thread. */
+/** The torture tests of one thread. */
 export class TortureThread {
   readonly faults: Faults = new Faults();
   readonly #place: Place;
   readonly #uncaught: string[] = [];
-  /** What runs without any fault showed. */
+  /** What runs without faults have shown. */
   readonly #usual: Map<string, Set<string>> = new Map();
   #beside: Subject | null = null;
-  /** Whether the one beside is new: then what its reactor keeps for it may still have to be made. */
+  /** Whether the connection beside is new: then its reactor may still have to make what it keeps for it. */
   #anew = false;
   #allocations = globalThis.ArrayBuffer;
 
