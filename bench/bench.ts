@@ -2,6 +2,7 @@
  * The benchmark: measures each scenario with each peer in interleaved rounds. The result is the median of the rounds, and its
  * ratio to the runtime's own WebSocket.
  */
+import { resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import pc from "picocolors";
@@ -22,6 +23,8 @@ const HELP = `usage: npm run bench -- [options]
   --rounds N         rounds of each (default 5)
   --seconds N        how long one measurement lasts (default 1)
   --tls              over TLS
+  --before FOLDER    another checkout of this project, with its node_modules: it takes part as "deno before" and "bun before",
+                     and ratios are to it
   --list             the scenarios and the peers found here`;
 
 function progress(text: string): void {
@@ -38,6 +41,8 @@ interface Base {
   warmUp: number;
   label: string;
   cas: SystemCas | null;
+  /** Whether another checkout takes part. */
+  before: boolean;
 }
 
 /** Starts a peer. */
@@ -87,13 +92,13 @@ async function runScenario(scenario: Scenario, peers: Peer[], base: Base): Promi
     }
   }
   for (const child of started) child?.end();
-  compare(scenario, rows);
+  compare(scenario, rows, base.before);
   const { name, title, figures, histogram = false } = scenario;
   return { scenario: name, title, tls, figures, rows, histogram };
 }
 
-/** The medians of the rounds, and their ratios to the runtime's own WebSocket. */
-function compare({ figures, command }: Scenario, rows: Row[]): void {
+/** The medians of the rounds, and their ratios to the runtime's own WebSocket, or to the other checkout. */
+function compare({ figures, command }: Scenario, rows: Row[], before: boolean): void {
   for (const row of rows) {
     for (const figure of figures) {
       row.values[figure] = median(row.rounds.flatMap((round) => valueOf(figure, round) ?? []));
@@ -101,7 +106,8 @@ function compare({ figures, command }: Scenario, rows: Row[]): void {
   }
   for (const row of rows) {
     const runtime = row.peer.split(" ")[0];
-    const own = command.deflate && runtime === "deno" ? "deno ws" : `${runtime} native`;
+    const native = command.deflate && runtime === "deno" ? "deno ws" : `${runtime} native`;
+    const own = before ? `${runtime} before` : native;
     for (const figure of figures) {
       const reference = rows.find(({ peer }) => peer === own)?.values[figure], value = row.values[figure];
       if (reference && value !== null && value !== undefined) row.ratios[figure] = value / reference;
@@ -119,6 +125,7 @@ async function main(): Promise<number> {
       rounds: { type: "string" },
       seconds: { type: "string" },
       tls: { type: "boolean", default: false },
+      before: { type: "string" },
       list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -135,6 +142,7 @@ async function main(): Promise<number> {
   const { peers: found, skipped } = findPeers({
     includes: (name) => wanted?.includes(name) ?? !values.quick,
     install: !values.list,
+    ...(values.before === undefined ? {} : { before: resolve(values.before) }),
   });
   const peers = found.filter(({ name, quick }) => wanted ? wanted.includes(name) : quick || !values.quick);
   const only = values.only?.split(",");
@@ -166,7 +174,8 @@ async function main(): Promise<number> {
       const able = peers.filter((peer) => takesPart(peer, scenario.command, tls));
       if (able.length === 0 || (scenario.command.verify && cas === null)) continue;
       const url = tls ? `wss://localhost:${tlsPort}` : `ws://127.0.0.1:${port}`;
-      const result = await runScenario(scenario, able, { url, tls, rounds, seconds, warmUp, label, cas });
+      const before = values.before !== undefined;
+      const result = await runScenario(scenario, able, { url, tls, rounds, seconds, warmUp, label, cas, before });
       progress("");
       print(result);
       results.push(result);

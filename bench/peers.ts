@@ -35,6 +35,8 @@ export interface Wanted {
   includes(name: string): boolean;
   /** Whether missing clients may be installed. */
   install: boolean;
+  /** Another checkout of this project, which takes part as `RUNTIME before`. */
+  before?: string;
 }
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -62,7 +64,7 @@ export function takesPart(peer: Peer, command: Parameters<typeof needs>[0], tls:
     !needs(command).some((need) => lacks.includes(need));
 }
 
-function peersOf({ name, version, command, args }: Runtime): Peer[] {
+function peersOf({ name, version, command, args }: Runtime, before?: string): Peer[] {
   const verifying = [command, ...args];
   const run = name === "deno" ? [...verifying, "--unsafely-ignore-certificate-errors"] : verifying;
   const sockets = ["curlws", "native", "ws"].map((client): Peer => ({
@@ -91,13 +93,19 @@ function peersOf({ name, version, command, args }: Runtime): Peer[] {
     lacks: ["paced", "json", "connections", "deflate", "options"],
     quick: false,
   };
-  return [...sockets, ...loops, ...(name === "bun" ? [raw] : [])];
+  const earlier: Peer[] = before === undefined ? [] : [{
+    ...sockets[0]!,
+    name: `${name} before`,
+    command: [...run, join(before, "bench", "peers", "worker.ts"), "curlws"],
+    verifying: [...verifying, join(before, "bench", "peers", "worker.ts"), "curlws"],
+  }];
+  return [...sockets, ...earlier, ...loops, ...(name === "bun" ? [raw] : [])];
 }
 
 /** The peers of the runtimes, and the wanted ones among those that have to be installed first. */
 export function findPeers(wanted: Wanted): Found {
   const runtimes = findRuntimes();
-  const peers = runtimes.flatMap(peersOf);
+  const peers = runtimes.flatMap((runtime) => peersOf(runtime, wanted.before));
   const python = findPythonPeers(root, inPeers("worker.py"), wanted);
   const skipped = [...python.skipped];
   const bun = runtimes.find(({ name }) => name === "bun")?.command, node = nodeVersion();

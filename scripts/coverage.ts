@@ -2,7 +2,7 @@
  * Runs the tests of `src/protocol/` and `src/handshake/` on Deno, and prints how many lines and branches they reach: a table,
  * then each line that is not reached. Fails if a total is below the threshold, or a file is not loaded at all.
  */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
@@ -96,6 +96,13 @@ async function measure(): Promise<string> {
   }
 }
 
+/** Whether a file has more than types, which no runtime loads. */
+function hasCode(source: string): boolean {
+  return /^(?:export )?(?:abstract |async )?(?:const|let|function|class|enum)\b/m.test(
+    readFileSync(join(ROOT, source), "utf8"),
+  );
+}
+
 async function main(): Promise<number> {
   const covered = parseLcov(await measure());
   const sources = SOURCES.flatMap((folder) =>
@@ -106,7 +113,7 @@ async function main(): Promise<number> {
   for (const source of sources) {
     const file = covered.get(source);
     if (file === undefined) {
-      problems.push(`no test loads ${source}`);
+      if (hasCode(source)) problems.push(`no test loads ${source}`);
       continue;
     }
     console.log(row(source, describe(file.lines), describe(file.branches)));

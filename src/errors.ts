@@ -56,13 +56,13 @@ export class CurlWebSocketError extends Error {
   /** Stable; the message is for people and may change. */
   readonly code: ErrorCode;
   /**
-   * The URL that the socket was made with, without what may be secret: user, password and the values of its query. Absent
-   * if the error is of no one connection.
+   * The URL that the socket was made with, without what may be secret: user, password and the values of its query.
+   * Absent if the error is of no one connection.
    */
   declare readonly url: string | undefined;
   /**
-   * The `CURLcode` that libcurl returned, if libcurl failed; or that libcurl has for this failure, if it was found before
-   * libcurl was called, such as a certificate that cannot be read.
+   * The `CURLcode` that libcurl returned, if libcurl failed; or that libcurl has for this failure, if it was found
+   * before libcurl was called, such as a certificate that cannot be read.
    */
   declare readonly curlCode: number | undefined;
   /** libcurl's own words, if libcurl failed. */
@@ -75,7 +75,8 @@ export class CurlWebSocketError extends Error {
   declare readonly body: Uint8Array | undefined;
 
   static {
-    // On the prototype, like the language's own errors: the stack begins with the name, and no printed error repeats it.
+    // On the prototype, like the language's own errors: the stack begins with the name, and no printed error repeats
+    // it.
     Object.defineProperty(this.prototype, "name", { value: "CurlWebSocketError", writable: true, configurable: true });
   }
 
@@ -91,8 +92,8 @@ export class CurlWebSocketError extends Error {
 }
 
 /**
- * Returns the error with the URL of its connection. If one error ends several connections, each gets its own URL: from the
- * second on in a new error, whose cause is the first.
+ * Returns the error with the URL of its connection. If one error ends several connections, each gets its own URL: from
+ * the second on in a new error, whose cause is the first.
  */
 export function withUrl(error: CurlWebSocketError, url: string): CurlWebSocketError {
   if (error.url === url) return error;

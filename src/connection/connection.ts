@@ -1,4 +1,4 @@
-/** One connection's life: it is dialed, then open, then ended, and each of these is told once. */
+/** One connection's life: it is dialed, then open, then ended; the handler learns of each once. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { type Curl, loadCurl } from "../curl/library.ts";
 import { reactorOf } from "../curl/reactors.ts";
@@ -19,16 +19,16 @@ import { OpenConnection, type OpenConnectionInit } from "./open_connection.ts";
 import { Dialer } from "./dialer.ts";
 import { NO_STATS } from "./socket_stats.ts";
 
-/** What a connection tells; each in a task of its own, or in the reactor's turn. */
+/** Who receives a connection's events; each comes in a task of its own, or in the reactor's turn. */
 export interface ConnectionHandler {
-  /** Whose connection it is: what `node:diagnostics_channel` tells its subscribers of. */
+  /** Whose connection it is: what subscribers of `node:diagnostics_channel` get. */
   readonly owner: object;
   onOpen(agreement: Agreement): void;
   onMessage(data: string | ArrayBuffer): void;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
-  /** The closing handshake has begun, or the connection failed: no message is told any more. */
+  /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;
-  /** Nothing can be sent any more; what has come is still told, unless reading is paused, and then `onClosed`. */
+  /** Nothing can be sent any more; what has come is still delivered, unless reading is paused, and then `onClosed`. */
   onSendFailed(error: CurlWebSocketError): void;
   /** Always the last. */
   onClosed(result: CloseResult): void;
@@ -53,7 +53,7 @@ export class Connection {
   #paused = false;
   #stopListening: () => void = () => {};
 
-  /** Begins to connect. Whatever comes of it is told in a later task, when the caller has added its listeners. */
+  /** Begins to connect. The handler is called in a later task, when the caller has added its listeners. */
   constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
     this.#options = options;
     this.#handler = handler;
@@ -172,7 +172,7 @@ export class Connection {
     this.#open?.ping(payload);
   }
 
-  /** Sends a pong that answers no ping: a heartbeat of one side, RFC 6455 section 5.5.3. */
+  /** Sends a pong without a ping before it: a heartbeat of one side, RFC 6455 section 5.5.3. */
   pong(payload: Uint8Array): void {
     this.#open?.sender.control(OPCODE_PONG, payload);
   }
@@ -211,7 +211,7 @@ export class Connection {
     this.#open?.setRef(refed);
   }
 
-  /** Everything is freed, or will be by this: tells the handler in a task of its own. */
+  /** Everything is freed, or will be by this: calls the handler in a task of its own. */
   #end(result: CloseResult): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -219,9 +219,9 @@ export class Connection {
     this.#dialer?.close();
     runtime().defer(() => {
       const error = result.error === null ? null : withUrl(result.error, shownUrl(this.#url));
-      const told: CloseResult = { ...result, error };
-      this.#observer?.ended?.(told, this.stats);
-      this.#handler.onClosed(told);
+      const located: CloseResult = { ...result, error };
+      this.#observer?.ended?.(located, this.stats);
+      this.#handler.onClosed(located);
     });
   }
 }

@@ -19,13 +19,13 @@ import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { socketStats } from "./socket_stats.ts";
 
-/** What an open connection tells, in the reactor's turns. */
+/** Who receives an open connection's events, in the reactor's turns. */
 export interface OpenConnectionHandler {
   onMessage(data: string | ArrayBuffer): void;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
-  /** The closing handshake has begun, or the connection failed: no message is told any more. */
+  /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;
-  /** Nothing can be sent any more; what has come is still told, unless reading is paused, and then the end. */
+  /** Nothing can be sent any more; what has come is still delivered, unless reading is paused, and then the end. */
   onSendFailed(error: CurlWebSocketError): void;
   /** The server's close frame came. */
   onCloseReceived(code: number, reason: string): void;

@@ -13,13 +13,13 @@ import { MessageInflater } from "../protocol/permessage_deflate.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { runtimeDecoder } from "./runtime_decoder.ts";
 
-/** What a receiver tells its connection, in the order in which it came. */
+/** Who receives what came, in the order in which it came. */
 export interface ReceiverHost {
   /** Bytes came. */
   onBytes(): void;
   onMessage(data: string | ArrayBuffer): void;
   onPing(payload: Uint8Array<ArrayBuffer>): void;
-  /** Returns whether it was told to the user, and so was a task of its own. */
+  /** Returns whether the user got it, so that it was a task of its own. */
   onPong(payload: Uint8Array<ArrayBuffer>): boolean;
   onClose(code: number, reason: string): void;
 }
@@ -54,7 +54,7 @@ export class Receiver {
   #held: Uint8Array | null = null;
   /** Whether the last reading took all there was. */
   #drained = false;
-  /** What ended the reading, behind bytes that are still to be told. */
+  /** What ended the reading, behind bytes that are still to be parsed. */
   #broken: CurlWebSocketError | null = null;
   /** Whether bytes are read and thrown away. */
   #discarding = false;
@@ -66,11 +66,11 @@ export class Receiver {
   #unchecked = 0;
   #checkEvery = 1;
   #checkedAt = 0;
-  /** Since the start: messages that were told, and bytes. */
+  /** Since the start: messages that were delivered, and bytes. */
   messages = 0;
   bytes = 0;
 
-  /** Whether nothing is read, and nothing told, for now. */
+  /** Whether nothing is read, and nothing delivered, for now. */
   paused = false;
 
   constructor(
@@ -91,17 +91,17 @@ export class Receiver {
     this.#reader = new MessageReader({ maxMessageSize, inflater, observer, decoder: runtimeDecoder }, {
       onMessage: (data) => {
         const size = typeof data === "string" ? data.length : data.byteLength;
-        if (!closing.mayTell) return this.#goOnUntold(size);
+        if (!closing.mayDeliver) return this.#goOnSilently(size);
         this.messages++;
         host.onMessage(data);
         return this.#goOn(size);
       },
       onPing: (payload) => {
         host.onPing(payload);
-        return this.#goOnUntold(0);
+        return this.#goOnSilently(0);
       },
-      onPong: (payload) => host.onPong(payload) ? this.#goOn(0) : this.#goOnUntold(0),
-      onFragment: (size) => this.#goOnUntold(size),
+      onPong: (payload) => host.onPong(payload) ? this.#goOn(0) : this.#goOnSilently(0),
+      onFragment: (size) => this.#goOnSilently(size),
       onClose: (code, reason) => host.onClose(code, reason),
     });
   }
@@ -207,7 +207,7 @@ export class Receiver {
   }
 
   /**
-   * An event was told, of `size` bytes, which is a task of its own. Returns whether another may follow in this turn of the
+   * An event of `size` bytes was delivered, which is a task of its own. Returns whether another may follow in this turn of the
    * event loop.
    */
   #goOn(size: number): boolean {
@@ -215,8 +215,8 @@ export class Receiver {
     return !this.#yielded && !this.#stopped;
   }
 
-  /** As {@linkcode #goOn} for what tells nothing, of which there may be a flood as well. */
-  #goOnUntold(size: number): boolean {
+  /** As {@linkcode #goOn} for what delivers nothing, of which there may be a flood as well. */
+  #goOnSilently(size: number): boolean {
     this.#yielded = this.#late(size);
     return !this.#yielded;
   }

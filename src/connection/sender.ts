@@ -8,7 +8,7 @@ import { CompressionFailed, MessageWriter } from "../protocol/message_writer.ts"
 import type { Reactor } from "../reactor/reactor.ts";
 import { SendQueue } from "./send_queue.ts";
 
-/** What a sender tells its connection. */
+/** What a sender calls its connection for. */
 export interface SenderHost {
   /** Some was tried to be sent: `bytes` went out, for the first time since the kernel took less than all if `unblocked`. */
   onFlushed(bytes: number, unblocked: boolean): void;
@@ -40,7 +40,7 @@ export class Sender {
   #early = 0;
   /** Who waits until no more than this many bytes are queued. */
   #waiter: { readonly limit: number; readonly onTime: () => void } | null = null;
-  /** Whether what is queued may have an answer. */
+  /** Whether the server may reply to what is queued. */
   #asked = false;
   /** Pongs since the last time that none waited to go out, and the payload of the last ping that has none among them. */
   #pongs = 0;
@@ -62,7 +62,7 @@ export class Sender {
     this.#host = host;
   }
 
-  /** For its counters, and to be told of the compression. */
+  /** For its counters, and to be given a compression. */
   get writer(): MessageWriter {
     return this.#writer;
   }
@@ -128,7 +128,7 @@ export class Sender {
     return false;
   }
 
-  /** Queues a control frame, unless it is too late; the answer to one that `asks` is looked for at once. */
+  /** Queues a control frame, unless it is too late; the reply to one that `asks` is looked for at once. */
   control(opcode: number, payload: Uint8Array, asks = false): void {
     if (!this.#closing.maySend) return;
     this.#writer.control(opcode, payload);
@@ -143,7 +143,7 @@ export class Sender {
   }
 
   /**
-   * Queues the answer to a ping. Beyond {@linkcode MAX_PONGS} that wait to go out, one more is kept, for the latest ping:
+   * Queues the pong for a ping. Beyond {@linkcode MAX_PONGS} that wait to go out, one more is kept, for the latest ping:
    * RFC 6455 section 5.5.3 wants no more, and a server that sends pings and reads nothing takes no memory.
    */
   pong(payload: Uint8Array): void {

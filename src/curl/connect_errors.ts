@@ -1,4 +1,4 @@
-/** Makes libcurl's error codes into errors that say what to do. */
+/** Errors of an attempt to connect: from libcurl's code to what went wrong, and what to do. */
 import { CurlWebSocketError, type ErrorCode } from "../errors.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import { shownText, shownUrl } from "../observe/redact.ts";
@@ -9,39 +9,39 @@ import { type ConnectTarget, portOf } from "./handle_options.ts";
 import { explainTls } from "./tls_errors.ts";
 import type { ProxyResponse } from "./transfer_log.ts";
 
-/** What is known of an attempt that failed. */
-export interface Attempt {
+/** What is known of a failed attempt. */
+export interface FailedAttempt {
   readonly target: ConnectTarget;
   readonly proxy: CompleteProxy | null;
   readonly curlCode: number;
   readonly curlMessage: string;
-  /** The status of a proxy's last answer to CONNECT, or 0. */
+  /** The status of the proxy's last response to CONNECT, or 0. */
   readonly connectCode: number;
-  /** A CURLPX_* of SOCKS, or 0. */
+  /** A CURLPX_* code of SOCKS, or 0. */
   readonly proxyError: number;
   /** The system's error number, or 0. */
   readonly osErrno: number;
   readonly response: ProxyResponse | null;
-  /** Whether the proxy's answer had no end, so that it was broken off. */
+  /** Whether the proxy's response had no end, so that the attempt was given up. */
   readonly endless: boolean;
   readonly certificateRequested: boolean;
 }
 
-/** The error for it. */
-export function explainFailure(attempt: Attempt): CurlWebSocketError {
+/** Returns the error for a failed attempt. */
+export function explainFailure(attempt: FailedAttempt): CurlWebSocketError {
   const { curlCode, curlMessage, connectCode, response } = attempt;
   const [code, help] = explain(attempt);
-  const answered = code === "ERR_PROXY_AUTH" || code === "ERR_PROXY" ? response : null;
-  const words = attempt.endless ? "its answer has no end, and was broken off" : curlMessage;
+  const refusal = code === "ERR_PROXY_AUTH" || code === "ERR_PROXY" ? response : null;
+  const words = attempt.endless ? "its response has no end" : curlMessage;
   return new CurlWebSocketError(code, `${help}: ${words} (curl ${curlCode})`, {
     curlCode,
     curlMessage,
-    status: answered !== null && connectCode > 0 ? connectCode : undefined,
-    headers: answered?.headers,
+    status: refusal !== null && connectCode > 0 ? connectCode : undefined,
+    headers: refusal?.headers,
   });
 }
 
-/** The codes of what fails without descriptors: nothing else in them says so. */
+/** The codes with which libcurl fails if the process has no file descriptors left; it does not say so. */
 const WITHOUT_FILES: readonly number[] = [
   C.CURLE_FAILED_INIT,
   C.CURLE_COULDNT_RESOLVE_PROXY,
@@ -53,7 +53,7 @@ const WITHOUT_FILES: readonly number[] = [
   C.CURLE_SSL_CACERT_BADFILE,
 ];
 
-function explain(attempt: Attempt): [ErrorCode, string] {
+function explain(attempt: FailedAttempt): [ErrorCode, string] {
   const { target, proxy, curlCode, curlMessage, connectCode, certificateRequested } = attempt;
   const { url, network } = target;
   const reason = connectReason(attempt.osErrno);
@@ -64,7 +64,7 @@ function explain(attempt: Attempt): [ErrorCode, string] {
     const found = explainProxy(attempt, proxy, reason);
     if (found !== null) return found;
   }
-  // With an https proxy the first TLS is its own.
+  // With an https proxy, the first TLS handshake is the proxy's.
   const tls = proxy?.scheme === "https" && connectCode === 0
     ? explainTls(curlCode, curlMessage, {
       peer: proxyName(proxy),
@@ -95,21 +95,21 @@ function explain(attempt: Attempt): [ErrorCode, string] {
   }
 }
 
-/** Behind curl's code 7, by the system's reason. */
+/** Returns code and help for curl's code 7, by the system's reason. */
 function unreached(where: string, reason: ConnectReason | null): [ErrorCode, string] {
   switch (reason) {
     case "timedOut":
-      return ["ERR_CONNECT_TIMEOUT", `${where} does not answer, and the system gave up; is a firewall between?`];
+      return ["ERR_CONNECT_TIMEOUT", `${where} does not respond, and the system gave up; is a firewall in between?`];
     case "noHost":
-      return ["ERR_CONNECT_REFUSED", `there is no way to ${where}: the host is down, or no route leads to it`];
+      return ["ERR_CONNECT_REFUSED", `${where} cannot be reached: the host is down, or no route leads to it`];
     case "noNetwork":
-      return ["ERR_CONNECT_REFUSED", `this machine has no way to the network of ${where}; is it connected?`];
+      return ["ERR_CONNECT_REFUSED", `this machine has no route to the network of ${where}; is it connected?`];
     case "noVersion":
-      return ["ERR_CONNECT_REFUSED", `this machine has no such address family as that of ${where}; see ipVersion`];
+      return ["ERR_CONNECT_REFUSED", `this machine does not support the address family of ${where}; see ipVersion`];
     case "forbidden":
       return [
         "ERR_CONNECT_REFUSED",
-        `this program may not connect to ${where}: a firewall or the system's rights forbid it`,
+        `this program may not connect to ${where}: a firewall or the system's permissions forbid it`,
       ];
     case "noLocal":
       return [
@@ -121,7 +121,7 @@ function unreached(where: string, reason: ConnectReason | null): [ErrorCode, str
     case "noPath":
       return ["ERR_CONNECT_REFUSED", `nothing is at ${where}`];
     case "reset":
-      return ["ERR_CONNECT_REFUSED", `${where} reset the connection before it stood`];
+      return ["ERR_CONNECT_REFUSED", `${where} reset the connection while connecting`];
     default:
       return ["ERR_CONNECT_REFUSED", `nothing accepts connections at ${where}`];
   }
@@ -136,9 +136,9 @@ function localHelp(network: ConnectTarget["network"]): string {
   return `this machine cannot connect from ${given.join(", ") || "the interface given"}; is it there, and free?`;
 }
 
-/** CURLPX_*, the ones that say more than that it failed. */
+/** CURLPX_* codes that say more than that it failed. */
 const SOCKS_REPLIES: Readonly<Record<number, string>> = {
-  2: "it is no SOCKS proxy of that version",
+  2: "it is not a SOCKS proxy of that version",
   4: "GSS-API failed",
   5: "GSS-API failed",
   6: "GSS-API failed",
@@ -150,26 +150,28 @@ const SOCKS_REPLIES: Readonly<Record<number, string>> = {
   22: "the proxy cannot reach the server's network",
   23: "the proxy's rules do not allow it",
   24: "the proxy's connection timed out",
-  // All that SOCKS4 says, by its code 91.
+  // SOCKS4 has one code, 91, for both.
   26: "the proxy rejects the request, or cannot reach the server",
 };
 const PX_CLOSED = 3, PX_IDENTD = 7, PX_IDENTD_DIFFER = 8, PX_NO_AUTH = 12, PX_RESOLVE_HOST = 27, PX_USER_REJECTED = 33;
 
 function explainProxy(
-  attempt: Attempt,
+  attempt: FailedAttempt,
   proxy: CompleteProxy,
   reason: ConnectReason | null,
 ): [ErrorCode, string] | null {
   const { target, curlCode, curlMessage, connectCode, proxyError, response } = attempt;
   const name = proxyName(proxy), host = target.url.host;
-  const from = proxy.source === "the proxy option" ? "" : ` (from ${proxy.source}; proxy: false goes without)`;
+  const from = proxy.source === "the proxy option"
+    ? ""
+    : ` (from ${proxy.source}; use proxy: false to connect without)`;
   if (curlCode === C.CURLE_COULDNT_RESOLVE_PROXY) {
     return [
       "ERR_PROXY_CONNECT",
       `the host of the proxy ${name} is unknown${from}; check its spelling and this machine's DNS`,
     ];
   }
-  // tinyproxy answers a wrong password with 401.
+  // tinyproxy responds to a wrong password with 401.
   if (connectCode === 407 || connectCode === 401) return ["ERR_PROXY_AUTH", authHelp(proxy, name, response)];
   if (connectCode > 0 && (connectCode < 200 || connectCode > 299)) {
     const status = shownText(response?.status.replace(/^\S+ /, "") ?? String(connectCode));
@@ -198,18 +200,18 @@ function explainProxy(
       case PX_CLOSED:
         return ["ERR_PROXY", `the proxy ${name} closed the connection instead of connecting to ${host}${from}`];
     }
-    const reply = SOCKS_REPLIES[proxyError] ?? `it may be no ${proxy.scheme} proxy`;
+    const reply = SOCKS_REPLIES[proxyError] ?? `it may not be a ${proxy.scheme} proxy`;
     return ["ERR_PROXY", `the proxy ${name} does not connect to ${host}: ${reply}${from}`];
   }
   if (curlCode === C.CURLE_NOT_BUILT_IN) return ["ERR_LIBCURL", `this libcurl cannot use the proxy ${name}${from}`];
   const wrong: [ErrorCode, string] = [
     "ERR_PROXY",
-    `the proxy ${name} did not answer as one${from}; is it a ${proxy.scheme} proxy?`,
+    `the proxy ${name} did not respond like a proxy${from}; is it a ${proxy.scheme} proxy?`,
   ];
-  // Where the proxy ended in the middle of its answer, or the answer was not taken.
+  // The proxy ended in the middle of its response, or libcurl did not accept the response.
   const inside = response?.complete === false || attempt.endless || /proxy connect aborted/i.test(curlMessage);
   if (inside && curlCode !== C.CURLE_OPERATION_TIMEDOUT) return wrong;
-  // What failed came behind the proxy's answer.
+  // What failed came after the proxy's response.
   if (connectCode > 0) return null;
   switch (curlCode) {
     case C.CURLE_COULDNT_CONNECT:
@@ -237,10 +239,10 @@ function authHelp(
   const offered = (response?.headers ?? [])
     .filter(([field]) => field.toLowerCase() === "proxy-authenticate")
     .map(([, value]) => shownText(value.split(" ", 1)[0]!));
-  const offers = offered.length > 0 ? `; it takes ${offered.join(", ")}` : "";
+  const offers = offered.length > 0 ? `; it accepts ${offered.join(", ")}` : "";
   const where = source === "the proxy option" ? "proxy: { url, username, password }" : `the URL in ${source}`;
   if (username === undefined) {
-    return `the proxy ${name} wants to know who asks${offers}: give username and password with ${where}`;
+    return `the proxy ${name} wants a username and password${offers}; give them with ${where}`;
   }
   const used = auth ?? "basic";
   const other = scheme.startsWith("http") && offered.length > 0 && used !== "any" &&

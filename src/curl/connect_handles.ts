@@ -18,8 +18,8 @@ import type { Curl } from "./library.ts";
 import { OptionSetter } from "./option_setter.ts";
 
 /**
- * The easy handle of an attempt, and the multi that drives it. Both live until {@linkcode ConnectHandles.free}: a connection
- * needs its multi as well. Only the JavaScript thread calls libcurl with them.
+ * The easy handle of an attempt, and the multi that drives it. Both live until {@linkcode ConnectHandles.free}: a
+ * connection needs its multi as well. Only the JavaScript thread calls libcurl with them.
  */
 export class ConnectHandles implements Caller {
   readonly easy: Pointer;
@@ -95,8 +95,8 @@ export class ConnectHandles implements Caller {
   result(): number | null {
     const message = this.#curl.curl_multi_info_read(this.#multi, this.#count);
     if (isNull(message)) return null;
-    // struct CURLMsg {CURLMSG msg; CURL *easy_handle; union {void *whatever; CURLcode result} data}: 24 bytes where a
-    // pointer has 8, and the result is behind the first two.
+    // struct CURLMsg {CURLMSG msg; CURL *easy_handle; union {void *whatever; CURLcode result} data}: with pointers of 8
+    // bytes it has 24, and the result begins at the 16th.
     const bytes = ffi().view(message, 24);
     return new DataView(bytes.buffer, bytes.byteOffset).getInt32(16, true);
   }

@@ -1,4 +1,4 @@
-/** Asks libcurl what a connection that stands goes over, and how long each phase of connecting took. */
+/** Reads from libcurl what a connection uses, and how long each phase of connecting took. */
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
 import * as C from "./constants.ts";
 import type { Pointer } from "../platform/ffi.ts";
@@ -9,7 +9,7 @@ import type { TransferLog } from "./transfer_log.ts";
 
 const UNKNOWN: TlsInfo = { version: null, cipher: null, alpn: null };
 
-/** Reads it, as soon as libcurl is done; the handshake's time is added by {@linkcode withHandshake}. */
+/** Returns what a connection uses, when libcurl has connected. {@linkcode withHandshake} adds the handshake's time. */
 export function readConnection(
   curl: Curl,
   easy: Pointer,
@@ -31,7 +31,7 @@ export function readConnection(
   };
 }
 
-/** The same with the time of the last phase, frozen: it is the user's. */
+/** Returns the same with the time of the opening handshake, ms. It is frozen, because users get it. */
 export function withHandshake(info: ConnectionInfo, handshake: number): ConnectionInfo {
   if (info.tls !== null) Object.freeze(info.tls);
   return Object.freeze({ ...info, times: Object.freeze({ ...info.times, handshake }) });

@@ -1,4 +1,4 @@
-/** Opens a connection with libcurl, without ever blocking: `curl_multi_socket_action` driven by the reactor. */
+/** Connects with libcurl without blocking: the reactor drives `curl_multi_socket_action`. */
 import { type CurlWebSocketError, errorOf } from "../errors.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
@@ -23,22 +23,22 @@ import { Transport } from "./transport.ts";
 
 export type { ConnectTarget } from "./handle_options.ts";
 
-/** How an attempt ends, exactly once, unless it is closed before. */
+/** Receives the end of an attempt: one call, or none if the attempt is closed before. */
 export interface ConnectHandler {
   onConnected(transport: Transport, info: ConnectionInfo): void;
   onFailed(error: CurlWebSocketError): void;
 }
 
 /**
- * A proxy's answer to CONNECT may have this many bytes, with the body of a 407. libcurl reads it inside one call, a byte at
- * a time and for as long as there are more: this many take some 50 ms. Pages of proxies have a few KiB.
+ * The longest response of a proxy to CONNECT, in bytes, with the body of a 407. libcurl reads it inside one call, byte
+ * by byte and for as long as there are more: this many take some 50 ms. Proxies' error pages have a few KiB.
  */
-const MAX_PROXY_ANSWER = 64 * 1024;
+const MAX_PROXY_RESPONSE = 64 * 1024;
 
 /** By curl_infotype: CURLINFO_TEXT, _HEADER_IN, _HEADER_OUT. The headers are a proxy's. */
 const LOG_KINDS = ["words", "response", "request"] as const;
 
-/** One attempt. */
+/** One attempt to connect. It begins in the constructor. */
 export class Connector implements Source, CallbackReceiver {
   readonly isConnecting = true;
   readonly #curl: Curl;
@@ -52,7 +52,7 @@ export class Connector implements Source, CallbackReceiver {
   readonly #timer: Deadline = new Deadline(paced);
   /** How often libcurl has set its timer: only the last one counts. */
   #timerSets = 0;
-  /** How often libcurl has told of its progress: in CONNECT it does so for each byte. */
+  /** How often libcurl has reported progress: during CONNECT it does so for each byte. */
   #progress = 0;
   #done = false;
 
@@ -93,7 +93,10 @@ export class Connector implements Source, CallbackReceiver {
     setOptions(options, this.#target, this.#proxy);
   }
 
-  /** Whether libcurl's log is read: it alone tells of TLS and of a proxy's answer. A user who asks for it has it instead. */
+  /**
+   * Whether libcurl's log is read: only it has TLS and a proxy's response. If the user sets VERBOSE, libcurl prints it
+   * instead.
+   */
   get #hasLog(): boolean {
     const { url, curlOptions } = this.#target;
     return (url.protocol === "https:" || this.#proxy !== null || this.#observed) &&
@@ -104,20 +107,22 @@ export class Connector implements Source, CallbackReceiver {
     return this.#target.observer?.curlLogged !== undefined;
   }
 
-  /** libcurl's own requests for DNS over HTTPS would write their log to the terminal: there ours begins behind them. */
+  /**
+   * Whether names are looked up by HTTPS: the log then begins after that, or libcurl would write those requests to the
+   * terminal.
+   */
   get #hasDoh(): boolean {
     const { network, curlOptions } = this.#target;
     return network.dohUrl !== undefined || curlOptions.some(({ option }) => option.name === "DOH_URL");
   }
 
-  /** The proxy that is connected through, without its credentials, or null. */
+  /** The URL of the proxy, without credentials, or null. */
   get proxyName(): string | null {
     return this.#proxy === null ? null : proxyName(this.#proxy);
   }
 
-  /** Returns whether libcurl is to go on. */
   onProgress(): boolean {
-    return ++this.#progress <= MAX_PROXY_ANSWER;
+    return ++this.#progress <= MAX_PROXY_RESPONSE;
   }
 
   onSocket(fd: number, what: number): void {
@@ -136,7 +141,7 @@ export class Connector implements Source, CallbackReceiver {
     this.#timer.clear();
     const set = ++this.#timerSets;
     if (milliseconds < 0 || this.#done) return;
-    // Now: the first steps of many attempts at once are not to be one long task.
+    // At once, but the first steps of many attempts must not be one long task.
     if (milliseconds === 0) {
       paced(() => {
         if (set === this.#timerSets) this.#act(C.CURL_SOCKET_TIMEOUT, 0);
@@ -168,7 +173,7 @@ export class Connector implements Source, CallbackReceiver {
     this.#timer.setRef(refed);
   }
 
-  /** Gives up, at any time; the handler hears nothing more. */
+  /** Gives up, at any time. The handler is not called any more. */
   close(): void {
     if (this.#done) return;
     this.#settle();
@@ -211,17 +216,20 @@ export class Connector implements Source, CallbackReceiver {
     this.#handler.onConnected(transport, info);
   }
 
-  /** After a call into libcurl: returns the CURLcode that the attempt ended with, or null; throws what the call failed with. */
+  /**
+   * After a call into libcurl: returns the CURLcode that the attempt ended with, or null; throws what the call failed
+   * with.
+   */
   #ended(failure: unknown): number | null {
-    // Given up inside one of its callbacks.
+    // It was given up inside one of libcurl's callbacks.
     if (this.#done) return null;
     if (failure !== null) throw failure;
     return this.#handles.result();
   }
 
   /**
-   * Whether libcurl waits for nothing: from 7.87 to 8.3, when an address fails or takes too long, it makes the next attempt
-   * and forgets to say that it has to be begun (fixed by "connect: expire the timeout when trying next" in 8.4).
+   * Whether libcurl waits for nothing. From 7.87 to 8.3, when an address fails or takes too long, it prepares the next
+   * one but sets no timer to begin with it (fixed by "connect: expire the timeout when trying next" in 8.4).
    */
   get #stalled(): boolean {
     const { versionNumber } = this.#curl;
@@ -245,7 +253,7 @@ export class Connector implements Source, CallbackReceiver {
   /** Takes this out of the reactor; the handles stay. */
   #settle(): void {
     this.#done = true;
-    // What is sent and received is of no use in a log.
+    // The log of what is sent and received later is of no use.
     if (this.#hasLog) this.#handles.options.tryLong("VERBOSE", 0);
     this.#timer.clear();
     for (const fd of this.#fds) this.#reactor.watch(fd, this, 0);
@@ -264,7 +272,7 @@ export class Connector implements Source, CallbackReceiver {
       connectCode: number(C.CURLINFO_HTTP_CONNECTCODE),
       proxyError: number(C.CURLINFO_PROXY_ERROR),
       osErrno: number(C.CURLINFO_OS_ERRNO),
-      endless: this.#progress > MAX_PROXY_ANSWER,
+      endless: this.#progress > MAX_PROXY_RESPONSE,
       response: this.#log.response,
       certificateRequested: this.#log.certificateRequested,
     });

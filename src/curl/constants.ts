@@ -1,4 +1,4 @@
-/** Constants of libcurl's headers that we use; their names are libcurl's. */
+/** The constants of libcurl's headers that are used here, by libcurl's names. */
 
 export const CURL_GLOBAL_DEFAULT = 3;
 

@@ -1,21 +1,21 @@
-/** Makes multi handles: that child processes do not inherit, and that can be woken. */
+/** Makes multi handles that child processes do not inherit, and that can be woken. */
 import { closeOnExec, hasUnread, isInherited, lowestFree, readable } from "../platform/descriptors.ts";
 import { isNull, type Pointer } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Curl } from "./library.ts";
 
-/** From libcurl 8.9 on, the pair of sockets that wakes a multi is close-on-exec; a multi's other sockets are from 8.17 on. */
+/** From libcurl 8.9 on, the pair of sockets that wakes a multi is close-on-exec; its other sockets are from 8.17 on. */
 const SEALED_MULTI = 0x080900;
-/** How many of the lowest free numbers are looked at: a pair takes two, other threads may take some meanwhile. */
+/** How many of the lowest free numbers to look at: a pair takes two, and other threads may take some meanwhile. */
 const CANDIDATES = 8;
 
 /**
  * Makes a multi, and keeps the pair of sockets that it is woken by from child processes. Returns NULL if libcurl cannot
  * make one.
  *
- * libcurl does not tell the pair. It is among the lowest numbers that were free, and those may lie far apart; and it is
- * the pair, and nothing that another thread opened in this instant, if a wake-up makes the one readable and leaves
- * something unread of the other.
+ * libcurl does not say which descriptors the pair has. They are among the lowest numbers that were free, which may lie
+ * far apart. Another thread may open one of these in the same instant; the pair is known by a wake-up, which makes one
+ * of it readable and leaves something unread of the other.
  */
 export function createMulti(curl: Curl): Pointer {
   const { os } = runtime();
@@ -28,7 +28,7 @@ export function createMulti(curl: Curl): Pointer {
   const others = [...readable(fds), ...fds.filter(hasUnread)];
   curl.curl_multi_wakeup(multi);
   const read = readable(fds).find((fd) => !others.includes(fd));
-  // Only Linux tells what is unread; elsewhere it is the next number.
+  // Only Linux can tell what is unread; elsewhere the pair's second number follows the first.
   const write = os === "linux"
     ? fds.find((fd) => hasUnread(fd) && !others.includes(fd))
     : read === undefined
@@ -41,8 +41,8 @@ export function createMulti(curl: Curl): Pointer {
 }
 
 /**
- * Whether a poll of this multi can be woken. If descriptors are out, libcurl makes a multi without the pair for that, and
- * says so when it is first woken: a poll of it may sleep for a day.
+ * Returns whether a poll of this multi can be woken. If no descriptors are left, libcurl makes a multi without the pair
+ * for that, and only the first wake-up says so: a poll of it may sleep for a day.
  */
 export function isWakeable(curl: Curl, multi: Pointer): boolean {
   if (curl.curl_multi_wakeup(multi) !== 0) return false;

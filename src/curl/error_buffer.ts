@@ -1,16 +1,16 @@
-/** Where libcurl writes what went wrong with a handle, in words. */
+/** The buffer that libcurl writes error messages of a handle to (CURLOPT_ERRORBUFFER). */
 import { CURL_ERROR_SIZE } from "./constants.ts";
 import { allocate } from "../platform/ffi.ts";
 import { shownWords } from "../observe/redact.ts";
 import type { Curl } from "./library.ts";
 
-/** One handle's; it must live as long as the handle. */
+/** One handle's buffer. It must live as long as the handle. */
 export class ErrorBuffer {
   readonly bytes: Uint8Array = allocate(CURL_ERROR_SIZE);
 
   /**
-   * The words for a code that a call gave just now: libcurl's own, else its general ones for the code. A peer may have put
-   * some of them there, by its certificate or its proxy's answer.
+   * Returns libcurl's words for a code that a call has just returned, else its general words for the code. Some of them
+   * may come from a peer's certificate or a proxy's response, and are made fit to be shown.
    */
   message(curl: Curl, code: number): string {
     const text = this.bytes.subarray(0, this.bytes.indexOf(0));

@@ -1,8 +1,8 @@
-/** `curl_easy_getinfo` by the type of what it gives. */
+/** `curl_easy_getinfo`, by the type of what it returns. */
 import { allocate, ffi, isNull, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
 
-/** Used again: nothing is kept of it between two calls. */
+/** What libcurl writes to. Reused: nothing is kept in it between two calls. */
 let out: { bytes: Uint8Array; fields: DataView } | undefined;
 
 function ask(curl: Curl, easy: Pointer, info: number): DataView | null {
@@ -14,13 +14,13 @@ function ask(curl: Curl, easy: Pointer, info: number): DataView | null {
   return curl.getInfo(easy, info, out.bytes) === 0 ? out.fields : null;
 }
 
-/** A `long`, an `off_t` or a socket; null where the loaded libcurl has no such information. */
+/** Returns a `long`, an `off_t` or a socket; null if the loaded libcurl does not know it. */
 export function getNumber(curl: Curl, easy: Pointer, info: number): number | null {
   const fields = ask(curl, easy, info);
   return fields === null ? null : Number(fields.getBigInt64(0, true));
 }
 
-/** Text; null where there is none, or the loaded libcurl has no such information. */
+/** Returns text; null if there is none, or the loaded libcurl does not know it. */
 export function getText(curl: Curl, easy: Pointer, info: number): string | null {
   if (ask(curl, easy, info) === null) return null;
   const pointer = ffi().pointerAt(ffi().pointerTo(out!.bytes), 0);

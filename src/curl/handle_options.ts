@@ -1,4 +1,4 @@
-/** Sets what the user's options say on a handle: TLS, proxy, network and libcurl's own. */
+/** Sets the options of an easy handle: those that every attempt needs, and the user's for TLS, proxy and network. */
 import { CurlWebSocketError } from "../errors.ts";
 import type { RawCurlOption } from "../options/curl_options.ts";
 import type { CompleteNetwork } from "../options/network.ts";
@@ -17,24 +17,30 @@ export interface ConnectTarget {
   /** An `http:` or `https:` URL; only its origin matters. */
   readonly url: URL;
   readonly tls: TlsOptions;
-  /** Null where the environment decides. */
+  /** Null if the environment decides. */
   readonly proxy: CompleteProxy | false | null;
   readonly network: CompleteNetwork;
   readonly curlOptions: readonly RawCurlOption[];
-  /** Whose ClientHello it is to be; null for libcurl's own. */
+  /** The browser whose ClientHello to send; null for libcurl's own. */
   readonly browser: Browser | null;
-  /** How long the caller will wait, ms; 0 for no limit. Of several addresses libcurl gives the first half of it. */
+  /**
+   * How long the caller waits, ms; 0 for no limit. If there are several addresses, libcurl gives the first half of it.
+   */
   readonly timeout: number;
   /** Who is called with libcurl's log, if anybody. */
   readonly observer?: Observer | null;
 }
 
-/** The port of an `http:` or `https:` URL. */
+/** Returns the port of an `http:` or `https:` URL. */
 export function portOf({ port, protocol }: URL): number {
   return port !== "" ? Number(port) : protocol === "https:" ? 443 : 80;
 }
 
-/** The proxy for a target, or null. */
+/**
+ * Returns the proxy for a target, or null.
+ *
+ * @throws {CurlWebSocketError} `ERR_PROXY` if the environment's is no URL of a proxy
+ */
 export function chooseProxy({ url, proxy, network }: ConnectTarget): CompleteProxy | null {
   if (network.unixSocket !== undefined) return null;
   try {
@@ -50,9 +56,9 @@ export function chooseProxy({ url, proxy, network }: ConnectTarget): CompletePro
 /** The longest time that libcurl takes, ms: a C `long` has 32 bits on Windows. */
 const FOREVER = 0x7fff_ffff;
 /**
- * libcurl's own limit is longer than the caller's by this part, and by this many ms at most, so that the caller's ends the
- * attempt. It is not longer still: libcurl gives the first of several addresses half of its limit, and the next one half of
- * what is left.
+ * libcurl's own limit is longer than the caller's by this part, and by this many ms at most, so that the caller's ends
+ * the attempt. It is not longer still: libcurl gives the first of several addresses half of its limit, and the next one
+ * half of what is left.
  */
 const MARGIN = 0.1, MOST_MARGIN = 1_000;
 
@@ -64,12 +70,12 @@ export function setConnecting(set: OptionSetter, { timeout, browser }: ConnectTa
   set.long("HTTP_VERSION", C.CURL_HTTP_VERSION_1_1);
   if (browser !== null) impersonate(set.curl, set.easy, browser);
   set.long("HTTPPROXYTUNNEL", 1);
-  // libcurl's default of 300 s must not end a longer wait. Without a limit, the system's own holds for each address: some
-  // two minutes, after which libcurl tries the next.
+  // libcurl's default of 300 s must not end a longer wait. Without a limit, the system's own holds for each address:
+  // some two minutes, after which libcurl tries the next.
   const limit = timeout === 0 ? FOREVER : Math.ceil(timeout + Math.min(timeout * MARGIN, MOST_MARGIN));
   set.long("CONNECTTIMEOUT_MS", Math.min(limit, FOREVER));
-  // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate 7.84
-  // has another option, of TLS session tickets, by the same number.
+  // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate
+  // 7.84 has another option, of TLS session tickets, by the same number.
   if (set.curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);
 }
 
@@ -90,19 +96,19 @@ export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: Comp
   }
 }
 
-/** Before 7.69 libcurl waited for a SOCKS proxy's answers inside its call, and with it the whole thread. */
+/** Throws if SOCKS would block the thread: before 7.69, libcurl waited for the proxy's replies inside its call. */
 function refuseBlockingSocks(set: OptionSetter, scheme: string | undefined, what: string): void {
   if (set.curl.versionNumber >= 0x074500 || !scheme?.toLowerCase().startsWith("socks")) return;
   const message = `${what} is SOCKS, which needs libcurl 7.69, and this is ${set.curl.info.version}`;
   throw new CurlWebSocketError("ERR_LIBCURL", message);
 }
 
-/** CURLAUTH_*; `any` is all but the variant of Digest that Internet Explorer had. */
+/** CURLAUTH_*; `any` is all but Internet Explorer's variant of Digest. */
 const AUTH_BITS: Readonly<Record<ProxyAuth, number>> = { basic: 1, digest: 2, negotiate: 4, ntlm: 8, any: -17 };
 
 function setProxy(set: OptionSetter, proxy: CompleteProxy | null, { curlOptions }: ConnectTarget): void {
-  // Both are set, and libcurl does not look into the environment: that was done, as the rules say for ws: and wss:, and as
-  // Deno's permissions allow.
+  // Both are set, so that libcurl does not read the environment: proxyFor() did, by the rules for ws: and wss:, and
+  // with Deno's permissions.
   set.text("PROXY", proxy === null ? "" : proxyName(proxy));
   const own = proxy === null && curlOptions.some(({ option }) => option.name === "PRE_PROXY");
   set.text("NOPROXY", own ? environmentNoProxy(runtime().env) : "");
@@ -115,7 +121,7 @@ function setProxy(set: OptionSetter, proxy: CompleteProxy | null, { curlOptions 
   if (auth !== undefined) set.long(scheme.startsWith("http") ? "PROXYAUTH" : "SOCKS5_AUTH", AUTH_BITS[auth]);
   if (headers.length > 0) {
     set.long("HEADEROPT", C.CURLHEADER_SEPARATE);
-    // libcurl's own syntax: a name with a semicolon is a field without a value.
+    // libcurl's syntax for a field without a value: the name and a semicolon.
     set.list("PROXYHEADER", headers.map(([name, value]) => value === "" ? `${name};` : `${name}: ${value}`));
   }
   if (scheme === "https") setTls(set, proxy.tls, "PROXY_");
@@ -166,7 +172,7 @@ function setNetwork(set: OptionSetter, network: CompleteNetwork): void {
   }
 }
 
-/** Where names lead: `resolve`, `connectTo`, and `serverName`, which libcurl takes as the URL's host. */
+/** Sets `resolve` and `connectTo`, and maps `serverName`, which is the URL's host to libcurl, to the real one. */
 function setAddresses(set: OptionSetter, target: ConnectTarget, proxy: CompleteProxy | null, host: string): void {
   const { url, network } = target;
   const real = url.hostname, port = portOf(url);
@@ -181,9 +187,10 @@ function setAddresses(set: OptionSetter, target: ConnectTarget, proxy: CompleteP
   if (proxy !== null) ports.add(proxy.port);
   const entries = network.resolve.flatMap(({ host, port, addresses }) => {
     const some = ofVersion(addresses, network.ipVersion);
-    // An older libcurl would take what is left out here.
+    // An older libcurl would use the addresses that are left out here.
     if (some === "" && (host === real || host === "*")) {
-      const message = `resolve has no address of IPv${network.ipVersion} for ${real}, and ipVersion is that`;
+      const message =
+        `resolve has no IPv${network.ipVersion} address for ${real}, and ipVersion is ${network.ipVersion}`;
       throw new CurlWebSocketError("ERR_DNS", message);
     }
     return some === "" ? [] : [...(port === null ? ports : [port])].map((each) => `${host}:${each}:${some}`);
@@ -191,7 +198,7 @@ function setAddresses(set: OptionSetter, target: ConnectTarget, proxy: CompleteP
   set.list("RESOLVE", entries);
 }
 
-/** Those of a list of addresses that are of a version of IP. */
+/** Returns the addresses of a list that are of a version of IP. */
 function ofVersion(addresses: string, version: 4 | 6 | undefined): string {
   if (version === undefined) return addresses;
   return addresses.split(",").filter((address) => address.startsWith("[") === (version === 6)).join(",");

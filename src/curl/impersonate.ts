@@ -18,7 +18,7 @@ const SSL_CERT_COMPRESSION = 11003;
 /** `CURLOPT_SSL_ENABLE_ALPS`, by the number it had in libcurl-impersonate's first releases, which were all 7.84. */
 const OLD_SSL_ENABLE_ALPS = 320;
 
-/** What a thread knows of each library: its function, null where it has none, and what it answered for each target. */
+/** What a thread knows of each library: its function, or null, and whether it knows each target that was tried. */
 const libraries = oncePerLibrary((path) => {
   let symbols: Symbols<typeof SYMBOLS> | null = null;
   try {
@@ -29,7 +29,7 @@ const libraries = oncePerLibrary((path) => {
   return { symbols, knows: new Map<string, boolean>() };
 });
 
-/** Whether a library knows a target: asked of a handle that is thrown away, once. */
+/** Returns whether a library knows a target. It is tried once, with a handle of its own. */
 function knows(curl: Curl, target: string): boolean {
   const { symbols, knows } = libraries(curl.info.path);
   let known = knows.get(target);
@@ -44,9 +44,9 @@ function knows(curl: Curl, target: string): boolean {
 }
 
 /**
- * The browser that a name stands for with a library: an exact target, or the newest of a bare name that it knows.
+ * Returns the browser for a name: of an exact target, or the newest of a family that the library knows.
  *
- * @throws {CurlWebSocketError} `ERR_IMPERSONATE` where the library does not impersonate, or not this browser
+ * @throws {CurlWebSocketError} `ERR_IMPERSONATE` if it is no libcurl-impersonate, or does not know the browser
  */
 export function resolveBrowser(curl: Curl, name: string): Browser {
   const { path, version } = curl.info;
@@ -63,15 +63,15 @@ export function resolveBrowser(curl: Curl, name: string): Browser {
   const known = BROWSERS.filter(({ target }) => knows(curl, target)).map(({ target }) => target).join(", ");
   throw new CurlWebSocketError(
     "ERR_IMPERSONATE",
-    `impersonate: "${name}" is not among the browsers of libcurl-impersonate ${version}, ${path}; it knows ${known}`,
+    `impersonate: libcurl-impersonate ${version}, ${path}, does not know "${name}"; it knows ${known}`,
   );
 }
 
 /**
- * Gives a handle a browser's ClientHello for wss: ALPN has `http/1.1` alone. To be called when `CURLOPT_HTTP_VERSION` is
- * set, which decides that, and before the caller's own TLS options, which go before the browser's.
+ * Gives a handle a browser's ClientHello for wss, whose ALPN has only `http/1.1`. Call it after `CURLOPT_HTTP_VERSION`
+ * is set, which decides the ALPN, and before the caller's own TLS options are, which take precedence.
  *
- * @throws {CurlWebSocketError} `ERR_IMPERSONATE` where libcurl refuses
+ * @throws {CurlWebSocketError} `ERR_IMPERSONATE` if libcurl refuses
  */
 export function impersonate(curl: Curl, easy: Pointer, { target, family, wssLikePages }: Browser): void {
   const check = (what: string, code: number) => {
@@ -81,10 +81,10 @@ export function impersonate(curl: Curl, easy: Pointer, { target, family, wssLike
     throw new CurlWebSocketError("ERR_IMPERSONATE", message, { curlCode: code, curlMessage });
   };
   const { symbols } = libraries(curl.info.path);
-  // Without its headers: they are those of a page.
+  // 0: without its header fields, which are those for a page.
   check("impersonation", symbols!.curl_easy_impersonate(easy, toCString(target), 0));
   if (curl.versionNumber < 0x080000) {
-    // It forced HTTP/2, and ALPS, which goes with HTTP/2, for Chromium.
+    // curl_easy_impersonate() of 7.84 set HTTP/2 and, for Chromium, ALPS, which goes with HTTP/2.
     check("CURLOPT_HTTP_VERSION", curl.setLong(easy, C.CURLOPT_HTTP_VERSION, C.CURL_HTTP_VERSION_1_1));
     if (family !== "safari") check("CURLOPT_SSL_ENABLE_ALPS", curl.setLong(easy, OLD_SSL_ENABLE_ALPS, 0));
   }

@@ -1,4 +1,4 @@
-/** Finds, opens and describes libcurl, on first use. */
+/** Finds, opens and describes libcurl when it is first used. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
 import { type CachedKind, cachedLibrary } from "./library_cache.ts";
@@ -9,38 +9,45 @@ import { openAll } from "../platform/once.ts";
 import { loadZlib } from "../platform/zlib.ts";
 import { CURL_SYMBOLS, VARIADIC_PADDING, variadicSymbols } from "./symbols.ts";
 
-/** The loaded library, as `libcurl()` describes it. */
+/** The loaded libcurl. */
 export interface LibcurlInfo {
   /** The name or path that was opened. */
   readonly path: string;
   /** libcurl's version, for example `"8.14.1"`. */
   readonly version: string;
-  /** The TLS backend and its version, or null where libcurl has none. */
+  /** The TLS library and its version, or null if libcurl was built without TLS. */
   readonly tls: string | null;
-  /** The features that `curl_version_info` tells, by curl's names. */
+  /** The features that `curl_version_info` reports, by curl's names. */
   readonly features: readonly string[];
-  /** The version of the zlib that compresses messages, or null where none was found: then compression is not offered. */
+  /** The version of the zlib that compresses messages; null if none was found, and then compression is not offered. */
   readonly zlib: string | null;
   /** What this machine lacks that `CurlWebSocket` could use: features of libcurl, or `"zlib"`. */
   readonly missing: readonly string[];
 }
 
-/** libcurl's functions as we call them. */
+/** libcurl's functions. Those that are variadic in C have a method for each type here. */
 export interface Curl extends Symbols<typeof CURL_SYMBOLS> {
   readonly info: LibcurlInfo;
   /** `curl_version_info`'s number: 0xMMmmpp. */
   readonly versionNumber: number;
+  /** `curl_easy_setopt` with a `long`; returns the CURLcode. */
   setLong(easy: Pointer, option: number, value: number): number;
+  /** `curl_easy_setopt` with the address of JavaScript's memory. */
   setBuffer(easy: Pointer, option: number, value: Uint8Array): number;
+  /** `curl_easy_setopt` with a pointer of C's: a list, a callback or NULL. */
   setPointer(easy: Pointer, option: number, value: Pointer): number;
+  /** `curl_multi_setopt` with a callback; returns the CURLMcode. */
   setCallback(multi: Pointer, option: number, callback: Pointer): number;
+  /** `curl_easy_getinfo`, which writes 8 bytes at most. */
   getInfo(easy: Pointer, info: number, into: Uint8Array): number;
+  /** libcurl's general words for a CURLcode. */
   message(code: number): string;
 }
 
-/** `curl_multi_wakeup` came with 7.68. */
+/** 7.68, which brought `curl_multi_wakeup`. */
 export const OLDEST_VERSION = 0x074400;
 
+/** Bits of `curl_version_info`'s features: CURL_VERSION_*. */
 const FEATURES: readonly (readonly [bit: number, name: string])[] = [
   [0, "IPv6"],
   [2, "SSL"],
@@ -60,7 +67,7 @@ const FEATURES: readonly (readonly [bit: number, name: string])[] = [
   [30, "threadsafe"],
 ];
 
-/** The names and places to try, in this order, where neither the caller nor the environment names a library. */
+/** Returns the names and paths to try, in this order, if neither the caller nor the environment names a library. */
 export function candidates({ os, arch }: Pick<Runtime, "os" | "arch">): string[] {
   switch (os) {
     case "linux": {
@@ -77,7 +84,7 @@ export function candidates({ os, arch }: Pick<Runtime, "os" | "arch">): string[]
   }
 }
 
-/** How to install libcurl, for the user's platform. */
+/** Returns how to install libcurl on a platform. */
 export function installHint(os: Runtime["os"]): string {
   switch (os) {
     case "linux":
@@ -92,38 +99,39 @@ export function installHint(os: Runtime["os"]): string {
 }
 
 const opened = new Map<string, Curl>();
-/** The one for callers that name none. */
-let usual: Curl | undefined;
+/** The library for callers that name none. */
+let defaultCurl: Curl | undefined;
 
-/** Where libcurl-impersonate lies once it is installed, as its releases and distributions name it. */
-function impersonators({ os }: Pick<Runtime, "os">): string[] {
+/** Returns the names to try for libcurl-impersonate: those of its releases and distributions. */
+function impersonateCandidates({ os }: Pick<Runtime, "os">): string[] {
   if (os === "windows") return ["libcurl-impersonate.dll"];
   if (os === "darwin") return ["libcurl-impersonate.4.dylib", "libcurl-impersonate.dylib"];
   return ["libcurl-impersonate.so.4", "libcurl-impersonate.so"];
 }
 
 /**
- * Opens libcurl, once a thread and path: `path`, else what `CURLWS_LIBCURL` names, else the platform's names and places,
- * and last what `curlws install-libcurl` put into the user's cache. Where it is to impersonate browsers and none is
- * named, libcurl-impersonate comes before all these, from the system or from `curlws install-impersonate`.
+ * Returns libcurl, which is opened once in each thread: `path`, else the library that `CURLWS_LIBCURL` names, else the
+ * first of {@linkcode candidates} that can be opened, else the one that `curlws install-libcurl` put into the user's
+ * cache. If it is to impersonate browsers and none is named, libcurl-impersonate is tried first, from the system or
+ * from `curlws install-impersonate`.
  *
  * @throws {CurlWebSocketError} `ERR_LIBCURL_NOT_FOUND`, `ERR_LIBCURL_TOO_OLD`, `ERR_FFI_PERMISSION`
  */
 export function loadCurl(path?: string, { impersonating = false }: { impersonating?: boolean } = {}): Curl {
-  if (path === undefined && !impersonating && usual !== undefined) return usual;
+  if (path === undefined && !impersonating && defaultCurl !== undefined) return defaultCurl;
   const env = path === undefined ? runtime().env("CURLWS_LIBCURL") : undefined;
   const named = path ?? (env === "" ? undefined : env);
-  // No path has a NUL.
+  // A key that is no path: a path has no NUL.
   const key = named ?? (impersonating ? "\0impersonate" : "");
   const known = opened.get(key);
   if (known !== undefined) return known;
-  // Before any library: each would be a question of its own, and a yes to it would not be enough.
+  // Before any library is opened: Deno would ask for each, and a yes would not be enough to follow pointers.
   if (!ffi().mayCallC()) throw noPermission();
   const cached = (kind: CachedKind) => cachedLibrary(kind) ?? [];
   const names = named !== undefined
     ? [named]
     : impersonating
-    ? impersonators(runtime()).concat(cached("impersonate"))
+    ? impersonateCandidates(runtime()).concat(cached("impersonate"))
     : candidates(runtime()).concat(cached("libcurl"));
   const failures: string[] = [];
   let tooOld: CurlWebSocketError | undefined;
@@ -131,7 +139,7 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
     try {
       const curl = open(name);
       opened.set(key, curl);
-      if (path === undefined && !impersonating) usual = curl;
+      if (path === undefined && !impersonating) defaultCurl = curl;
       return curl;
     } catch (error) {
       if (error instanceof CurlWebSocketError) {
@@ -146,7 +154,7 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
       } else failures.push(`  ${name}: ${firstLine(error)}`);
     }
   }
-  // A plain one: who asks for a browser is told what it lacks.
+  // A plain libcurl, so that the error says what it lacks.
   if (named === undefined && impersonating) return loadCurl();
   if (tooOld !== undefined) throw tooOld;
   const source = path !== undefined ? " (the library option)" : named !== undefined ? " (CURLWS_LIBCURL)" : "";
@@ -158,14 +166,18 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
   throw new CurlWebSocketError(
     "ERR_LIBCURL_NOT_FOUND",
     `libcurl was not found${source}; ${installHint(runtime().os)}, ` +
-      "fetch one for this user alone with curlws install-libcurl, " +
+      "fetch one for this user with curlws install-libcurl, " +
       `or name it with CURLWS_LIBCURL or the library option; tried\n${failures.join("\n")}`,
   );
 }
 
 /**
- * Describes the libcurl that `CurlWebSocket` uses, loading it and all that connections need of C; throws what the
- * constructor of a socket would throw. docs/testing.md says what that is good for before the first test of a file.
+ * Returns a description of the libcurl that `CurlWebSocket` uses. It loads that libcurl, and all else that connections
+ * need of C; docs/testing.md says why to call it before the first test of a file.
+ *
+ * @param path the library, as the option `library` names it
+ * @throws {CurlWebSocketError} what the constructor of a `CurlWebSocket` would throw: `ERR_LIBCURL_NOT_FOUND`,
+ * `ERR_LIBCURL_TOO_OLD` or `ERR_FFI_PERMISSION`
  */
 export function libcurl(path?: string): LibcurlInfo {
   const { info } = loadCurl(path);
@@ -177,7 +189,7 @@ function noPermission(): CurlWebSocketError {
   return new CurlWebSocketError(
     "ERR_FFI_PERMISSION",
     "Deno does not allow the program to call C libraries: run it with --allow-ffi (deno run -A has it too), or answer y " +
-      'when Deno asks for "ffi access"; --allow-ffi=FILE is not enough, as Deno lets such a program follow no pointer',
+      'when Deno asks for "ffi access"; --allow-ffi=FILE is not enough, as Deno then lets the program follow no pointers',
   );
 }
 
@@ -198,7 +210,7 @@ function open(path: string): Curl {
   }
   pinLibrary(path);
   const variadic = ffi().open(path, variadicSymbols(padded));
-  // Thread-safe from 7.84; before, only Workers that first use it in the same instant could collide.
+  // Thread-safe from 7.84 on. Before, Workers that first use it in the same instant could collide.
   const code = symbols.curl_global_init(CURL_GLOBAL_DEFAULT);
   if (code !== CURLE_OK) throw new CurlWebSocketError("ERR_LIBCURL", `curl_global_init of ${path} failed with ${code}`);
   const padding = Array.from({ length: padded ? VARIADIC_PADDING : 0 }, () => 0);
@@ -215,11 +227,12 @@ function open(path: string): Curl {
   };
 }
 
-/** Reads `curl_version_info_data`, whose first fields are the same in every version we take. */
+/** Reads `curl_version_info_data`, whose first fields are the same in all versions from 7.68 on. */
 function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): { info: LibcurlInfo; versionNumber: number } {
+  // Offsets in bytes, if a pointer has 8.
   const CURLVERSION_FIRST = 0, VERSION = 8, VERSION_NUM = 16, FEATURE_BITS = 32, SSL_VERSION = 40;
   const data = symbols.curl_version_info(CURLVERSION_FIRST);
-  if (isNull(data)) throw new TypeError(`curl_version_info of ${path} gave NULL`);
+  if (isNull(data)) throw new TypeError(`curl_version_info of ${path} returned NULL`);
   const bytes = ffi().view(data, 48);
   const fields = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const bits = fields.getInt32(FEATURE_BITS, true);

@@ -1,4 +1,4 @@
-/** How libcurl's options are set: by name, which is in every error. */
+/** Sets libcurl's options by name. Every error has the name in it. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.ts";
 import { allocate, ffi, isNull, type Pointer, toCString } from "../platform/ffi.ts";
@@ -12,26 +12,28 @@ const NAMES = {
   curl_easy_option_by_id: { parameters: ["i32"], result: "pointer" },
 } as const;
 
-/** Each library's own list of options, which came with 7.73; null if it has none. */
+/** Each library's own list of options; null before 7.73, which brought it. */
 const lists = oncePerLibrary((path) => {
   try {
     return ffi().open(path, NAMES);
   } catch {
-    // It is open already: only this function can be missing.
+    // The library is open already: only this function can be missing.
     return null;
   }
 });
 
-/** What a library itself calls an option of a number; null if it does not say. */
+/** Returns a library's own name for an option's number; null if it has none. */
 function nameIn(curl: Curl, number: number): string | null {
   const option = lists(curl.info.path)?.curl_easy_option_by_id(number) ?? null;
   return isNull(option) ? null : ffi().cString(ffi().pointerAt(option, 0));
 }
 
-/** Options up to this number stand for the same everywhere; libcurl-impersonate 7.84 has its own by the next. */
+/**
+ * Up to this number, options are the same in all libraries; libcurl-impersonate 7.84 has options of its own after it.
+ */
 const LAST_COMMON = 317;
 
-/** Sets options of one easy handle. Owns the lists and files it makes, which libcurl does not copy. */
+/** Sets the options of one easy handle. It owns the lists and files that it makes, which libcurl does not copy. */
 export class OptionSetter {
   readonly curl: Curl;
   readonly easy: Pointer;
@@ -43,27 +45,30 @@ export class OptionSetter {
     this.easy = easy;
   }
 
-  /** An integer, or a flag as 1 or 0. */
+  /** Sets an integer, or a flag as 1 or 0. */
   long(name: string, value: number): void {
     this.#check(name, (number) => this.curl.setLong(this.easy, number, value));
   }
 
-  /** Text, which libcurl copies; null for none. */
+  /** Sets text, which libcurl copies; null for none. */
   text(name: string, value: string | null): void {
     this.#check(name, (number) => this.#setText(number, value));
   }
 
-  /** Bytes, which libcurl copies. */
+  /** Sets bytes, which libcurl copies. */
   blob(name: string, value: Uint8Array): void {
     this.#check(name, (number) => this.#setBlob(number, value));
   }
 
-  /** Whether the loaded libcurl takes bytes for an option. */
+  /** As {@linkcode blob}, but returns whether libcurl takes it, and throws nothing. */
   tryBlob(name: string, value: Uint8Array): boolean {
     return this.#setBlob(numberOf(name), value) === CURLE_OK;
   }
 
-  /** Bytes as a file, which lives until {@linkcode closeFiles}. Returns false if this system cannot. */
+  /**
+   * Sets the path of a file in memory with these bytes, which lives until {@linkcode closeFiles}. Returns false if the
+   * system has no such files.
+   */
   file(name: string, value: Uint8Array): boolean {
     const file = memoryFile(value);
     if (file === null) return false;
@@ -72,12 +77,12 @@ export class OptionSetter {
     return true;
   }
 
-  /** Lines, which live until {@linkcode free}. */
+  /** Sets a list of strings, which lives until {@linkcode free}. */
   list(name: string, values: readonly string[]): void {
     this.#check(name, (number) => this.#setList(number, values));
   }
 
-  /** As `curlOptions` has it. */
+  /** Sets an option of `curlOptions`. */
   raw({ name, number, kind }: EasyOption, value: number | string | Uint8Array | readonly string[]): void {
     this.#refuseOther(name, number);
     let code: number;
@@ -88,7 +93,7 @@ export class OptionSetter {
     this.refuse(name, code);
   }
 
-  /** Refuses an option whose number is another one's here: it would do that instead. One given by number is meant so. */
+  /** Throws if the option's number is another option's in this library, unless the option was given by number. */
   #refuseOther(name: string, number: number): void {
     if (number % 10_000 <= LAST_COMMON || name === String(number)) return;
     const own = nameIn(this.curl, number);
@@ -99,29 +104,29 @@ export class OptionSetter {
     throw new CurlWebSocketError("ERR_LIBCURL", message, { curlCode: CURLE_UNKNOWN_OPTION });
   }
 
-  /** Whether the loaded libcurl takes an integer for an option: for what is only nice to have. */
+  /** As {@linkcode long}, but returns whether libcurl takes it, and throws nothing. */
   tryLong(name: string, value: number): boolean {
     return this.curl.setLong(this.easy, numberOf(name), value) === CURLE_OK;
   }
 
-  /** As {@linkcode tryLong}, for text. */
+  /** As {@linkcode text}, but returns whether libcurl takes it, and throws nothing. */
   tryText(name: string, value: string | null): boolean {
     return this.#setText(numberOf(name), value) === CURLE_OK;
   }
 
-  /** Closes the files. To be called when libcurl has read them: when it has connected, or its handle is gone. */
+  /** Closes the files. Call it when libcurl has read them: when it has connected, or the handle is freed. */
   closeFiles(): void {
     for (const file of this.#files.splice(0)) file.close();
   }
 
-  /** Frees all. To be called when the easy handle is gone. */
+  /** Frees the lists and files. Call it when the easy handle is freed. */
   free(): void {
     this.closeFiles();
     for (const list of this.#lists.splice(0)) this.curl.curl_slist_free_all(list);
   }
 
   /**
-   * Throws if what libcurl returned for an option is an error.
+   * Throws if libcurl refused an option; `code` is the CURLcode that it returned.
    *
    * @throws {CurlWebSocketError} `ERR_LIBCURL`
    */
@@ -130,9 +135,9 @@ export class OptionSetter {
     const { version, tls } = this.curl.info;
     const curlMessage = this.curl.message(code);
     const why = code === CURLE_UNKNOWN_OPTION
-      ? "it does not know it; a newer libcurl may"
+      ? "it does not know this option; a newer libcurl may"
       : code === CURLE_NOT_BUILT_IN
-      ? `it, or its TLS library (${tls ?? "none"}), was built without it`
+      ? `it, or its TLS library (${tls ?? "none"}), was built without this option`
       : curlMessage;
     const option = /^\d+$/.test(name) ? name : `CURLOPT_${name}`;
     const message = `libcurl ${version} refuses the option ${option}: ${why} (curl ${code})`;

@@ -45,7 +45,7 @@ export const CURL_SYMBOLS = {
   curl_multi_poll: { parameters: ["pointer", "pointer", "u32", "i32", "pointer"], result: "i32" },
 } as const;
 
-/** The variadic functions, in the two forms in which we call them. */
+/** Returns the variadic functions; `padded` as arm64 macOS needs them. */
 export function variadicSymbols(padded: boolean): typeof VARIADIC_SYMBOLS {
   if (!padded) return VARIADIC_SYMBOLS;
   const padding = Array.from({ length: VARIADIC_PADDING }, () => "i64" as const);
@@ -63,7 +63,7 @@ const VARIADIC_SYMBOLS = {
   setopt_long: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "i64"], result: "i32" },
   // CURLcode curl_easy_setopt(CURL *, CURLoption, void *)
   setopt_buffer: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "buffer"], result: "i32" },
-  // the same, where the pointer is C's: a list, a callback or NULL
+  // the same, for a pointer of C's: a list, a callback or NULL
   setopt_pointer: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "pointer"], result: "i32" },
   // CURLMcode curl_multi_setopt(CURLM *, CURLMoption, void *)
   multi_setopt_pointer: { name: "curl_multi_setopt", parameters: ["pointer", "i32", "pointer"], result: "i32" },

@@ -1,8 +1,8 @@
-/** What a failed TLS handshake means, from libcurl's code and its TLS library's words. */
+/** Explains a failed TLS handshake, by libcurl's code and its TLS library's words. */
 import type { TlsOptions } from "../options/tls.ts";
 import * as C from "./constants.ts";
 
-/** Whom it was with, and which option is to be looked at. */
+/** The peer of the handshake, and the option that its settings come from. */
 export interface TlsPeer {
   readonly peer: string;
   readonly what: "tls" | "proxy.tls";
@@ -11,7 +11,7 @@ export interface TlsPeer {
   readonly certificateRequested?: boolean;
 }
 
-/** The help text, or null where it was not TLS that failed. */
+/** Returns what went wrong and what to do, or null if it was not TLS that failed. */
 export function explainTls(curlCode: number, curlMessage: string, tls: TlsPeer): string | null {
   const words = plain(curlMessage);
   const { peer, what, options } = tls;
@@ -19,15 +19,15 @@ export function explainTls(curlCode: number, curlMessage: string, tls: TlsPeer):
     case C.CURLE_PEER_FAILED_VERIFICATION:
       return explainVerification(words, tls);
     case C.CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-      return `the public key of ${peer} is none of ${what}.pinnedPublicKey; its certificate was renewed, or this is another server`;
-    case C.CURLE_BAD_FUNCTION_ARGUMENT: // of libcurl 8.23, where it was 58 before
+      return `the public key of ${peer} is not one of ${what}.pinnedPublicKey; its certificate was renewed, or this is another server`;
+    case C.CURLE_BAD_FUNCTION_ARGUMENT: // from libcurl 8.23 on; 58 before
       return /private key|certificate/i.test(words) ? explainIdentity(words, tls) : null;
     case C.CURLE_SSL_CERTPROBLEM:
       return explainIdentity(words, tls);
     case C.CURLE_SSL_CLIENTCERT:
       return clientCertificate(tls);
     case C.CURLE_SSL_CIPHER:
-      return `the TLS library does not take ${what}.ciphers or ${what}.cipherSuites; each has the syntax of that library`;
+      return `the TLS library does not accept ${what}.ciphers or ${what}.cipherSuites; each must have the syntax of that library`;
     case C.CURLE_SSL_CACERT_BADFILE:
       return `the CA certificates could not be read; check ${
         options.extraCa === undefined ? `${what}.ca` : `${what}.extraCa`
@@ -37,9 +37,9 @@ export function explainTls(curlCode: number, curlMessage: string, tls: TlsPeer):
     case C.CURLE_SSL_INVALIDCERTSTATUS:
       return `${peer} did not prove by OCSP that its certificate is still valid`;
     case C.CURLE_SSL_ISSUER_ERROR:
-      return `the certificate of ${peer} is of another issuer than the one required`;
+      return `the certificate of ${peer} has another issuer than the one required`;
     case C.CURLE_SSL_CONNECT_ERROR:
-      // GnuTLS has no code of its own for it.
+      // With GnuTLS, libcurl has no code for an unusable certificate of the client's.
       if (/reading X\.509/i.test(words)) return explainIdentity(words, tls);
       return explainAlert(words, tls) ??
         `the TLS handshake with ${peer} failed; is it a ${what === "tls" ? "wss server" : "https proxy"}?`;
@@ -60,16 +60,16 @@ function explainVerification(words: string, { peer, what }: TlsPeer): string {
     return `the certificate of ${peer} is for another host${name}`;
   }
   if (/self.signed certificate in certificate chain/i.test(words)) {
-    return `the certificate of ${peer} is of a CA that is not trusted; give that CA with ${
+    return `the certificate of ${peer} is signed by a CA that is not trusted; give that CA with ${
       option(what, "extraCa")
-    }, or ${option(what, "ca")} to trust it alone`;
+    }, or with ${option(what, "ca")} to trust only that CA`;
   }
   if (/self.signed/i.test(words)) {
     return `the certificate of ${peer} is self-signed; give it with ${option(what, "ca")}, or, for tests only, ${
       option(what, "verify: false")
     }`;
   }
-  // What libcurl says with GnuTLS whatever was wrong.
+  // With GnuTLS, libcurl says this whatever is wrong.
   if (/server certificate verification failed\. CAfile/i.test(words)) {
     return `the certificate of ${peer} is not trusted, or not valid now; give its CA with ${option(what, "ca")} or ${
       option(what, "extraCa")
@@ -92,7 +92,7 @@ function explainIdentity(words: string, { what, options }: TlsPeer): string {
   }
   if (/does not match/i.test(words)) return `${what}.key does not belong to ${what}.cert`;
   const { key, passphrase } = options;
-  // GnuTLS's libcurl does not tell which of the two it is.
+  // With GnuTLS, libcurl does not say which of the two it is.
   if (key === undefined && /key or certificate file/i.test(words)) {
     return `${what}.cert cannot be used; is it PEM, and is its private key in it, or in ${what}.key?`;
   }
@@ -108,12 +108,14 @@ function explainIdentity(words: string, { what, options }: TlsPeer): string {
   return `${what}.cert cannot be used; is it PEM?`;
 }
 
-/** BoringSSL writes `SSLV3_ALERT_HANDSHAKE_FAILURE` where OpenSSL writes `sslv3 alert handshake failure`. */
+/** Returns BoringSSL's words like OpenSSL's: `SSLV3_ALERT_HANDSHAKE_FAILURE` is `sslv3 alert handshake failure`. */
 function plain(words: string): string {
   return words.replace(/(?<=[A-Z\d])_(?=[A-Z])/g, " ");
 }
 
-/** Whether libcurl's words, when the client's side of the handshake was done, tell of a server that did not like it. */
+/**
+ * Returns whether libcurl's words, after the client's part of the handshake, are an alert: the server has refused it.
+ */
 export function isLateAlert(curlMessage: string): boolean {
   const words = plain(curlMessage);
   return isCertificateAlert(words) || /alert handshake failure|TLS fatal alert/i.test(words);
@@ -124,7 +126,7 @@ function isCertificateAlert(words: string): boolean {
     .test(words);
 }
 
-/** An alert is the peer's own word for what it did not like. */
+/** Returns what an alert means, or null: the peer says by an alert why it refuses. */
 function explainAlert(words: string, tls: TlsPeer): string | null {
   const { peer, what } = tls;
   if (isCertificateAlert(words)) return clientCertificate(tls);
@@ -136,17 +138,17 @@ function explainAlert(words: string, tls: TlsPeer): string | null {
   }
   if (/handshake fail/i.test(words) && tls.certificateRequested) return clientCertificate(tls);
   if (/handshake fail/i.test(words)) {
-    return `${peer} broke the TLS handshake off: no cipher in common, or it wants a client certificate; check ${what}.ciphers and ${what}.cert`;
+    return `${peer} ended the TLS handshake: there is no cipher in common, or it wants a client certificate; check ${what}.ciphers and ${what}.cert`;
   }
-  // Some end the connection without a word, as Node does.
+  // Some servers, such as Node, end the connection without an alert.
   const none = tls.options.cert === undefined && tls.options.pfx === undefined;
   if (tls.certificateRequested && /SSL.ERROR.SYSCALL|reset|closed|unexpected eof/i.test(words)) {
     if (none) return clientCertificate(tls);
-    return `${peer} ended the TLS handshake; it may not accept the client certificate of ${what}.${
+    return `${peer} ended the TLS handshake; it may not accept the client certificate, ${what}.${
       tls.options.pfx === undefined ? "cert" : "pfx"
     }`;
   }
-  // GnuTLS's libcurl does not tell whether the peer asked for a certificate.
+  // With GnuTLS, libcurl does not say whether the peer asked for a certificate.
   if (none && /broken pipe|reset|terminated/i.test(words)) {
     return `${peer} ended the TLS handshake; is it a ${
       what === "tls" ? "wss server" : "https proxy"
@@ -158,9 +160,9 @@ function explainAlert(words: string, tls: TlsPeer): string | null {
   return null;
 }
 
-/** Of a server that does not take this client's certificate, or the lack of one. */
+/** Returns what to do if the peer does not accept this client's certificate, or that there is none. */
 export function clientCertificate({ peer, what, options }: TlsPeer): string {
   return options.cert === undefined && options.pfx === undefined
     ? `${peer} wants a client certificate; give it with ${option(what, "cert, key")} or ${option(what, "pfx")}`
-    : `${peer} does not accept the client certificate of ${what}.${options.pfx === undefined ? "cert" : "pfx"}`;
+    : `${peer} does not accept the client certificate, ${what}.${options.pfx === undefined ? "cert" : "pfx"}`;
 }

@@ -7,7 +7,7 @@ import { runtime } from "../platform/runtime.ts";
 import { getText } from "./get_info.ts";
 import { canOpen, readFile } from "../platform/files.ts";
 
-/** Where systems keep the certificates they trust: those that curl's own configure script looks at, and macOS's. */
+/** Where systems keep the certificates that they trust: the paths of curl's configure script, and macOS's. */
 const BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch, Alpine
   "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, RHEL
@@ -19,16 +19,18 @@ const BUNDLES = [
   "/etc/ssl/cert.pem", // Alpine, OpenBSD, macOS
 ];
 
-/** The first that is there, or null. */
+/** Returns the first that exists, or null. */
 function systemBundle(): string | null {
   return runtime().os === "windows" ? null : BUNDLES.find((path) => canOpen(path)) ?? null;
 }
 
-/** With the code that libcurl has for it: what cannot be read here it is not asked to read. */
+/** Returns an error with libcurl's code for it. libcurl is not called: the file cannot be read here either. */
 const failure = (message: string, curlCode: number) => new CurlWebSocketError("ERR_TLS", message, { curlCode });
 const encoder = new TextEncoder();
 
-/** `prefix`: libcurl has each option twice. `what`: the name of ours, for messages. */
+/**
+ * Whose TLS it is. libcurl has each option twice: those for a proxy have the prefix. `what` is the name in messages.
+ */
 interface Side {
   readonly prefix: "" | "PROXY_";
   readonly what: "tls" | "proxy.tls";
@@ -36,13 +38,17 @@ interface Side {
 
 const isGnuTls = (set: OptionSetter) => set.curl.info.tls?.includes("GnuTLS") ?? false;
 
-/** libcurl takes these options for GnuTLS too, and forgets them. */
+/** Returns the error for an option that libcurl takes with GnuTLS too, but does not use. */
 function lacking(set: OptionSetter, need: string): CurlWebSocketError {
   const { version, tls } = set.curl.info;
   return new CurlWebSocketError("ERR_LIBCURL", `${need}, and this is ${version} with ${tls}`);
 }
 
-/** Sets all of them. */
+/**
+ * Sets the options `tls`, or those of a proxy.
+ *
+ * @throws {CurlWebSocketError} `ERR_TLS` if a file cannot be read, `ERR_LIBCURL` if libcurl lacks an option
+ */
 export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"): void {
   const what = prefix === "" ? "tls" : "proxy.tls";
   const side: Side = { prefix, what };
@@ -68,7 +74,7 @@ export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"
   }
 }
 
-/** CURL_SSLVERSION_TLSv1_0 is 4, and so on; the newest to offer stands 16 bits higher. */
+/** CURL_SSLVERSION_TLSv1_0 is 4, the next is 5, and so on; the newest to offer is shifted by 16 bits. */
 function versionBits(min: TlsVersion | undefined, max: TlsVersion | undefined): number {
   const value = (version: TlsVersion | undefined) => version === undefined ? 0 : 4 + TLS_VERSIONS.indexOf(version);
   return value(min) + value(max) * 0x1_0000;
@@ -76,7 +82,7 @@ function versionBits(min: TlsVersion | undefined, max: TlsVersion | undefined): 
 
 function setTrust(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side): void {
   const { ca, extraCa } = tls;
-  // libcurl's built-in folder of certificates would be trusted beside the ones given.
+  // Else the certificates of libcurl's built-in folder would be trusted too.
   if (ca !== undefined) set.tryText(`${prefix}CAPATH`, null);
   if (extraCa !== undefined) return setExtraTrust(set, tls, extraCa, { prefix, what });
   if (ca !== undefined) return setPem(set, ca, `${prefix}CAINFO`, `${what}.ca`);
@@ -85,14 +91,14 @@ function setTrust(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side): v
     const bundle = systemBundle();
     if (bundle === null) {
       throw failure(
-        `${what}.systemStore: none of the usual files is here: ${BUNDLES.join(", ")}`,
+        `${what}.systemStore: none of the usual files exists: ${BUNDLES.join(", ")}`,
         C.CURLE_SSL_CACERT_BADFILE,
       );
     }
     return set.text(`${prefix}CAINFO`, bundle);
   }
   if (tls.verify === false) return;
-  // A libcurl that was built for another distribution looks where nothing is.
+  // A libcurl that was built for another distribution may look in the wrong place.
   const file = getText(set.curl, set.easy, C.CURLINFO_CAINFO), folder = getText(set.curl, set.easy, C.CURLINFO_CAPATH);
   if (file === null || canOpen(file) || (folder !== null && canOpen(folder))) return;
   const bundle = systemBundle();
@@ -103,7 +109,7 @@ function hasNativeStore(): boolean {
   return runtime().os === "windows" || runtime().os === "darwin";
 }
 
-/** libcurl takes one bundle: the system's, or `ca`, and the others behind it. */
+/** Sets one bundle, because libcurl takes only one: the system's certificates, or `ca`, followed by `extraCa`. */
 function setExtraTrust(set: OptionSetter, { ca }: TlsOptions, extraCa: Pem, { prefix, what }: Side): void {
   const extra = pemBytes(extraCa, `${what}.extraCa`);
   let base: Uint8Array = new Uint8Array(0);
@@ -127,7 +133,12 @@ function setExtraTrust(set: OptionSetter, { ca }: TlsOptions, extraCa: Pem, { pr
   joined.set(base);
   joined[base.length] = 10;
   joined.set(extra, base.length + 1);
-  setBytes(set, `${prefix}CAINFO`, joined, `it takes certificates from one file alone: ${what}.ca with its path`);
+  setBytes(
+    set,
+    `${prefix}CAINFO`,
+    joined,
+    `this libcurl takes certificates only from one file; give all of them as ${what}.ca with its path`,
+  );
 }
 
 function pemBytes(pem: Pem, name: string): Uint8Array {
@@ -150,19 +161,23 @@ function setIdentity(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side)
   set.text(`${prefix}SSLCERTTYPE`, pfx !== undefined ? "P12" : "PEM");
   setPem(set, certificate, `${prefix}SSLCERT`, pfx !== undefined ? `${what}.pfx` : `${what}.cert`);
   if (key !== undefined) setPem(set, key, `${prefix}SSLKEY`, `${what}.key`);
-  // Even an empty one: without any, OpenSSL asks for it at the terminal, and the program waits. GnuTLS does not, and
-  // takes a key for an encrypted one where there is any.
+  // Also an empty one: without any, OpenSSL prompts for it at the terminal, and the program waits. GnuTLS does not
+  // prompt, and takes the key for an encrypted one if there is a passphrase.
   if (passphrase !== undefined || !isGnuTls(set)) {
     set.text(`${prefix}KEYPASSWD`, passphrase ?? "");
   }
 }
 
-/** The TLS libraries with which libcurl takes a client's certificate as bytes. With GnuTLS it takes them, and forgets them. */
+/**
+ * The TLS libraries with which libcurl uses a client's certificate given as bytes. With GnuTLS it takes and ignores
+ * them.
+ */
 const TAKE_BYTES = /^(OpenSSL|LibreSSL|BoringSSL|AWS-LC|quictls|Schannel|SecureTransport|mbedTLS)/;
 
 /**
- * Bytes for an option that takes the path of a file. libcurl takes bytes from 7.71 on, CAs from 7.77 on, and not with
- * every TLS library; else they go by a file in memory, where the system has such.
+ * Sets bytes for an option that takes the path of a file. libcurl takes bytes from 7.71 on, CAs from 7.77 on, and not
+ * with every TLS library; else a file in memory is used, if the system has such files. `help` says what to do if
+ * neither works.
  */
 function setBytes(set: OptionSetter, option: string, bytes: Uint8Array, help: string): void {
   const isIdentity = !option.endsWith("CAINFO");
@@ -179,7 +194,7 @@ function setBytes(set: OptionSetter, option: string, bytes: Uint8Array, help: st
   }
 }
 
-/** A file by its path, else the bytes themselves. */
+/** Sets the path of a file, or bytes. */
 function setPem(set: OptionSetter, pem: Pem, option: string, name: string): void {
   if (!isPath(pem)) {
     const bytes = typeof pem === "string" ? encoder.encode(pem) : pem;

@@ -1,8 +1,8 @@
-/** What libcurl tells of a connection in its verbose log alone: the TLS that was agreed, and a proxy's answer. */
+/** What libcurl reports only in its verbose log: the TLS that was agreed, and a proxy's response. */
 import type { HeaderList } from "../handshake/fields.ts";
 import type { TlsInfo } from "../observe/connection_info.ts";
 
-/** An answer of a proxy to CONNECT. */
+/** A proxy's response to CONNECT. */
 export interface ProxyResponse {
   readonly status: string;
   readonly headers: HeaderList;
@@ -13,22 +13,22 @@ export interface ProxyResponse {
 /** curl_infotype */
 const CURLINFO_TEXT = 0, CURLINFO_HEADER_IN = 1;
 
-/** So much of an answer's header is kept; a proxy may send more. */
+/** How many fields of a response are kept: proxies send a few, and one may send any number. */
 const MAX_FIELDS = 200;
 
 export class TransferLog {
-  /** Of the proxy first, where there is TLS to both. */
+  /** The TLS sessions: with an https proxy, the proxy's comes first. */
   readonly sessions: TlsInfo[] = [];
   /** Whether a peer asked for a client certificate. */
   certificateRequested = false;
   #response: { status: string; headers: [string, string][]; complete: boolean } | null = null;
 
-  /** The proxy's last answer. */
+  /** The proxy's last response. */
   get response(): ProxyResponse | null {
     return this.#response;
   }
 
-  /** Whether entries of a kind are of use. */
+  /** Returns whether entries of a kind, a curl_infotype, are of use. */
   static wants(kind: number): boolean {
     return kind === CURLINFO_TEXT || kind === CURLINFO_HEADER_IN;
   }

@@ -1,4 +1,4 @@
-/** A connection that stands: raw bytes in and out, decrypted by libcurl. */
+/** An established connection: raw bytes in and out, which libcurl decrypts and encrypts. */
 import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
 import type { ErrorBuffer } from "./error_buffer.ts";
@@ -7,25 +7,28 @@ import { allocate, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
 import { halfClose } from "../platform/descriptors.ts";
 
-/** What {@linkcode Transport.recv} returns where there are no bytes. */
+/** What {@linkcode Transport.recv} returns if there are no bytes now. */
 export const WOULD_BLOCK = -1;
-/** The other side has closed. */
+/** What {@linkcode Transport.recv} returns if the peer has ended. */
 export const END = 0;
 
-/** libcurl reads at most `CURLOPT_BUFFERSIZE` at once: 512 KiB halves the CPU of a flood against the default's 16 KiB. */
+/**
+ * The largest read, in bytes (`CURLOPT_BUFFERSIZE`): a flood costs half the CPU that it costs with the default, 16 KiB.
+ */
 export const READ_SIZE: number = 512 * 1024;
 
 /**
- * Of TLS within TLS, GnuTLS says that there is nothing when it has read a session ticket, though the outer TLS may hold
- * what came behind it, and then no poll tells of that. So many tickets a server sends, and more.
+ * How often to read again when there is nothing, for GnuTLS with TLS inside TLS: after a session ticket it returns that
+ * there is nothing, though the outer TLS may hold what came after, and then no poll reports it. Servers send two
+ * tickets, or a few more.
  */
 const TICKETS = 4;
 
-/** What is to be known of a connection beside its handle. */
+/** What else is known of a connection. */
 export interface TransportInit {
-  /** What to say where a client certificate turns out to be wanted, and whether it was asked for and not given. */
+  /** What to do if the server wants a client certificate, and whether it asked for one and there is none. */
   certificate?: { help: string; missing: boolean } | null;
-  /** How many layers of TLS lie between the socket and the bytes: the server's, an https proxy's, or both. */
+  /** How many layers of TLS there are: the server's, an https proxy's, or both. */
   tlsLayers?: number;
 }
 
@@ -36,13 +39,14 @@ export class Transport {
   readonly #errors: ErrorBuffer;
   readonly #free: () => void;
   readonly #retries: number;
-  /** What to say where the server turns out not to take this client's certificate, or the lack of one; null without TLS. */
+  /** What to do if the server does not accept this client's certificate, or that there is none; null without TLS. */
   readonly #certificateHelp: string | null;
-  /** The same where the server asked for a certificate and got none: that may be why it ends the connection. */
+  /** The same if the server asked for a certificate and got none, else null: that may be why it ends the connection. */
   readonly hint: string | null;
   /**
-   * Whether libcurl may hold bytes that have left the socket, where no poll sees them: it does so wherever there is TLS, be
-   * it a proxy's alone. Only {@linkcode WOULD_BLOCK} then says that there are no more; without TLS a short read does too.
+   * Whether libcurl may hold bytes that it has read from the socket, which no poll reports: so it is with any TLS, also
+   * a proxy's. Then only {@linkcode WOULD_BLOCK} means that there are no more; without TLS, a short read means that
+   * too.
    */
   readonly readsAhead: boolean;
   readonly #countBytes: Uint8Array<ArrayBuffer> = allocate(8);
@@ -69,7 +73,11 @@ export class Transport {
     curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
   }
 
-  /** Reads into `buffer`; returns how many bytes, {@linkcode WOULD_BLOCK} or {@linkcode END}. */
+  /**
+   * Reads into `buffer`. Returns the number of bytes, {@linkcode WOULD_BLOCK} or {@linkcode END}.
+   *
+   * @throws {CurlWebSocketError} `ERR_CONNECTION_LOST` or `ERR_TLS`
+   */
   recv(buffer: Uint8Array): number {
     if (!this.#open) return END;
     let code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
@@ -83,8 +91,10 @@ export class Transport {
   }
 
   /**
-   * Sends some of `bytes`; returns how many were taken. After 0 the next call must bring the same bytes at the same
+   * Sends some of `bytes`. Returns how many were taken. After 0, the next call must pass the same bytes at the same
    * address: TLS may have encrypted some of them already.
+   *
+   * @throws {CurlWebSocketError} `ERR_CONNECTION_LOST` or `ERR_TLS`
    */
   send(bytes: Uint8Array): number {
     if (!this.#open) return 0;
@@ -95,14 +105,14 @@ export class Transport {
   }
 
   /**
-   * Tells the server that nothing more will be sent, by TCP's own end. Over TLS that takes a close_notify, which libcurl
-   * sends when it closes, and so {@linkcode close} does it. To be called when all that was sent has been taken.
+   * Ends TCP towards the server: nothing more will be sent. Over TLS it does nothing, because only {@linkcode close}
+   * makes libcurl send the close_notify that TLS needs. Call it when everything that was sent has been taken.
    */
   endSending(): void {
     if (this.#open && !this.readsAhead) halfClose(this.fd);
   }
 
-  /** Closes the socket and frees the handles. The reactor must no longer watch it. Idempotent. */
+  /** Closes the socket and frees the handles. The reactor must not watch it any more. Idempotent. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -111,7 +121,7 @@ export class Transport {
 
   #error(what: string, curlCode: number): CurlWebSocketError {
     const curlMessage = this.#errors.message(this.#curl, curlCode);
-    // In TLS 1.3 the client is done before the server has looked at its certificate.
+    // With TLS 1.3, the client's handshake is done before the server has checked its certificate.
     if (this.#certificateHelp !== null && isLateAlert(curlMessage)) {
       const message = `${this.#certificateHelp}: ${curlMessage} (curl ${curlCode})`;
       return new CurlWebSocketError("ERR_TLS", message, { curlCode, curlMessage });

@@ -1,8 +1,8 @@
 /**
  * The handshakes with which browsers open a WebSocket, as data: the fields, with their order, spelling and values. They
  * differ from those for a page. Chrome's order follows Chromium's `WebSocketHttp1HandshakeStream` and
- * `HttpNetworkTransaction`, Firefox's follows `WebSocketChannel` and `nsHttpChannel`, and both follow captures. Of Safari
- * the fields are known and their order is not: the order here is a likely one.
+ * `HttpNetworkTransaction`, Firefox's follows `WebSocketChannel` and `nsHttpChannel`, and both follow captures. Of
+ * Safari the fields are known and their order is not: the order here is a likely one.
  *
  * Targets and their User-Agents are those of libcurl-impersonate, so that the handshake fits the ClientHello. Pure.
  */
@@ -21,8 +21,9 @@ export interface Browser {
   /** Its Accept-Encoding over TLS, and on the loopback interface; to other hosts it says less. */
   readonly acceptEncoding: string;
   /**
-   * Whether its ClientHello for wss differs only in ALPN from that for pages. Firefox up to 147 is known to offer neither
-   * session tickets nor compressed certificates for wss; libcurl-impersonate says nothing like that of later ones.
+   * Whether its ClientHello for wss differs only in ALPN from that for pages. Firefox up to 147 is known to offer
+   * neither session tickets nor compressed certificates for wss; libcurl-impersonate says nothing like that of later
+   * ones.
    */
   readonly wssLikePages: boolean;
 }
@@ -143,7 +144,9 @@ export function browsersNamed(name: string): readonly Browser[] {
     .filter(({ target }) => target.startsWith(name));
 }
 
-/** Returns whether a browser offers permessage-deflate with `client_max_window_bits`; `name` is a target or a bare name. */
+/**
+ * Returns whether a browser offers permessage-deflate with `client_max_window_bits`; `name` is a target or a bare name.
+ */
 export function offersClientWindow(name: string): boolean {
   return name.startsWith("chrome") || name.startsWith("edge");
 }
@@ -266,8 +269,8 @@ function isLoopback(hostname: string): boolean {
 }
 
 /**
- * Returns the value of Sec-Fetch-Site: how a page's origin and the server belong together. There is no Public Suffix List
- * here: a site is the last two labels of its name, or three if the last two are like `co.uk`.
+ * Returns the value of Sec-Fetch-Site: how a page's origin and the server belong together. There is no Public Suffix
+ * List here: a site is the last two labels of its name, or three if the last two are like `co.uk`.
  */
 export function fetchSite(origin: string, url: URL): "same-origin" | "same-site" | "cross-site" {
   const page = URL.canParse(origin) ? new URL(origin) : null;

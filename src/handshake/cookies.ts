@@ -4,8 +4,8 @@ import { type HeaderList, isFieldValue } from "./fields.ts";
 import { httpUrl } from "./url.ts";
 
 /**
- * A cookie jar: the part of tough-cookie's `CookieJar` that is used, so any of its jars will do. Each method is called with
- * an `http:` or `https:` URL, as jars expect for WebSockets too, and may return a promise.
+ * A cookie jar: the part of tough-cookie's `CookieJar` that is used, so any of its jars will do. Each method is called
+ * with an `http:` or `https:` URL, as jars expect for WebSockets too, and may return a promise.
  */
 export interface CookieJar {
   /** Returns the value of `Cookie` for a URL, `""` for none. */
@@ -32,7 +32,8 @@ const failed = (what: string, cause: unknown) =>
 /**
  * Returns the value of `Cookie` for a URL, or null for none; a promise only if the jar returns one.
  *
- * @throws {CurlWebSocketError} `ERR_COOKIE_JAR` if the jar fails, or returns what cannot be sent; a promise rejects with it
+ * @throws {CurlWebSocketError} `ERR_COOKIE_JAR` if the jar fails, or returns what cannot be sent; a promise rejects
+ * with it
  */
 export function cookiesFor(cookies: CompleteCookies, url: URL): string | null | Promise<string | null> {
   if (cookies === null || typeof cookies === "string") return cookies || null;

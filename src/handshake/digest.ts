@@ -14,10 +14,15 @@ export type Hasher = (algorithm: "md5" | "sha256", bytes: Uint8Array) => string;
 
 /** A token, with a value or without. Commas separate challenges and parameters alike. */
 const PART = /([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]+)))?/y;
-/** The longest field that is read, in characters: challenges need less, and an unclosed quote makes reading quadratic. */
+/**
+ * The longest field that is read, in characters: challenges need less, and an unclosed quote makes reading quadratic.
+ */
 const MAX_FIELD_SIZE = 8 * 1024;
 
-/** Returns the challenges of a field value. What breaks the grammar, as another scheme's token68 may seem to, is skipped. */
+/**
+ * Returns the challenges of a field value. What breaks the grammar, as another scheme's token68 may seem to, is
+ * skipped.
+ */
 export function parseChallenges(text: string): Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
   if (text.length > MAX_FIELD_SIZE) return challenges;
@@ -73,9 +78,9 @@ export function isStale({ parameters }: Challenge): boolean {
 }
 
 /**
- * Returns the challenge of a 401's fields for which a request is to be sent, or null. It is the first that is supported;
- * if credentials for `before` were sent, only one that calls its nonce stale and has a new one. A server that calls every
- * nonce stale is given up after one.
+ * Returns the challenge of a 401's fields for which a request is to be sent, or null. It is the first that is
+ * supported; if credentials for `before` were sent, only one that calls its nonce stale and has a new one. A server
+ * that calls every nonce stale is given up after one.
  */
 export function nextChallenge(headers: HeaderList, before: Challenge | null): Challenge | null {
   const challenge = digestChallenge(fieldValues(headers, "www-authenticate"));
@@ -95,7 +100,9 @@ export interface DigestRequest {
   readonly cnonce: string;
 }
 
-/** Returns the value of Authorization for a challenge of {@linkcode digestChallenge}; its nonce must not have been used. */
+/**
+ * Returns the value of Authorization for a challenge of {@linkcode digestChallenge}; its nonce must not have been used.
+ */
 export function digestCredentials({ parameters }: Challenge, request: DigestRequest, hasher: Hasher): string {
   const { method, uri, cnonce } = request;
   const utf8 = parameters.get("charset")?.toUpperCase() === "UTF-8";
@@ -143,7 +150,9 @@ function percentEncode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
-/** Returns the octets of text in UTF-8, as characters: curl and browsers hash these, whatever charset the server names. */
+/**
+ * Returns the octets of text in UTF-8, as characters: curl and browsers hash these, whatever charset the server names.
+ */
 function octets(text: string): string {
   return String.fromCharCode(...new TextEncoder().encode(text));
 }

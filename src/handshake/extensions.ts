@@ -1,4 +1,7 @@
-/** `Sec-WebSocket-Extensions`: its grammar (RFC 6455 section 9.1), and permessage-deflate's parameters (RFC 7692 section 7.1). */
+/**
+ * `Sec-WebSocket-Extensions`: its grammar (RFC 6455 section 9.1), and permessage-deflate's parameters (RFC 7692 section
+ * 7.1).
+ */
 import { isToken } from "./fields.ts";
 
 /** RFC 7692 section 7.1.2: a window has 2^8 to 2^15 bytes. */
@@ -37,7 +40,9 @@ export class ExtensionError extends Error {
   override readonly name: string = "ExtensionError";
 }
 
-/** A token, a quoted string or a separator, with optional white space; RFC 6455 section 9.1 and RFC 2616 section 2.2. */
+/**
+ * A token, a quoted string or a separator, with optional white space; RFC 6455 section 9.1 and RFC 2616 section 2.2.
+ */
 const LEXEME = /[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)"|([;,=]))[ \t]*/y;
 
 /**
@@ -165,8 +170,9 @@ export function acceptDeflate(offer: DeflateOffer | null, response: string): Def
   const [unknown] = given.keys();
   if (unknown !== undefined) throw refused(`the parameter ${unknown} is unknown`);
   return {
-    // RFC 7692 sections 7.1.1.1 and 7.1.2.1: a server that accepts a parameter repeats it. Many leave it out, because they do
-    // not know it, or because it is their default. Then the server has promised nothing, and the largest window is expected.
+    // RFC 7692 sections 7.1.1.1 and 7.1.2.1: a server that accepts a parameter repeats it. Many leave it out, because
+    // they do not know it, or because it is their default. Then the server has promised nothing, and the largest window
+    // is expected.
     serverNoContextTakeover,
     clientNoContextTakeover: clientNoContextTakeover || offer!.clientNoContextTakeover,
     serverMaxWindowBits: serverBits ?? MAX_WINDOW_BITS,

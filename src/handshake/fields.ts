@@ -12,7 +12,10 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
-/** Returns the values of all fields with this name, in their order. `name` is in lower case; the fields' names may be in any. */
+/**
+ * Returns the values of all fields with this name, in their order. `name` is in lower case; the fields' names may be in
+ * any.
+ */
 export function fieldValues(headers: HeaderList, name: string): string[] {
   return headers.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
 }

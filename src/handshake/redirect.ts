@@ -18,7 +18,7 @@ export function redirectLocation(status: number, headers: HeaderList): string | 
  */
 export function redirectTarget(from: URL, location: string): URL {
   const url = URL.parse(location, from);
-  if (url === null) throw new TypeError("it is no URL");
+  if (url === null) throw new TypeError("it is not a URL");
   if (!becomeWs(url)) throw new TypeError("its scheme is not ws, wss, http or https");
   if (from.protocol === "wss:" && url.protocol === "ws:") throw new TypeError("it leads from wss: to ws:, without TLS");
   url.hash = "";

@@ -51,8 +51,8 @@ export interface RequestExtras {
 
 /**
  * Returns the request's bytes. Without a browser, our fields come first, but a field that the caller gives too has the
- * caller's value and place. With one, the browser's fields come in its order; a field that the caller gives too keeps its
- * place and has the caller's value, and the caller's other fields follow.
+ * caller's value and place. With one, the browser's fields come in its order; a field that the caller gives too keeps
+ * its place and has the caller's value, and the caller's other fields follow.
  */
 export function buildRequest(
   url: URL,
@@ -92,8 +92,8 @@ export function buildRequest(
 }
 
 /**
- * Returns whether a request has credentials: from `authorization`, which is {@linkcode RequestExtras}', from the URL, or
- * from a field of the caller's.
+ * Returns whether a request has credentials: from `authorization`, which is {@linkcode RequestExtras}', from the URL,
+ * or from a field of the caller's.
  */
 export function hasCredentials(url: URL, headers: HeaderList, authorization: string | null | undefined): boolean {
   return typeof authorization === "string" ||

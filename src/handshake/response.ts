@@ -7,8 +7,8 @@ import { fieldValues, type HeaderList, isToken } from "./fields.ts";
 import { GrowingBuffer } from "./growing_buffer.ts";
 
 /**
- * The largest header of a response, in bytes, with the interim responses before it. Servers limit a request's header to 8
- * or 16 KiB; a response may set several cookies of 4 KiB.
+ * The largest header of a response, in bytes, with the interim responses before it. Servers limit a request's header to
+ * 8 or 16 KiB; a response may set several cookies of 4 KiB.
  */
 export const MAX_HEADER_SIZE: number = 64 * 1024;
 
@@ -29,11 +29,10 @@ export class ResponseReader {
   #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
 
   /**
-   * Makes a reader for the response to one request. `accept` is the `Sec-WebSocket-Accept` that belongs to its key, `offer`
-   * what it offers; `followed` returns whether a refusal leads the caller elsewhere, so that its body is of no use;
-   * `authorized` says whether the request had credentials.
-   * `onHead` is called with each response's header as received, also an interim one's, before it is parsed; the bytes are
-   * valid during the call only.
+   * Makes a reader for the response to one request. `accept` is the `Sec-WebSocket-Accept` that belongs to its key,
+   * `offer` what it offers; `followed` returns whether a refusal leads the caller elsewhere, so that its body is of no
+   * use; `authorized` says whether the request had credentials. `onHead` is called with each response's header as
+   * received, also an interim one's, before it is parsed; the bytes are valid during the call only.
    */
   constructor(
     accept: string,
@@ -50,8 +49,8 @@ export class ResponseReader {
   }
 
   /**
-   * Takes bytes. Returns null while more are needed, else the agreement and the bytes behind the header, which belong to
-   * the first frame.
+   * Takes bytes. Returns null while more are needed, else the agreement and the bytes behind the header, which belong
+   * to the first frame.
    *
    * @throws {CurlWebSocketError} if the server refuses, or responds with what no WebSocket server may
    */
@@ -104,7 +103,9 @@ export class ResponseReader {
     return this.#refusal !== null;
   }
 
-  /** Call this if the server has closed, or time is up. Returns the error of a refusal, with the body so far, or null. */
+  /**
+   * Call this if the server has closed, or time is up. Returns the error of a refusal, with the body so far, or null.
+   */
   end(): CurlWebSocketError | null {
     return this.#refusal === null ? null : this.#refused();
   }

@@ -1,4 +1,6 @@
-/** The two ways of writing a WebSocket's URL: `ws:` and `wss:`, and the `http:` and `https:` that stand for them. Pure. */
+/**
+ * The two ways of writing a WebSocket's URL: `ws:` and `wss:`, and the `http:` and `https:` that stand for them. Pure.
+ */
 
 /** Returns the `http:` or `https:` URL of a `ws:` or `wss:` one. */
 export function httpUrl(url: URL): URL {

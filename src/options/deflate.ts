@@ -8,23 +8,26 @@ export interface PerMessageDeflateOptions {
   threshold?: number;
   /** zlib's compression level, 0 (none) to 9 (best); default -1, zlib's own choice, which is 6. */
   level?: number;
-  /** How much memory a compressing stream takes, 1 (least) to 9; default 8, which is 256 KiB with the largest window. */
+  /**
+   * How much memory a compressing stream takes, 1 (least) to 9; default 8, which is 256 KiB with the largest window.
+   */
   memLevel?: number;
   /**
-   * Asks the server to compress each message by itself, which saves both sides memory; default false. If the server does
-   * not, `extensions` lacks `server_no_context_takeover`, and the connection keeps an inflating stream of 40 KiB.
+   * Asks the server to compress each message by itself, which saves both sides memory; default false. If the server
+   * does not, `extensions` lacks `server_no_context_takeover`, and the connection keeps an inflating stream of 40 KiB.
    */
   serverNoContextTakeover?: boolean;
   /** Compresses each message by itself; default false. */
   clientNoContextTakeover?: boolean;
   /**
-   * Asks the server for a window of at most 2^n bytes, n from 8 to 15; by default the server chooses. A server that does
-   * not repeat it may use up to 2^15; one that responds with more is refused. This client takes the same memory either way.
+   * Asks the server for a window of at most 2^n bytes, n from 8 to 15; by default the server chooses. A server that
+   * does not repeat it may use up to 2^15; one that responds with more is refused. This client takes the same memory
+   * either way.
    */
   serverMaxWindowBits?: number;
   /**
-   * The window that this client compresses with, 2^n bytes, n from 8 to 15. With true (the default) the server may limit
-   * it; with false it may not (the default if the browser that is impersonated has that).
+   * The window that this client compresses with, 2^n bytes, n from 8 to 15. With true (the default) the server may
+   * limit it; with false it may not (the default if the browser that is impersonated has that).
    */
   clientMaxWindowBits?: number | boolean;
 }

@@ -41,8 +41,8 @@ function load(): void {
 }
 
 /**
- * Returns the option with a name, which may begin with `CURLOPT_`, or with a number; null if there is none. The kind of a
- * number that is not in the table follows from its range; in the range of pointers, it is a string.
+ * Returns the option with a name, which may begin with `CURLOPT_`, or with a number; null if there is none. The kind of
+ * a number that is not in the table follows from its range; in the range of pointers, it is a string.
  */
 export function easyOption(key: string): EasyOption | null {
   if (byName === undefined) load();

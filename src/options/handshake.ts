@@ -16,8 +16,8 @@ export interface PasswordAuth {
   /** Sent in UTF-8, or hashed if `type` is `"digest"`. */
   password: string;
   /**
-   * `"basic"` (the default) sends both with the first request, RFC 7617. `"digest"` waits for the server's challenge, and
-   * sends its response to it over another connection, RFC 7616: MD5 or SHA-256, also `-sess`, with `qop=auth`.
+   * `"basic"` (the default) sends both with the first request, RFC 7617. `"digest"` waits for the server's challenge,
+   * and sends its response to it over another connection, RFC 7616: MD5 or SHA-256, also `-sess`, with `qop=auth`.
    */
   type?: "basic" | "digest";
 }

@@ -6,7 +6,10 @@ import { bracketed } from "./tls.ts";
 
 /** How the kernel probes a silent connection. */
 export interface KeepAliveOptions {
-  /** How long the connection must be silent before the first probe, ms; default 60,000, at least 1,000. Rounded up to seconds. */
+  /**
+   * How long the connection must be silent before the first probe, ms; default 60,000, at least 1,000. Rounded up to
+   * seconds.
+   */
   idle?: number;
   /** The time between two probes, ms; default 60,000, at least 1,000. Rounded up to seconds. */
   interval?: number;
@@ -23,13 +26,13 @@ export interface NetworkOptions {
   /** The port of this machine to connect from, or the first and the last to try, 1 to 65,535; default any. */
   localPort?: number | readonly [first: number, last: number];
   /**
-   * Addresses for names, instead of DNS: `{ "example.com:443": "127.0.0.1" }`; without a port, for the URL's port and the
-   * proxy's. `*` means any name. If there are several addresses, all are tried.
+   * Addresses for names, instead of DNS: `{ "example.com:443": "127.0.0.1" }`; without a port, for the URL's port and
+   * the proxy's. `*` means any name. If there are several addresses, all are tried.
    */
   resolve?: Readonly<Record<string, string | readonly string[]>>;
   /**
-   * Where to connect instead: `"host:port:to-host:to-port"`, as curl has it; each part may be empty. The server still sees
-   * the URL's name, in TLS and in the request.
+   * Where to connect instead: `"host:port:to-host:to-port"`, as curl has it; each part may be empty. The server still
+   * sees the URL's name, in TLS and in the request.
    */
   connectTo?: string | readonly string[];
   /** The path of a Unix socket to connect to instead; `"@name"` is an abstract one (Linux). No proxy is used. */
@@ -38,7 +41,10 @@ export interface NetworkOptions {
   ipVersion?: 4 | 6;
   /** How long to try IPv6 before also trying IPv4, in whole ms; default 200. */
   happyEyeballsTimeout?: number;
-  /** Looks names up at this `https:` URL (RFC 8484), not by the system. Its certificate is always checked, by the defaults. */
+  /**
+   * Looks names up at this `https:` URL (RFC 8484), not by the system. Its certificate is always checked, by the
+   * defaults.
+   */
   dohUrl?: string | URL;
   /** Whether the kernel probes a silent connection, and how; default false. */
   keepAlive?: boolean | KeepAliveOptions;

@@ -31,20 +31,21 @@ export type { Pem, ProxyTlsOptions, TlsOptions, TlsVersion } from "./tls.ts";
  */
 export interface CurlWebSocketOptions extends NetworkOptions {
   /**
-   * Header fields of the handshake's request, sent exactly as given, in this order and case: a record, or pairs if a name
-   * comes twice. `Host`, `Connection` and `Upgrade` may be among them, and are then sent where they are given. CR, LF and
-   * NUL are refused. With `impersonate`, a field that the browser sends too takes the browser's place; others follow.
+   * Header fields of the handshake's request, sent exactly as given, in this order and case: a record, or pairs if a
+   * name comes twice. `Host`, `Connection` and `Upgrade` may be among them, and are then sent where they are given. CR,
+   * LF and NUL are refused. With `impersonate`, a field that the browser sends too takes the browser's place; others
+   * follow.
    */
   headers?: HeadersOption;
   /**
-   * The browser to look like: `"chrome"`, `"edge"`, `"firefox"` or `"safari"`, which means the newest that libcurl knows,
-   * or one of its targets, such as `"chrome131_android"`. The client sends that browser's ClientHello and WebSocket
-   * handshake: its fields, their order and values, the User-Agent of that version and platform, and its offer of
-   * compression, unless `perMessageDeflate` is given. Safari's order of fields is not known for certain.
+   * The browser to look like: `"chrome"`, `"edge"`, `"firefox"` or `"safari"`, which means the newest that libcurl
+   * knows, or one of its targets, such as `"chrome131_android"`. The client sends that browser's ClientHello and
+   * WebSocket handshake: its fields, their order and values, the User-Agent of that version and platform, and its offer
+   * of compression, unless `perMessageDeflate` is given. Safari's order of fields is not known for certain.
    *
-   * It needs libcurl-impersonate (`library`). With another libcurl, or one that does not know the browser, the constructor
-   * throws `ERR_IMPERSONATE`. A browser always sends an Origin: by default that of the URL, as from a page of the same
-   * server.
+   * It needs libcurl-impersonate (`library`). With another libcurl, or one that does not know the browser, the
+   * constructor throws `ERR_IMPERSONATE`. A browser always sends an Origin: by default that of the URL, as from a page
+   * of the same server.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -53,11 +54,13 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    * ```
    */
   impersonate?: string;
-  /** The value of Origin: a scheme, a host and a port, or `"null"`. By default none is sent, except with `impersonate`. */
+  /**
+   * The value of Origin: a scheme, a host and a port, or `"null"`. By default none is sent, except with `impersonate`.
+   */
   origin?: string;
   /**
-   * Credentials: a username and password, for Basic or Digest, or a bearer token. They take the place of the URL's username
-   * and password, which are sent as Basic.
+   * Credentials: a username and password, for Basic or Digest, or a bearer token. They take the place of the URL's
+   * username and password, which are sent as Basic.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -69,9 +72,9 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    */
   auth?: AuthOptions;
   /**
-   * Cookies: the value of `Cookie` as it is to be sent, a record of names and values, or a jar such as tough-cookie's. A
-   * jar gives the cookies for each URL, and gets every `Set-Cookie` of a response, also of a refusal, before the `open`
-   * event; if it throws or rejects, the error is `ERR_COOKIE_JAR`. Without a jar, `Set-Cookie` is ignored.
+   * Cookies: the value of `Cookie` as it is to be sent, a record of names and values, or a jar such as tough-cookie's.
+   * A jar gives the cookies for each URL, and gets every `Set-Cookie` of a response, also of a refusal, before the
+   * `open` event; if it throws or rejects, the error is `ERR_COOKIE_JAR`. Without a jar, `Set-Cookie` is ignored.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -82,12 +85,13 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   cookies?: CookiesOption;
   /**
    * How many redirects to follow, 0 (the default, as the WHATWG standard says) to 100: 301, 302, 303, 307 and 308 to
-   * `ws:`, `wss:`, `http:` or `https:`, but not from `wss:` to `ws:`, nor to a request that was made before. A redirect that
-   * is not followed is `ERR_HANDSHAKE_REDIRECT`. Each connection has its own `connectTimeout` and `handshakeTimeout`.
+   * `ws:`, `wss:`, `http:` or `https:`, but not from `wss:` to `ws:`, nor to a request that was made before. A redirect
+   * that is not followed is `ERR_HANDSHAKE_REDIRECT`. Each connection has its own `connectTimeout` and
+   * `handshakeTimeout`.
    *
-   * From the first redirect to another origin on, these are left out: `auth`, `cookies` (except a jar's), the URL's username
-   * and password, the client certificate (also one of `curlOptions`), `tls.serverName`, the header Host, and headers whose
-   * names authenticate (Authorization, Cookie, X-Api-Key and the like). Subprotocols are kept.
+   * From the first redirect to another origin on, these are left out: `auth`, `cookies` (except a jar's), the URL's
+   * username and password, the client certificate (also one of `curlOptions`), `tls.serverName`, the header Host, and
+   * headers whose names authenticate (Authorization, Cookie, X-Api-Key and the like). Subprotocols are kept.
    */
   maxRedirects?: number;
   /**
@@ -118,26 +122,27 @@ export interface CurlWebSocketOptions extends NetworkOptions {
   /**
    * Options of libcurl itself, by name (`"TCP_FASTOPEN"`, `"CURLOPT_TCP_FASTOPEN"`) or number, for what has no option
    * here. They are set last. A value must fit the option: an integer or a boolean for a `long`, a string, a list of
-   * strings, or bytes for a blob. The constructor refuses options that take functions or pointers, would break the client,
-   * or would have no effect; one that the loaded libcurl lacks is `ERR_LIBCURL`.
+   * strings, or bytes for a blob. The constructor refuses options that take functions or pointers, would break the
+   * client, or would have no effect; one that the loaded libcurl lacks is `ERR_LIBCURL`.
    */
   curlOptions?: Readonly<Record<string, CurlOptionValue>>;
   /**
-   * How long DNS, TCP and TLS may take together; default 30,000, 0 for no limit. If there are several addresses, the first
-   * gets half of it, and the next one half of what is left; with 0 the system limits each, to some two minutes on Linux.
+   * How long DNS, TCP and TLS may take together; default 30,000, 0 for no limit. If there are several addresses, the
+   * first gets half of it, and the next one half of what is left; with 0 the system limits each, to some two minutes on
+   * Linux.
    */
   connectTimeout?: number;
   /** How long the server may take to respond to the handshake's request; default 30,000, 0 for no limit. */
   handshakeTimeout?: number;
   /**
-   * How long a close waits for the peer's close frame; default 5,000, 0 for no limit. While messages before the close are
-   * still being sent, the time starts again with each 64 KiB that the peer takes.
+   * How long a close waits for the peer's close frame; default 5,000, 0 for no limit. While messages before the close
+   * are still being sent, the time starts again with each 64 KiB that the peer takes.
    */
   closeTimeout?: number;
   /**
-   * How often a ping is sent; default 0 for never. If nothing at all has come from the peer between one ping and the next,
-   * the connection ends with `ERR_PING_TIMEOUT` and 1006. The pongs fire no event. While reading is paused, no pong can be
-   * read and no ping is sent; `resume()` starts the interval again.
+   * How often a ping is sent; default 0 for never. If nothing at all has come from the peer between one ping and the
+   * next, the connection ends with `ERR_PING_TIMEOUT` and 1006. The pongs fire no event. While reading is paused, no
+   * pong can be read and no ping is sent; `resume()` starts the interval again.
    *
    * ```ts
    * import { CurlWebSocket } from "@curlws/curlws";
@@ -147,24 +152,24 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    */
   pingInterval?: number;
   /**
-   * How long the connection may receive nothing before it ends with `ERR_IDLE_TIMEOUT` and 1006; default 0 for no limit.
-   * Pongs count: with a shorter `pingInterval`, a peer that sends pongs is never idle. The time while reading is paused does
-   * not count.
+   * How long the connection may receive nothing before it ends with `ERR_IDLE_TIMEOUT` and 1006; default 0 for no
+   * limit. Pongs count: with a shorter `pingInterval`, a peer that sends pongs is never idle. The time while reading is
+   * paused does not count.
    */
   idleTimeout?: number;
   /** The largest message to receive, after inflating; default 64 MiB. A larger one ends the connection with 1009. */
   maxMessageSize?: number;
   /**
-   * How long a message of a dense stream may wait, so that several are read together, which costs a fraction of the CPU;
-   * default 1, at most 1,000, 0 for never. A message after a pause, and one after a message was sent, never waits. The
-   * runtime's timers may make it longer, up to 2.2 ms on Deno. The smallest value of a thread's sockets holds for all of
-   * them.
+   * How long a message of a dense stream may wait, so that several are read together, which costs a fraction of the
+   * CPU; default 1, at most 1,000, 0 for never. A message after a pause, and one after a message was sent, never waits.
+   * The runtime's timers may make it longer, up to 2.2 ms on Deno. The smallest value of a thread's sockets holds for
+   * all of them.
    */
   maxReceiveDelay?: number;
   /**
    * How many bytes may wait; default 1 MiB. Reading pauses when the async iterator, or the readable of a
-   * `CurlWebSocketStream`, holds this many, and goes on at half of that; a message counts its length and 64 bytes. A write to
-   * the writable waits while the kernel has more than this many still to take. Event listeners pause nothing.
+   * `CurlWebSocketStream`, holds this many, and goes on at half of that; a message counts its length and 64 bytes. A
+   * write to the writable waits while the kernel has more than this many still to take. Event listeners pause nothing.
    */
   highWaterMark?: number;
   /**
@@ -173,8 +178,9 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /**
-   * The libcurl to use: a name or path for the dynamic loader; by default that of the environment's `CURLWS_LIBCURL`, else
-   * the one that is found. If it cannot be used, the constructor throws `ERR_LIBCURL_NOT_FOUND` or `ERR_LIBCURL_TOO_OLD`.
+   * The libcurl to use: a name or path for the dynamic loader; by default that of the environment's `CURLWS_LIBCURL`,
+   * else the one that is found. If it cannot be used, the constructor throws `ERR_LIBCURL_NOT_FOUND` or
+   * `ERR_LIBCURL_TOO_OLD`.
    */
   library?: string;
   /** Aborts the attempt to connect, with `ERR_ABORTED`; has no effect once the connection is open. */

@@ -12,8 +12,8 @@ export type ProxyAuth = "basic" | "digest" | "ntlm" | "negotiate" | "any";
 export interface ProxyOptions {
   /**
    * `http:`, `https:` (TLS to the proxy itself), `socks4:`, `socks4a:`, `socks5:` or `socks5h:`; without a scheme it is
-   * `http:`. With `socks4a:` and `socks5h:` the proxy looks the server's name up. The default port is the scheme's: 80, 443,
-   * or 1080 for SOCKS. It may contain a username and password, percent-encoded. A SOCKS proxy at a Unix socket is
+   * `http:`. With `socks4a:` and `socks5h:` the proxy looks the server's name up. The default port is the scheme's: 80,
+   * 443, or 1080 for SOCKS. It may contain a username and password, percent-encoded. A SOCKS proxy at a Unix socket is
    * `socks5h://localhost/path`, from libcurl 7.84 on.
    */
   url: string | URL;
@@ -22,9 +22,9 @@ export interface ProxyOptions {
   /** The password, instead of the URL's; SOCKS4 has none. It never appears in errors or logs. */
   password?: string;
   /**
-   * How username and password are sent; default `"basic"`. `"any"` asks the proxy first, and takes the safest way that it
-   * offers. SOCKS5 has `"basic"` and `"negotiate"` (GSS-API), and by default takes either. `"ntlm"` and `"negotiate"` need a
-   * libcurl that supports them.
+   * How username and password are sent; default `"basic"`. `"any"` asks the proxy first, and takes the safest way that
+   * it offers. SOCKS5 has `"basic"` and `"negotiate"` (GSS-API), and by default takes either. `"ntlm"` and
+   * `"negotiate"` need a libcurl that supports them.
    */
   auth?: ProxyAuth;
   /** Header fields of the CONNECT request to an `http:` or `https:` proxy; the server does not see them. */
@@ -32,8 +32,8 @@ export interface ProxyOptions {
   /** TLS settings towards an `https:` proxy. */
   tls?: ProxyTlsOptions;
   /**
-   * Hosts to connect to without the proxy, by curl's rules: names (with their subdomains), addresses and networks, separated
-   * by commas, or `*` for all. By default the environment's `no_proxy`; `""` for none.
+   * Hosts to connect to without the proxy, by curl's rules: names (with their subdomains), addresses and networks,
+   * separated by commas, or `*` for all. By default the environment's `no_proxy`; `""` for none.
    */
   noProxy?: string;
 }
@@ -165,7 +165,10 @@ export function environmentNoProxy(env: (name: string) => string | undefined): s
   return env("no_proxy") || env("NO_PROXY") || "";
 }
 
-/** The variables, the first that is set counts. curl ignores `HTTP_PROXY`: a CGI program gets the request's Proxy field in it. */
+/**
+ * The variables, the first that is set counts. curl ignores `HTTP_PROXY`: a CGI program gets the request's Proxy field
+ * in it.
+ */
 const VARIABLES = {
   ws: ["ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"],
   wss: ["wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"],
@@ -203,7 +206,8 @@ function parseProxy(name: string, given: string, { httpPort, strict, source }: R
       `${name}: a proxy's scheme must be one of ${SCHEMES.join(", ")}, and is ${JSON.stringify(scheme)}`,
     );
   }
-  // Parsed as http, so that the host of a socks URL is checked too. The parser drops port 80, so the port is read below.
+  // Parsed as http, so that the host of a socks URL is checked too. The parser drops port 80, so the port is read
+  // below.
   const rest = full.slice(scheme.length + 3);
   const url = URL.parse(`http://${rest}`);
   if (url === null) {

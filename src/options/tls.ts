@@ -12,14 +12,14 @@ export interface ProxyTlsOptions {
   /** Certificates to trust instead of the system's: PEM text or bytes, or the path of a PEM file. */
   ca?: Pem;
   /**
-   * Certificates to trust in addition to the system's, or to `ca`. The system's are those of libcurl's own file, else those
-   * of the Linux distribution, BSD or macOS; with OpenSSL on Windows, those of Windows' store.
+   * Certificates to trust in addition to the system's, or to `ca`. The system's are those of libcurl's own file, else
+   * those of the Linux distribution, BSD or macOS; with OpenSSL on Windows, those of Windows' store.
    */
   extraCa?: Pem;
   /**
-   * Whether to use the operating system's store, even if libcurl was built with certificates of its own; default false. It
-   * is Windows' store, macOS's if libcurl supports that (`CURLSSLOPT_NATIVE_CA`), and elsewhere the distribution's file. Not
-   * with `ca`, which replaces it.
+   * Whether to use the operating system's store, even if libcurl was built with certificates of its own; default false.
+   * It is Windows' store, macOS's if libcurl supports that (`CURLSSLOPT_NATIVE_CA`), and elsewhere the distribution's
+   * file. Not with `ca`, which replaces it.
    */
   systemStore?: boolean;
   /** This client's certificate, followed by any intermediate ones; it may contain the key too. */
@@ -41,8 +41,8 @@ export interface ProxyTlsOptions {
   /** The cipher suites for TLS 1.3: `"TLS_AES_256_GCM_SHA384:…"`. */
   cipherSuites?: string;
   /**
-   * The only public keys to accept: SHA-256 digests of their DER form, `"sha256//<base64>"`, separated by semicolons or in a
-   * list; or the path of a file with the key in PEM or DER.
+   * The only public keys to accept: SHA-256 digests of their DER form, `"sha256//<base64>"`, separated by semicolons or
+   * in a list; or the path of a file with the key in PEM or DER.
    */
   pinnedPublicKey?: string | readonly string[];
 }
@@ -58,8 +58,8 @@ export interface ProxyTlsOptions {
  * });
  * ```
  *
- * If the environment variable `SSLKEYLOGFILE` is set when libcurl is first used, the secrets of each connection are written
- * to that file; tools such as Wireshark decrypt it with them.
+ * If the environment variable `SSLKEYLOGFILE` is set when libcurl is first used, the secrets of each connection are
+ * written to that file; tools such as Wireshark decrypt it with them.
  */
 export interface TlsOptions extends ProxyTlsOptions {
   /**

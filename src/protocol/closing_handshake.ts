@@ -1,6 +1,6 @@
 /**
- * How a connection ends, RFC 6455 section 7, as one state machine: who sent a close frame, what may still be sent and told,
- * when the end is clean, and which code is told. Knows no socket, timer or libcurl: its host has them.
+ * How a connection ends, RFC 6455 section 7, as one state machine: who sent a close frame, what may still be sent and
+ * delivered, when the end is clean, and which code the user gets. Knows no socket, timer or libcurl: its host has them.
  */
 import { CurlWebSocketError, errorOf } from "../errors.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from "./constants.ts";
@@ -30,7 +30,7 @@ export interface ClosingHost {
   isDrained(): boolean;
   /** Queues our close frame, and does not yet send it; a code of 0 stands for none. May throw if memory runs out. */
   queueClose(code: number, reason: Uint8Array): void;
-  /** The closing handshake has begun, or the connection failed: no message is told any more. */
+  /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;
   /** Calls {@linkcode ClosingHandshake.timedOut} after that time, and no more after the limit before. */
   wait(limit: ClosingLimit): void;
@@ -39,7 +39,7 @@ export interface ClosingHost {
   flushSoon(): void;
   /** Ends the sending direction of TCP. */
   endSending(): void;
-  /** Frees the connection and tells its end. Called once; then the machine calls nothing any more. */
+  /** Frees the connection and reports its end. Called once; then the machine calls nothing any more. */
   finish(result: CloseResult): void;
 }
 
@@ -63,7 +63,7 @@ export class ClosingHandshake {
   #ended = false;
   /** Whether both close frames went their way, and only the end of TCP is missing. */
   #done = false;
-  /** The peer broke the protocol, or this side cannot go on: told when our close frame, which says so, is out. */
+  /** The peer broke the protocol, or this side cannot go on: reported when our close frame, which says so, is out. */
   #failure: CurlWebSocketError | null = null;
   /** What ended the sending. What has come is still read, since it may hold a close frame. */
   #sendError: CurlWebSocketError | null = null;
@@ -80,8 +80,8 @@ export class ClosingHandshake {
     return !this.#sent && !this.#finished && this.#sendError === null;
   }
 
-  /** Whether messages are told. WHATWG's `close()` ends that at once, a failure too. */
-  get mayTell(): boolean {
+  /** Whether messages are delivered. WHATWG's `close()` ends that at once, a failure too. */
+  get mayDeliver(): boolean {
     return !this.#sent && this.#failure === null;
   }
 
@@ -100,7 +100,7 @@ export class ClosingHandshake {
     return this.#failure !== null;
   }
 
-  /** Whether the end has been told to the host. */
+  /** Whether {@linkcode ClosingHost.finish} was called. */
   get finished(): boolean {
     return this.#finished;
   }
@@ -114,7 +114,7 @@ export class ClosingHandshake {
   close(code: number, reason: Uint8Array): void {
     this.#called = true;
     this.#send(code, reason);
-    // A failure has its own limit, and is what will be told.
+    // A failure has its own limit, and is what will be reported.
     if (this.#received === null && this.#failure === null) this.#await();
   }
 
@@ -180,7 +180,7 @@ export class ClosingHandshake {
     else this.#finish(CLOSE_ABNORMAL, "", false, null);
   }
 
-  /** Ends at once, without a closing handshake. A failure that is still to be told goes before `error`. */
+  /** Ends at once, without a closing handshake. A failure that is still to be reported goes before `error`. */
   abort(error: CurlWebSocketError | null): void {
     this.#finish(CLOSE_ABNORMAL, "", false, this.#failure ?? error);
   }

@@ -1,6 +1,6 @@
-/** Constants of RFC 6455, and the one table from violation to close code. */
+/** Constants of RFC 6455, and the table of violations with their close codes. */
 
-/** RFC 6455 section 5.2. */
+/** Opcodes, RFC 6455 section 5.2. */
 export const OPCODE_CONTINUATION = 0x0;
 export const OPCODE_TEXT = 0x1;
 export const OPCODE_BINARY = 0x2;
@@ -8,21 +8,21 @@ export const OPCODE_CLOSE = 0x8;
 export const OPCODE_PING = 0x9;
 export const OPCODE_PONG = 0xa;
 
-/** "Per-Message Compressed", RFC 7692 section 6, in a frame's first byte. */
+/** The bit "Per-Message Compressed" of a frame's first byte, RFC 7692 section 6. */
 export const RSV1 = 0x40;
 
-/** RFC 6455 section 5.5: control frames carry at most this many bytes. */
+/** The largest payload of a control frame, in bytes: RFC 6455 section 5.5. */
 export const MAX_CONTROL_PAYLOAD = 125;
 
-/** RFC 6455 section 7.4.1. */
+/** Close codes that no frame carries: RFC 6455 section 7.4.1. */
 export const CLOSE_NO_STATUS = 1005;
 export const CLOSE_ABNORMAL = 1006;
 
-/** What a peer can do wrong: the close code it gets, and what is said of it. */
+/** The ways to break the protocol, each with the close code that the peer gets, and an explanation. */
 export const VIOLATIONS = {
   RESERVED_BITS: [1002, "a frame has a reserved bit set that no extension defines (RFC 6455 section 5.2)"],
   RESERVED_OPCODE: [1002, "a frame has a reserved opcode (RFC 6455 section 5.2)"],
-  MASKED: [1002, "a frame of the server is masked (RFC 6455 section 5.1)"],
+  MASKED: [1002, "a frame from the server is masked (RFC 6455 section 5.1)"],
   LENGTH_NOT_MINIMAL: [1002, "a frame's length is not in its shortest form (RFC 6455 section 5.2)"],
   LENGTH_TOO_LARGE: [1002, "a frame's 64-bit length has its first bit set (RFC 6455 section 5.2)"],
   CONTROL_FRAGMENTED: [1002, "a control frame is fragmented (RFC 6455 section 5.5)"],
@@ -33,11 +33,11 @@ export const VIOLATIONS = {
   CLOSE_CODE: [1002, "a close frame has a code that may not be sent (RFC 6455 section 7.4)"],
   CLOSE_REASON: [1007, "a close frame's reason is not UTF-8 (RFC 6455 section 8.1)"],
   TEXT_NOT_UTF8: [1007, "a text message is not UTF-8 (RFC 6455 section 8.1)"],
-  DEFLATE_INVALID: [1007, "a compressed message is no DEFLATE data (RFC 7692 section 7.2.2)"],
+  DEFLATE_INVALID: [1007, "a compressed message is not valid DEFLATE data (RFC 7692 section 7.2.2)"],
   MESSAGE_TOO_BIG: [1009, "a message is too large"],
 } as const;
 
-/** A peer broke the protocol. */
+/** The peer broke the protocol. */
 export class ProtocolViolation extends Error {
   override readonly name: string = "ProtocolViolation";
   readonly violation: keyof typeof VIOLATIONS;
@@ -51,7 +51,7 @@ export class ProtocolViolation extends Error {
   }
 }
 
-/** Whether an endpoint may send a close code (RFC 6455 section 7.4, and the IANA registry up to 1014). */
+/** Returns whether an endpoint may send a close code (RFC 6455 section 7.4, and the IANA registry, up to 1014). */
 export function isSendableCloseCode(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004 && code !== CLOSE_NO_STATUS && code !== CLOSE_ABNORMAL) ||
     (code >= 3000 && code <= 4999);

@@ -1,24 +1,24 @@
-/** Frame headers, RFC 6455 section 5.2, from bytes cut anywhere. */
+/** Parses frame headers, RFC 6455 section 5.2, from bytes cut anywhere. */
 import { MAX_CONTROL_PAYLOAD, OPCODE_CLOSE, OPCODE_PONG, ProtocolViolation } from "./constants.ts";
 
 /** The longest header of a server's frame: two bytes and a 64-bit length. */
 const MAX_HEADER = 10;
 
-/** Reads one header at a time; the caller takes the payload's bytes and counts `remaining` down. */
+/** Parses one header at a time. The caller takes the payload's bytes, and counts `remaining` down. */
 export class FrameParser {
   fin = false;
   /** "Per-Message Compressed", RFC 7692 section 6. */
   rsv1 = false;
   opcode = 0;
-  /** The length of the frame's payload. */
+  /** The length of the frame's payload, in bytes. */
   length = 0;
-  /** How much of the payload is still to come. */
+  /** How many bytes of the payload are still to come. */
   remaining = 0;
-  /** Whether a header has been read whose payload is not yet taken. */
+  /** Whether a header has been parsed, and its payload not yet taken. */
   inFrame = false;
 
   readonly #allowRsv1: boolean;
-  /** A header that a chunk ended inside. */
+  /** The first `#held` bytes of a header that is not complete. */
   readonly #partial: Uint8Array = new Uint8Array(MAX_HEADER);
   #held = 0;
 
@@ -27,8 +27,9 @@ export class FrameParser {
   }
 
   /**
-   * Reads the header of a data frame that is a message by itself, not compressed, and here as a whole, payload and all.
-   * Returns the offset of its payload, or 0 for any other frame, which {@linkcode readHeader} then reads.
+   * Parses the header of a frame that is a whole message, not compressed, and whose payload is all there: the usual
+   * case, in fewer steps. Returns the offset of its payload, or 0 for any other frame, which {@linkcode readHeader}
+   * then parses.
    */
   readWhole(input: Uint8Array, at: number, end: number): number {
     if (this.inFrame || this.#held > 0 || end - at < 2) return 0;
@@ -36,6 +37,7 @@ export class FrameParser {
     let length = input[at + 1]!;
     if (first !== 0x81 && first !== 0x82) return 0;
     let start = at + 2;
+    // 126 and 127 stand for a length that follows.
     if (length > 125) {
       if (end - at < MAX_HEADER) return 0;
       if (length === 126) {
@@ -56,7 +58,7 @@ export class FrameParser {
   }
 
   /**
-   * Reads a header from `input` at `at`, before `end`. Returns the offset behind it; `inFrame` tells whether it was whole.
+   * Parses a header in `input[at..end)`. Returns the offset after it; `inFrame` is true if it is complete.
    *
    * @throws {ProtocolViolation} at the first byte that is wrong
    */
@@ -75,7 +77,7 @@ export class FrameParser {
     return at;
   }
 
-  /** Returns the header's size, or 0 where bytes are missing. */
+  /** Returns the header's size, or 0 if bytes are missing. */
   #parse(input: Uint8Array, at: number, end: number): number {
     const available = end - at;
     if (available < 1) return 0;
@@ -103,7 +105,7 @@ export class FrameParser {
       if (available < 10) return 0;
       const high = uint32(input, at + 2), low = uint32(input, at + 6);
       if (high >= 0x8000_0000) throw new ProtocolViolation("LENGTH_TOO_LARGE");
-      // Beyond 2^53 the number is not exact, and any limit has been passed long before.
+      // Above 2^53 the number is not exact, but larger than any maxMessageSize.
       length = high * 0x1_0000_0000 + low;
       size = 10;
       if (length < 0x1_0000) throw new ProtocolViolation("LENGTH_NOT_MINIMAL", String(length));

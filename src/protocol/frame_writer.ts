@@ -1,17 +1,17 @@
-/** A client's frames, RFC 6455 section 5.2: always masked, never fragmented. */
+/** Writes a client's frames, RFC 6455 section 5.2: always masked, never fragmented. */
 import { mask } from "./mask.ts";
 
-/** The size of a client's frame header. */
+/** Returns the size of a client's frame header, in bytes: 2, a long length (2 or 8), and the key (4). */
 export function headerSize(payloadLength: number): number {
   return payloadLength < 126 ? 6 : payloadLength < 0x1_0000 ? 8 : 14;
 }
 
-/** The size of a client's frame. */
+/** Returns the size of a client's frame, in bytes. */
 export function frameSize(payloadLength: number): number {
   return headerSize(payloadLength) + payloadLength;
 }
 
-/** Writes a frame's header at `at`; returns the offset behind it. `opcode` may have RSV1 set. */
+/** Writes a frame's header at `at`. Returns the offset after it. `opcode` may have RSV1 set. */
 export function writeHeader(into: Uint8Array, at: number, opcode: number, length: number, key: number): number {
   into[at++] = 0x80 | opcode;
   if (length < 126) {
@@ -31,7 +31,7 @@ export function writeHeader(into: Uint8Array, at: number, opcode: number, length
   return at;
 }
 
-/** Writes one frame at `at`; returns the offset behind it. The payload is copied, not changed. */
+/** Writes one frame at `at`. Returns the offset after it. The payload is copied, not changed. */
 export function writeFrame(into: Uint8Array, at: number, opcode: number, payload: Uint8Array, key: number): number {
   at = writeHeader(into, at, opcode, payload.length, key);
   into.set(payload, at);

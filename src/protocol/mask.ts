@@ -1,9 +1,12 @@
 /** Masking, RFC 6455 section 5.3. */
 import { MASK_KERNEL } from "./mask_kernel.ts";
 
-/** Gives masking keys; each must be unpredictable (section 10.3), so they come from a strong generator, many at a time. */
+/** How many keys are made at once: a call for each would cost more than the rest of a small message. */
+const POOL_SIZE = 1024;
+
+/** Makes masking keys. Each must be unpredictable (section 10.3), so they come from a strong random generator. */
 export class MaskingKeys {
-  readonly #pool: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
+  readonly #pool: Uint32Array<ArrayBuffer> = new Uint32Array(POOL_SIZE);
   readonly #fill: (words: Uint32Array<ArrayBuffer>) => void;
   #next: number = this.#pool.length;
 
@@ -11,7 +14,7 @@ export class MaskingKeys {
     this.#fill = fill;
   }
 
-  /** The next key, its four bytes in little-endian order. */
+  /** Returns the next key, with its first byte lowest. */
   next(): number {
     if (this.#next === this.#pool.length) {
       this.#fill(this.#pool);
@@ -21,7 +24,7 @@ export class MaskingKeys {
   }
 }
 
-/** Memory of which `mask.wat` masks any part, five times as fast as {@linkcode mask} does it word by word. */
+/** Memory, any part of which `mask.wat` can mask: five times as fast as word by word in JavaScript. */
 interface Kernel {
   readonly buffer: ArrayBuffer;
   readonly mask: (from: number, to: number, key: number) => void;
@@ -30,12 +33,12 @@ interface Kernel {
 let kernel: Kernel | null = null;
 let tried = false;
 
-/** A page of WebAssembly's memory. */
+/** The size of a page of WebAssembly's memory, in bytes. */
 const PAGE = 64 * 1024;
 
 /**
- * Memory for payloads that are to be masked, the thread's one: its size is that of the first call. Null where there can
- * be none, for lack of WebAssembly or of addresses.
+ * Returns the thread's memory for payloads that are to be masked. The first call decides its size. Null if there is
+ * none: without WebAssembly, or without address space for it.
  */
 export function maskingMemory(bytes: number): ArrayBuffer | null {
   if (!tried) {
@@ -47,7 +50,7 @@ export function maskingMemory(bytes: number): ArrayBuffer | null {
 
 function createKernel(pages: number): Kernel | null {
   try {
-    // It never grows: its buffer stays the same one.
+    // It never grows, so its buffer stays the same.
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const code = Uint8Array.from(atob(MASK_KERNEL), (char) => char.charCodeAt(0));
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { memory: { of: memory } });
@@ -68,7 +71,7 @@ export function mask(bytes: Uint8Array, from: number, to: number, key: number): 
 
 function maskByWords(bytes: Uint8Array, from: number, to: number, key: number): void {
   let rotated = key;
-  // Up to a word's boundary by bytes; the key turns with them.
+  // Byte by byte up to a word's boundary, rotating the key.
   while (from < to && (bytes.byteOffset + from) % 4 !== 0) {
     bytes[from++]! ^= rotated & 0xff;
     rotated = rotated >>> 8 | rotated << 24;

@@ -1,5 +1,5 @@
 ;; Masks a payload in place, RFC 6455 section 5.3: 64, 16, 4 and then 1 byte at a time.
-;; scripts/mask_kernel.ts makes src/protocol/mask_kernel.ts of it.
+;; scripts/mask_kernel.ts compiles it into src/protocol/mask_kernel.ts.
 (module
   (import "memory" "of" (memory 0))
 

@@ -1,18 +1,22 @@
-/** Data frames to messages: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
+/** Assembles messages from data frames: their order, size and UTF-8 (RFC 6455 sections 5.4, 5.6, 8.1). */
 import { OPCODE_CONTINUATION, OPCODE_TEXT, ProtocolViolation } from "./constants.ts";
 import { AsciiScanner, type PayloadDecoder, portableDecoder } from "./payload.ts";
 
+/** How many pieces of text are joined at once: one by one, strings would become trees. */
 const MANY_PIECES = 1024;
+/** The smallest chunk for a message in pieces, in bytes: a page of memory. */
 const FIRST_CHUNK = 4096;
+/** The largest chunk that doubling makes, in bytes: a message wastes no more than that. */
 const LARGEST_CHUNK = 4 * 1024 * 1024;
 
 const scanner = new AsciiScanner();
 
 /** A text of more bytes than this may be longer than an engine's strings: V8's have 2^29 - 24 characters at most. */
 const LONG_TEXT = 2 ** 29 - 24;
+/** How many bytes of such a text are checked at once: their text must fit into memory. */
 const LONG_PART = 1024 * 1024;
 
-/** What to throw where text could not be decoded: a `TypeError` may also mean that it is too long for the engine. */
+/** Returns what to throw if text cannot be decoded: a `TypeError` may also mean that it is too long for the engine. */
 function whyNoText(error: unknown, bytes: Uint8Array): unknown {
   if (error instanceof TypeError && (bytes.length <= LONG_TEXT || !isUtf8(bytes))) {
     return new ProtocolViolation("TEXT_NOT_UTF8");
@@ -20,7 +24,7 @@ function whyNoText(error: unknown, bytes: Uint8Array): unknown {
   return error instanceof TypeError ? tooLarge(bytes.length) : whyNoMemory(error, bytes.length);
 }
 
-/** What to throw where memory for a message could not be had: a `RangeError` is the engine's word for that. */
+/** Returns what to throw if there is no memory for a message: engines throw a `RangeError` for that. */
 function whyNoMemory(error: unknown, size: number): unknown {
   return error instanceof RangeError ? tooLarge(size) : error;
 }
@@ -42,20 +46,20 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Collects one message at a time; its bytes are copied here, and the result is the receiver's own. */
+/** Collects one message at a time. Its bytes are copied: the result belongs to the caller. */
 export class MessageAssembler {
   readonly #maxMessageSize: number;
   readonly #payloads: PayloadDecoder;
   #opcode = 0;
   #size = 0;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
-  /** The tail of `#chunks`, and how much of it is filled. */
+  /** The last of `#chunks`, and how many of its bytes are filled. */
   #tail: Uint8Array<ArrayBuffer> | null = null;
   #filled = 0;
-  /** How many bytes `#chunks` hold. */
+  /** How many bytes `#chunks` contain. */
   #gathered = 0;
   #text = "";
-  /** What follows `#text`. */
+  /** The pieces after `#text`. */
   #pieces: string[] = [];
   #decoder: TextDecoder | null = null;
 
@@ -64,7 +68,11 @@ export class MessageAssembler {
     this.#payloads = decoder;
   }
 
-  /** A data frame begins. */
+  /**
+   * A data frame begins.
+   *
+   * @throws {ProtocolViolation} if it may not come now
+   */
   begin(opcode: number): void {
     if (opcode === OPCODE_CONTINUATION) {
       if (this.#opcode === 0) throw new ProtocolViolation("CONTINUATION_UNEXPECTED");
@@ -74,16 +82,20 @@ export class MessageAssembler {
     }
   }
 
-  /** Counts bytes of the message before they are taken: a frame's announced length, or what was inflated. */
+  /**
+   * Counts bytes of the message before memory is taken for them: a frame's length, or what was inflated.
+   *
+   * @throws {ProtocolViolation} `MESSAGE_TOO_BIG`
+   */
   count(length: number): void {
     this.#size += length;
     if (this.#size > this.#maxMessageSize) {
-      const detail = `${this.#size} bytes of at most ${this.#maxMessageSize}, by maxMessageSize`;
+      const detail = `${this.#size} bytes, and maxMessageSize is ${this.#maxMessageSize}`;
       throw new ProtocolViolation("MESSAGE_TOO_BIG", detail);
     }
   }
 
-  /** The whole message, where all of its bytes are here: the way most go. */
+  /** Returns a message whose bytes are all in `bytes[from..to)`: the usual case. */
   whole(bytes: Uint8Array, from: number = 0, to: number = bytes.length): string | ArrayBuffer {
     const opcode = this.#opcode;
     this.#opcode = this.#size = 0;
@@ -94,7 +106,7 @@ export class MessageAssembler {
     }
   }
 
-  /** Whether no message has begun. */
+  /** Whether no message is under way. */
   get idle(): boolean {
     return this.#opcode === 0;
   }
@@ -104,7 +116,7 @@ export class MessageAssembler {
     return this.#pieces.length === 0 && this.#text === "" && this.#chunks.length === 0;
   }
 
-  /** Some of the payload. Text is decoded as it comes, so that the first bad byte fails it. */
+  /** Takes some of the payload. Text is decoded as it comes, so that the first bad byte fails. */
   push(bytes: Uint8Array): void {
     if (this.#opcode === OPCODE_TEXT) return this.#addText(bytes);
     for (let rest = bytes; rest.length > 0;) {
@@ -118,9 +130,9 @@ export class MessageAssembler {
   }
 
   /**
-   * Memory follows the bytes that came: what was only announced counts up to four times as much. The first chunk has the
-   * announced size, since most messages are one frame; others are shared by the fragments to come, or a message in
-   * fragments of one byte would take a hundred times its size.
+   * Adds a chunk. Memory follows the bytes that have come: a chunk has the announced size only if that is at most four
+   * times as much. The first chunk is as large as announced, since most messages are one frame; later ones are shared
+   * by the fragments to come, or a message in fragments of one byte would take a hundred times its size.
    */
   #grow(length: number): void {
     const first = this.#tail === null;
@@ -146,7 +158,7 @@ export class MessageAssembler {
       this.#decoder ??= new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
       piece = this.#decode(bytes, true);
     }
-    // A sum of strings is a tree in both engines, of some 32 bytes a node: pieces of a byte are not to be nodes.
+    // In both engines, adding strings makes a tree with some 32 bytes for each node: too much for pieces of one byte.
     if (this.#pieces.push(piece) === MANY_PIECES) this.#text = this.#wholeText();
   }
 
@@ -158,7 +170,7 @@ export class MessageAssembler {
     }
   }
 
-  /** The message's last frame has ended. */
+  /** The message's last frame has ended. Returns the message. */
   finish(): string | ArrayBuffer {
     const text = this.#opcode === OPCODE_TEXT;
     if (this.#decoder !== null) this.#pieces.push(this.#decode(undefined, false));
@@ -189,7 +201,7 @@ export class MessageAssembler {
   }
 
   #joined(): ArrayBuffer {
-    // The usual case: one frame, whose length was known.
+    // The usual case: one frame, whose length was announced.
     if (this.#chunks.length === 1 && this.#filled === this.#tail!.length) return this.#tail!.buffer;
     let message: Uint8Array<ArrayBuffer>;
     try {

@@ -1,18 +1,20 @@
-/** Messages out of the bytes they came in, which are used again. */
+/** Makes messages from received bytes, which are in a buffer that is reused. */
 
-/** How that is done; a runtime may have a faster way than the web's API. */
+/** Decodes payloads. A runtime may have a faster way than the web's API. */
 export interface PayloadDecoder {
-  /** The text of `bytes[from..to)`; throws a `TypeError` if that is not UTF-8. A byte order mark is part of it. */
+  /**
+   * Returns the text of `bytes[from..to)`; throws a `TypeError` if it is not UTF-8. A byte order mark is part of it.
+   */
   decode(bytes: Uint8Array, from: number, to: number): string;
-  /** The text of `bytes[from..to)`, which are ASCII. */
+  /** Returns the text of `bytes[from..to)`, which must be ASCII. */
   ascii(bytes: Uint8Array, from: number, to: number): string;
-  /** A copy of `bytes[from..to)`. */
+  /** Returns a copy of `bytes[from..to)`. */
   copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** By the web's API alone, on any runtime. */
+/** The decoder that needs only the web's API, and works in any runtime. */
 export const portableDecoder: PayloadDecoder = {
   decode: (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to)),
   ascii: (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to)),
@@ -21,12 +23,12 @@ export const portableDecoder: PayloadDecoder = {
 
 const NO_WORDS = new Int32Array(0);
 
-/** Tells ASCII by words of four bytes; it keeps a view of the buffer it was last asked about. */
+/** Finds bytes that are not ASCII, four at a time. It keeps a view of the last buffer. */
 export class AsciiScanner {
   #buffer: ArrayBufferLike = NO_WORDS.buffer;
   #words: Int32Array = NO_WORDS;
 
-  /** Whether `bytes[from..to)` has no byte above 127. */
+  /** Returns whether no byte of `bytes[from..to)` is above 127. */
   isAscii(bytes: Uint8Array, from: number, to: number): boolean {
     const { buffer, byteOffset } = bytes;
     if (buffer !== this.#buffer) {
@@ -38,7 +40,7 @@ export class AsciiScanner {
     while (from < to && (byteOffset + from & 3) !== 0) all |= bytes[from++]!;
     const end = byteOffset + to >> 2;
     let word = byteOffset + from >> 2;
-    // Words would reach beyond a text of less than four bytes.
+    // Else the text has no whole word, and `from` may be beyond the first one.
     if (word < end) {
       for (; word + 4 <= end; word += 4) all |= words[word]! | words[word + 1]! | words[word + 2]! | words[word + 3]!;
       for (; word < end; word++) all |= words[word]!;

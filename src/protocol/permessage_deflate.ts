@@ -1,39 +1,41 @@
-/** permessage-deflate, RFC 7692 section 7.2: messages to and from raw DEFLATE streams, which somebody else provides. */
+/** permessage-deflate, RFC 7692 section 7.2: messages to and from raw DEFLATE streams, which are passed in. */
 import { InflateError } from "../errors.ts";
 import { ProtocolViolation } from "./constants.ts";
 import { type DeflateParameters, MAX_WINDOW_BITS } from "../handshake/extensions.ts";
 
-/** An empty message, compressed. */
+/** An empty message, compressed: RFC 7692 section 7.2.3.6. */
 const EMPTY: Uint8Array = Uint8Array.of(0);
 
-/** A raw DEFLATE stream being read. */
+/** A raw DEFLATE stream that inflates. */
 export interface InflateStream {
   /**
-   * Gives input, which must stay as it is until it is used up. `last` ends a message: the four octets that its sender
-   * took away, 00 00 FF FF, follow it.
+   * Takes input, which must not change until it is used up. If it is the `last` of a message, the stream adds the four
+   * octets that the sender left out, 00 00 FF FF.
    */
   write(input: Uint8Array, last: boolean): void;
   /**
-   * The next output: a view that lasts until the next call; null when the input is used up.
+   * Returns the next output, a view that is valid until the next call, or null if the input is used up.
    *
-   * @throws {InflateError} where the input is no DEFLATE stream
+   * @throws {InflateError} if the input is not a DEFLATE stream
    */
   read(): Uint8Array | null;
   /** Whether all input is used up, and all output read. */
   readonly drained: boolean;
-  /** Forgets the window, and all that came before. */
+  /** Forgets the window and all input. */
   reset(): void;
-  /** Frees the stream; it is of no use after. */
+  /** Frees the stream, which must not be used after. */
   close(): void;
 }
 
-/** A raw DEFLATE stream being written. */
+/** A raw DEFLATE stream that compresses. */
 export interface DeflateStream {
-  /** All output for `input` and a flush, which ends with 00 00 FF FF: a view that lasts until the next call. */
+  /**
+   * Returns all output for `input` and a flush, which ends with 00 00 FF FF: a view that is valid until the next call.
+   */
   deflate(input: Uint8Array): Uint8Array;
   /** Forgets the window. */
   reset(): void;
-  /** Frees the stream; it is of no use after. */
+  /** Frees the stream, which must not be used after. */
   close(): void;
 }
 
@@ -51,19 +53,22 @@ export class MessageInflater {
   }
 
   /**
-   * Some of a message's payload; `last` is the end of its last frame. It must stay as it is until it is used up.
+   * Takes some of a message's payload, which must not change until it is used up; `last` is true for the end of its
+   * last frame.
    *
-   * @throws {Error} once closed: whoever sees a frame's header may end the connection before its payload is written
+   * @throws {Error} once closed: an observer of a frame's header may end the connection before its payload is written
    */
   write(payload: Uint8Array, last: boolean): void {
     // A stream made now would never be freed.
     if (this.#closed) throw new Error("the inflater is closed");
-    // Whatever the server's window is: zlib would notice only sometimes, by how the bytes are cut, that it is exceeded.
+    // The largest window, whatever was agreed: zlib notices only sometimes, by how the bytes are cut, that it is
+    // exceeded.
     (this.#stream ??= this.#create(MAX_WINDOW_BITS)).write(payload, last);
   }
 
   /**
-   * Some inflated bytes, bounded in size: a view that lasts until the next call; null when what was written is used up.
+   * Returns some inflated bytes, bounded in size: a view that is valid until the next call. Null if the payload is used
+   * up.
    *
    * @throws {ProtocolViolation} `DEFLATE_INVALID`
    */
@@ -76,7 +81,7 @@ export class MessageInflater {
     }
   }
 
-  /** Whether what was written is used up, and all output read. */
+  /** Whether the payload is used up, and all output has been read. */
   get drained(): boolean {
     return this.#stream!.drained;
   }
@@ -86,7 +91,7 @@ export class MessageInflater {
     if (this.#parameters.serverNoContextTakeover) this.#stream!.reset();
   }
 
-  /** Frees the stream, and makes none any more. */
+  /** Frees the stream. No new one is made after. */
   close(): void {
     this.#closed = true;
     this.#stream?.close();
@@ -106,9 +111,9 @@ export class MessageDeflater {
     this.#create = create;
   }
 
-  /** The payload of the compressed message: a view that lasts until the next call. */
+  /** Returns the payload of the compressed message: a view that is valid until the next call. */
   deflate(message: Uint8Array): Uint8Array {
-    // Section 7.2.3.6: zlib would flush nothing.
+    // Of an empty message, zlib would flush nothing.
     if (message.length === 0) return EMPTY;
     const stream = this.#stream ??= this.#create(this.#parameters.clientMaxWindowBits);
     const output = stream.deflate(message);

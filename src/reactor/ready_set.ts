@@ -17,6 +17,9 @@ interface Watch {
   readonly events: number;
 }
 
+/** Nothing is added to it. */
+const NO_TURNS: Turn[] = [];
+
 export class ReadySet {
   readonly #kernel: Kernel;
   readonly #watched: Map<number, Watch> = new Map();
@@ -33,7 +36,8 @@ export class ReadySet {
 
   /** How many sockets the last {@linkcode collect} found ready, watched or not. */
   found = 0;
-  #turns: Turn[] = [];
+  /** Where {@linkcode collect} gathers them. */
+  #turns: Turn[] = NO_TURNS;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -101,6 +105,8 @@ export class ReadySet {
     this.found = 0;
     if (this.#waited === null) waiter.collect(this.#addReady);
     else this.#waited.collect(this.#addReady);
+    // The turns name their sources, which must not be kept alive until the next wait.
+    this.#turns = NO_TURNS;
     return turns;
   }
 

@@ -1,7 +1,8 @@
-/** Event handler attributes (`onmessage` and the like), HTML section 8.1.8. */
+/** Event handler attributes, such as `onmessage`: HTML section 8.1.8. */
 
 type Handler = (event: never) => unknown;
 
+/** The event handlers of one target. */
 export class EventHandlers {
   readonly #target: EventTarget;
   readonly #handlers: Map<string, { handler: Handler; listener: (event: Event) => void }> = new Map();
@@ -10,13 +11,15 @@ export class EventHandlers {
     this.#target = target;
   }
 
+  /** Returns the handler of a type of event, or null. */
   get(type: string): Handler | null {
     return this.#handlers.get(type)?.handler ?? null;
   }
 
   /**
-   * A handler takes its place among the listeners when it is first set, and keeps it while it is replaced. By Web IDL's
-   * [LegacyTreatNonObjectAsNull], what is no object is null, and an object that cannot be called is kept and not called.
+   * Sets a handler. Its place among the listeners is that of the first one, and stays while it is replaced. By Web
+   * IDL's [LegacyTreatNonObjectAsNull], a value that is no object counts as null, and an object that is no function is
+   * kept but not called.
    */
   set(type: string, handler: unknown): void {
     const entry = this.#handlers.get(type);

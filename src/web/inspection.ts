@@ -3,8 +3,9 @@
 type Inspect = (value: unknown, options: unknown) => string;
 
 /**
- * Has `console.log` show an instance as its class's name and the fields that `describe` returns, without the empty ones.
- * The prototype itself, and what merely inherits from it, has no private state to describe: it is its name alone.
+ * Makes `console.log` show an instance as its class's name and the fields that `describe` returns, without empty ones.
+ * Of the prototype itself, and of an object that only inherits from it, it shows just the name: they have no private
+ * fields.
  */
 export function makeInspectable<Shown extends object>(
   prototype: Shown,
@@ -17,11 +18,11 @@ export function makeInspectable<Shown extends object>(
     } catch {
       // Not an instance.
     }
-    // In one line: Bun does not indent the lines of what a nested object returns.
+    // On one line: Bun does not indent the lines of a nested object's text.
     const text = inspect(Object.fromEntries(fields), Object.assign({}, options, { breakLength: Infinity }));
     return `${shown.constructor.name} ${text}`;
   }
-  // Both runtimes know Node's symbol. Deno's EventTarget has one of its own, which goes before it.
+  // Both runtimes use Node's symbol. Deno's EventTarget has Deno's own one too, which takes precedence.
   Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), {
     value(this: Shown, _depth: number, options: unknown, inspect: Inspect): string {
       return show(this, inspect, options);

@@ -6,9 +6,9 @@ const AT_TARGET = 2;
 const NO_PORTS: readonly MessagePort[] = Object.freeze([]);
 
 /**
- * A `MessageEvent` by its prototype, with every attribute and method of one; what the platform keeps inside of its own
- * events is in fields. It cannot be dispatched again: who passes it on makes a new one of it, as with any event that is
- * being dispatched.
+ * An event that is an instance of `MessageEvent` by its prototype, and has each of its attributes and methods. It has
+ * fields for what the platform's own events keep inside. It cannot be dispatched again; a program that passes it on
+ * makes a new event, as it must with any event that is being dispatched.
  */
 export class FastMessageEvent {
   readonly data: unknown;
@@ -45,7 +45,7 @@ export class FastMessageEvent {
   get srcElement(): EventTarget {
     return this.target;
   }
-  /** By the clock when it is first asked for: few ask. */
+  /** The time of the first access, since few programs read it. */
   get timeStamp(): number {
     return this.#timeStamp ||= performance.now();
   }
@@ -82,11 +82,11 @@ export class FastMessageEvent {
   initMessageEvent(): void {}
 }
 Object.setPrototypeOf(FastMessageEvent.prototype, MessageEvent.prototype);
-// As `console.log` shows the platform's.
+// `console.log` shows it like the platform's.
 Object.defineProperty(FastMessageEvent.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value(this: FastMessageEvent): Event {
     return new MessageEvent("message", { data: this.data, origin: this.origin });
   },
 });
-// An event's constructor is how programs make another one like it.
+// Programs make an event of the same class by `event.constructor`, which has to be MessageEvent.
 Reflect.deleteProperty(FastMessageEvent.prototype, "constructor");

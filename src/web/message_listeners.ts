@@ -1,6 +1,6 @@
 /**
- * The listeners of `message`, by the rules of the DOM standard's EventTarget. Other events, and the listeners of them, are
- * the platform's.
+ * The listeners of `message`, by the rules of the DOM standard's EventTarget. Other events, and the listeners of them,
+ * are the platform's.
  */
 import { type FastMessageEvent, NONE } from "./message_events.ts";
 
@@ -12,8 +12,8 @@ interface Entry {
   readonly capture: boolean;
   readonly once: boolean;
   /**
-   * Looked at when the listener would be called, not listened to: what a program keeps for long, such as a signal for the
-   * end of the process, then holds nothing of its sockets.
+   * It is checked before the listener is called, and has no listener of its own: a signal that a program keeps for
+   * long, such as one for the end of the process, then keeps no sockets alive.
    */
   readonly signal: AbortSignal | undefined;
   removed: boolean;
@@ -22,7 +22,10 @@ interface Entry {
 /** The `message` listeners of one target. */
 export class MessageListeners {
   readonly #target: EventTarget;
-  /** Those that capture first. Replaced, never changed: a dispatch goes on with the one it began with. */
+  /**
+   * Listeners that capture come first. The list is replaced, never changed: a dispatch goes on with the one it began
+   * with.
+   */
   #entries: readonly Entry[] = [];
 
   constructor(target: EventTarget) {
@@ -30,7 +33,7 @@ export class MessageListeners {
   }
 
   add(callback: Listener | null, options: AddEventListenerOptions | boolean = false): void {
-    // The platform's own check, with its own error.
+    // The platform's own check of the callback, with its own error.
     new EventTarget().addEventListener("message", callback);
     const { capture, once, signal } = flatten(options);
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
@@ -48,12 +51,12 @@ export class MessageListeners {
     if (entry !== undefined) this.#drop(entry);
   }
 
-  /** Whether anybody listens. */
+  /** Whether there are listeners. */
   get any(): boolean {
     return this.#entries.length > 0;
   }
 
-  /** Dispatches a message of our own. */
+  /** Calls the listeners with a message event of ours. */
   dispatch(event: FastMessageEvent): void {
     for (const entry of this.#entries) {
       if (!entry.removed) this.#call(entry, event as unknown as Event);
@@ -63,7 +66,7 @@ export class MessageListeners {
     event.eventPhase = NONE;
   }
 
-  /** Passes on an event of the platform's that somebody dispatched at the target. */
+  /** Calls the listeners with an event of the platform's, which a program has dispatched at the target. */
   readonly relay = (event: Event): void => {
     let stopped = false;
     Object.defineProperty(event, "stopImmediatePropagation", {

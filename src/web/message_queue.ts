@@ -3,23 +3,23 @@ import type { CurlWebSocketError } from "../errors.ts";
 
 type Data = string | Blob | ArrayBuffer;
 
-/** What an iteration needs of the socket it reads from. */
+/** What an iteration needs of its socket. */
 export interface QueuedSocket {
   pause(): void;
   resume(): void;
   close(): void;
 }
 
-/** What a message that waits costs beside its content, in bytes: a flood of empty ones is bounded too. */
+/** What a message that waits counts in addition to its content, in bytes: it limits a flood of empty messages too. */
 export const MESSAGE_COST = 64;
 
-/** The messages that wait for the loop that takes them. */
+/** The messages that wait for a loop to take them. */
 export class MessageQueue implements AsyncIterableIterator<Data> {
   readonly #socket: QueuedSocket;
   readonly #highWaterMark: number;
   #messages: { data: Data; size: number }[] = [];
   #size = 0;
-  /** Whether it was this that paused the socket: what the user paused, the user resumes. */
+  /** Whether this paused the socket: if the user did, the user resumes it. */
   #paused = false;
   #waiting: PromiseWithResolvers<IteratorResult<Data>>[] = [];
   #ended = false;
@@ -50,7 +50,7 @@ export class MessageQueue implements AsyncIterableIterator<Data> {
     const message = this.#messages.shift();
     if (message !== undefined) {
       this.#size -= message.size;
-      // Not for each message: going on costs a turn of the reactor.
+      // Not for each message: resuming costs a turn of the reactor.
       if (this.#paused && this.#size <= this.#highWaterMark / 2) {
         this.#paused = false;
         this.#socket.resume();

@@ -1,4 +1,7 @@
-/** Sends a socket's messages in the order in which they were given, also if one of them is a Blob that is still being read. */
+/**
+ * Sends a socket's messages in the order in which they were given, also if one of them is a Blob that is still being
+ * read.
+ */
 import type { Connection } from "../connection/connection.ts";
 import { CurlWebSocketError, errorOf, wordsOf } from "../errors.ts";
 import { MAX_CONTROL_PAYLOAD, OPCODE_BINARY } from "../protocol/constants.ts";

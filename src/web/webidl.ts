@@ -1,4 +1,4 @@
-/** The arguments of `CurlWebSocket`'s members: their Web IDL conversions, and the checks of the WebSockets Standard. */
+/** Converts arguments by Web IDL, and checks them by the WebSockets Standard. */
 import { withParams } from "../options/handshake.ts";
 import { type CompleteOptions, completeOptions, type CurlWebSocketOptions } from "../options/options.ts";
 import { isToken } from "../handshake/fields.ts";
@@ -6,13 +6,13 @@ import { becomeWs } from "../handshake/url.ts";
 import { MAX_CONTROL_PAYLOAD } from "../protocol/constants.ts";
 import { shownSubprotocols, shownUrl } from "../observe/redact.ts";
 
-/** Options of the two-argument constructor: the subprotocols may stand among them. */
+/** The options of the two-argument constructor, which may contain the subprotocols. */
 export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };
 
 /**
- * What the runtime's own `WebSocket` takes behind the URL, by its types: Deno's and Bun's take options of their own, and
- * `CurlWebSocket` is a `typeof WebSocket` only if it takes all of them. It is for the type checker alone: an option that
- * is not one of {@linkcode CurlWebSocketInit} is a `TypeError`.
+ * What the runtime's own `WebSocket` takes after the URL, by its types. Deno's and Bun's take options of their own, and
+ * `CurlWebSocket` is a `typeof WebSocket` only if it takes all of them. This is only for the type checker: an option
+ * that is not in {@linkcode CurlWebSocketInit} is a `TypeError`.
  */
 export type NativeInit = typeof globalThis extends
   { WebSocket: { new (url: string, options?: infer First): unknown; new (url: string, list?: infer _): unknown } }
@@ -22,7 +22,7 @@ export type NativeInit = typeof globalThis extends
 /** What `send()` takes. */
 export type Sendable = string | ArrayBufferLike | ArrayBufferView | Blob;
 
-/** What may stand behind the URL. */
+/** The constructor's arguments after the URL. */
 export type AfterUrl = [second?: SecondArgument, third?: CurlWebSocketOptions];
 type SecondArgument = string | Iterable<string> | CurlWebSocketInit | NativeInit;
 
@@ -30,12 +30,12 @@ const encoder = new TextEncoder();
 /** The content of what has none. */
 export const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
-/** Web IDL's conversion to a string: a symbol is a TypeError. As UTF-8, a lone surrogate is U+FFFD (USVString). */
+/** Returns a value as a string (Web IDL: a symbol is a TypeError), in UTF-8: a lone surrogate is U+FFFD (USVString). */
 export function utf8(value: unknown): Uint8Array<ArrayBuffer> {
   return encoder.encode(typeof value === "string" ? value : `${value}`);
 }
 
-/** Web IDL's objects, which functions are too. */
+/** Returns whether a value is an object to Web IDL; functions are. */
 function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
@@ -45,8 +45,9 @@ function isIterable(value: unknown): value is Iterable<unknown> {
 }
 
 /**
- * Both forms of the constructor as one. By Web IDL's rules for a union of a string, a sequence and a dictionary: what is
- * iterable is a list of subprotocols, another object, null or undefined options, and anything else one subprotocol.
+ * Returns the arguments of both forms of the constructor as one dictionary. By Web IDL's rules for a union of a string,
+ * a sequence and a dictionary, an iterable second argument is a list of subprotocols; another object, null and
+ * undefined are options; and anything else is one subprotocol.
  */
 export function initOf(
   second: SecondArgument | null | undefined,
@@ -62,7 +63,9 @@ export function initOf(
     : { ...third, protocols: second as string | Iterable<string> };
 }
 
-/** WHATWG, the constructor's steps 1 to 7: http and https stand for ws and wss; a fragment is refused. */
+/**
+ * Returns the URL by the WHATWG constructor's steps 1 to 7: http becomes ws, https becomes wss, a fragment is refused.
+ */
 function socketUrl(text: string): URL {
   const href = (globalThis as { location?: { href?: string } }).location?.href;
   const base = href !== undefined && URL.canParse(href) ? href : undefined;
@@ -71,14 +74,14 @@ function socketUrl(text: string): URL {
   if (!becomeWs(url)) {
     throw new DOMException(`the URL's scheme must be ws, wss, http or https: "${shownUrl(text)}"`, "SyntaxError");
   }
-  // An empty fragment is one, and shows in the href alone.
+  // An empty fragment is a fragment, and only the href shows it.
   if (url.href.includes("#")) {
     throw new DOMException(`the URL must have no fragment: "${shownUrl(text)}"`, "SyntaxError");
   }
   return url;
 }
 
-/** WHATWG, the constructor's steps 8 and 9. */
+/** Returns the list of subprotocols by the WHATWG constructor's steps 8 and 9. */
 function subprotocols(given: string | Iterable<string>): readonly string[] {
   const list = isIterable(given) ? Array.from(given, (protocol) => `${protocol}`) : [`${given}`];
   for (const [i, protocol] of list.entries()) {
@@ -93,7 +96,7 @@ function subprotocols(given: string | Iterable<string>): readonly string[] {
   return list;
 }
 
-/** The constructors' arguments, checked and completed: by the order of the WHATWG constructor's steps. */
+/** Returns the constructor's arguments, checked and completed in the order of the WHATWG constructor's steps. */
 export function completeInit(
   url: string | URL,
   { protocols = [], ...options }: CurlWebSocketInit,
@@ -102,7 +105,7 @@ export function completeInit(
   return { url: target, protocols: subprotocols(protocols), options: completeOptions(options) };
 }
 
-/** Web IDL's [Clamp] conversion to an unsigned short: the nearest integer, of two the even one. */
+/** Returns a number as an unsigned short, by Web IDL's [Clamp]: the nearest integer, and the even one of two. */
 function clampedShort(value: unknown): number {
   const number = Math.min(65535, Math.max(0, +(value as number)));
   const floor = Math.floor(number);
@@ -111,13 +114,13 @@ function clampedShort(value: unknown): number {
   return half < 0.5 || (half === 0.5 && floor % 2 === 0) ? floor : floor + 1;
 }
 
-/** Whether `send()` takes a value as bytes. Blobs are not among them. */
+/** Returns whether a value is a buffer or view, which `send()` takes as bytes. A Blob is neither. */
 export function isBuffer(value: unknown): value is ArrayBufferLike | ArrayBufferView {
   return value instanceof ArrayBuffer || ArrayBuffer.isView(value) ||
     (typeof SharedArrayBuffer !== "undefined" && value instanceof SharedArrayBuffer);
 }
 
-/** The bytes of a buffer or view, as they are now. By Web IDL, those of a detached buffer are none. */
+/** Returns the bytes of a buffer or view, without a copy. By Web IDL, a detached buffer has none. */
 export function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
   const view = ArrayBuffer.isView(data);
   const buffer = view ? data.buffer : data;
@@ -126,7 +129,7 @@ export function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
   try {
     return new Uint8Array(buffer, data.byteOffset, data.byteLength);
   } catch {
-    // A DataView that its resizable buffer no longer reaches has no length to ask for.
+    // A DataView whose resizable buffer has become too short throws when its length is read.
     return NO_BYTES;
   }
 }
@@ -134,7 +137,9 @@ export function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
 /** RFC 6455 section 5.5.1: the first two bytes of a close frame's payload are the code. */
 const MAX_REASON = MAX_CONTROL_PAYLOAD - 2;
 
-/** WHATWG, "validate close code and reason": which a program may send. No code is null; `given` is how errors show it. */
+/**
+ * WHATWG, "validate close code and reason": which a program may send. No code is null; `given` is how errors show it.
+ */
 export function checkClose(code: number | null, reason: Uint8Array, given: unknown): void {
   if (code !== null && code !== 1000 && !(code >= 3000 && code <= 4999)) {
     throw new DOMException(`close code must be 1000 or 3000 to 4999, and is ${given}`, "InvalidAccessError");
@@ -145,7 +150,7 @@ export function checkClose(code: number | null, reason: Uint8Array, given: unkno
   }
 }
 
-/** The arguments of `close()`, converted and checked. The code is 0 if none is to be sent. */
+/** Returns the arguments of `close()`, converted and checked. The code is 0 if none is to be sent. */
 export function closeArguments(
   code: number | undefined,
   reason: string | undefined,

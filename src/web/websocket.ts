@@ -22,7 +22,7 @@ import type { CurlWebSocketInit, NativeInit, Sendable } from "./webidl.ts";
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 
 /**
- * A WebSocket whose bytes travel through libcurl; a drop-in for the platform's `WebSocket`.
+ * A WebSocket over libcurl, and a drop-in for the platform's `WebSocket`.
  *
  * ```ts
  * import { CurlWebSocket } from "@curlws/curlws";
@@ -34,21 +34,21 @@ const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
  * ```
  */
 export class CurlWebSocket extends EventTarget {
-  /** Not yet open. */
+  /** The connection is not yet open. */
   static readonly CONNECTING = 0;
-  /** Messages can go both ways. */
+  /** The connection is open. */
   static readonly OPEN = 1;
   /** The closing handshake is under way. */
   static readonly CLOSING = 2;
-  /** Closed, or never opened. */
+  /** The connection is closed, or could not be opened. */
   static readonly CLOSED = 3;
-  /** Not yet open. */
+  /** The connection is not yet open. */
   declare readonly CONNECTING: 0;
-  /** Messages can go both ways. */
+  /** The connection is open. */
   declare readonly OPEN: 1;
   /** The closing handshake is under way. */
   declare readonly CLOSING: 2;
-  /** Closed, or never opened. */
+  /** The connection is closed, or could not be opened. */
   declare readonly CLOSED: 3;
 
   readonly #url: URL;
@@ -64,7 +64,7 @@ export class CurlWebSocket extends EventTarget {
    *
    * @throws {DOMException} `SyntaxError` for a bad URL or subprotocol
    * @throws {TypeError | RangeError} for a bad option
-   * @throws {CurlWebSocketError} where libcurl cannot be loaded
+   * @throws {CurlWebSocketError} if libcurl cannot be loaded, or lacks what an option needs
    */
   constructor(url: string | URL, protocols?: string | Iterable<string>, options?: CurlWebSocketOptions);
   /** For the type checker: see {@linkcode NativeInit}. */
@@ -91,7 +91,7 @@ export class CurlWebSocket extends EventTarget {
     this.#sender = new MessageSender(this.#connection);
   }
 
-  /** A class with options built in, for libraries that take a WebSocket class; what a caller gives goes before. */
+  /** Returns a class with default options, for libraries that take a WebSocket class; those of its constructor win. */
   static with(defaults: CurlWebSocketInit): typeof CurlWebSocket {
     const made = class extends this {
       constructor(url: string | URL, ...rest: args.AfterUrl) {
@@ -103,12 +103,12 @@ export class CurlWebSocket extends EventTarget {
     return made;
   }
 
-  /** The URL connected to. */
+  /** The URL: `ws:` or `wss:`, with the option `params`. */
   get url(): string {
     return this.#url.href;
   }
 
-  /** {@linkcode url} by its old name, which Bun's class has. */
+  /** The old name of {@linkcode url}, which Bun's class has. */
   get URL(): string {
     return this.#url.href;
   }
@@ -118,7 +118,7 @@ export class CurlWebSocket extends EventTarget {
     return this.#readyState;
   }
 
-  /** Payload bytes given to {@linkcode send} that the kernel has not yet taken. Not reset by closing. */
+  /** Payload bytes passed to {@linkcode send} that the kernel has not yet taken. Closing does not reset it. */
   get bufferedAmount(): number {
     return this.#connection.bufferedAmount + this.#sender.bufferedAmount;
   }
@@ -133,7 +133,7 @@ export class CurlWebSocket extends EventTarget {
     return this.#agreed.protocol;
   }
 
-  /** What binary messages come as: `"blob"` (the default) or `"arraybuffer"`; another value is ignored. */
+  /** The type of binary messages that come: `"blob"` (the default) or `"arraybuffer"`. Another value is ignored. */
   get binaryType(): "blob" | "arraybuffer" {
     return this.#delivery.binaryType;
   }
@@ -176,13 +176,13 @@ export class CurlWebSocket extends EventTarget {
     this.#handlers.set("close", handler);
   }
 
-  /** As {@linkcode EventTarget}'s. */
+  /** As in {@linkcode EventTarget}. */
   override addEventListener<Type extends keyof CurlWebSocketEventMap>(
     type: Type,
     listener: (event: CurlWebSocketEventMap[Type]) => unknown,
     options?: AddEventListenerOptions | boolean,
   ): void;
-  /** For events of a program's own. */
+  /** As in {@linkcode EventTarget}, for a program's own events. */
   override addEventListener(
     type: string,
     listener: EventListener | EventListenerObject | null,
@@ -197,13 +197,13 @@ export class CurlWebSocket extends EventTarget {
     else super.addEventListener(type, listener, options);
   }
 
-  /** As {@linkcode EventTarget}'s. */
+  /** As in {@linkcode EventTarget}. */
   override removeEventListener<Type extends keyof CurlWebSocketEventMap>(
     type: Type,
     listener: (event: CurlWebSocketEventMap[Type]) => unknown,
     options?: EventListenerOptions | boolean,
   ): void;
-  /** For events of a program's own. */
+  /** As in {@linkcode EventTarget}, for a program's own events. */
   override removeEventListener(
     type: string,
     listener: EventListener | EventListenerObject | null,
@@ -219,13 +219,14 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * Sends a message: the bytes of a buffer, view or Blob as they are now; anything else as text.
+   * Sends a message: the bytes of a buffer, view or Blob, as they are now, or anything else as text. Once the
+   * connection is closing it sends nothing, as WHATWG says.
    *
    * @throws {DOMException} `InvalidStateError` before the connection is open
    */
   send(data: Sendable): void {
     if (arguments.length === 0) throw new TypeError("send() needs data");
-    // The usual case, without a copy between.
+    // The usual case, which encodes the text where it is sent from.
     if (typeof data === "string" && this.#readyState === 1 && this.#sender.waiting === null) {
       if (this.#connection.sendText(data)) return;
     }
@@ -248,9 +249,9 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * Begins the closing handshake, after all messages that were sent. During connecting it gives the attempt up.
+   * Begins the closing handshake, after all messages that were sent. While connecting, it gives the attempt up.
    *
-   * @param code 1000 or 3000 to 4999; by default none is sent, or 1000 where there is a reason
+   * @param code 1000 or 3000 to 4999; by default none is sent, or 1000 if there is a reason
    * @param reason at most 123 bytes of UTF-8
    * @throws {DOMException} `InvalidAccessError` for another code, `SyntaxError` for a longer reason
    */
@@ -273,7 +274,8 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * Sends a ping of at most 125 bytes; a `pong` event, with its payload as an `ArrayBuffer`, answers it.
+   * Sends a ping with at most 125 bytes. The server's pong is a `pong` event, whose `data` is the payload, an
+   * `ArrayBuffer`.
    *
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
@@ -282,8 +284,8 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * Sends a pong of at most 125 bytes that nobody asked for, as a sign of life (RFC 6455 section 5.5.3). The server's
-   * pings are answered without it.
+   * Sends an unsolicited pong with at most 125 bytes, as a one-way heartbeat (RFC 6455 section 5.5.3). The pongs to the
+   * server's pings are sent without it.
    *
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
@@ -292,16 +294,16 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * How long the last ping took to come back as a pong, ms: one of {@linkcode ping} or of the option `pingInterval`. It
-   * counts from the call, so what was queued before is in it. Null before the first pong; a ping whose pong had to wait
-   * for {@linkcode resume} does not count.
+   * The time from the last ping to its pong, ms; null before the first pong. Pings of {@linkcode ping} and of the
+   * option `pingInterval` count. It begins with the call, so it includes the time for what was queued before. A ping
+   * whose pong had to wait for {@linkcode resume} does not count.
    */
   get roundTripTime(): number | null {
     return this.#connection.roundTripTime;
   }
 
   /**
-   * Stops reading: no more messages come, TCP makes the server wait, memory stays as it is. Returns false, and does
+   * Stops reading: no more messages come, TCP makes the server wait, and no memory is taken. Returns false, and does
    * nothing, if the connection is not open.
    */
   pause(): boolean {
@@ -321,20 +323,17 @@ export class CurlWebSocket extends EventTarget {
     return this.#connection.paused;
   }
 
-  /**
-   * What the connection goes over: addresses, TLS, proxy, and how long each phase of connecting took. Null before the
-   * `open` event; it stays after the connection is closed.
-   */
+  /** Addresses, TLS, proxy, and the time of each phase of connecting; null before the `open` event, kept after the end. */
   get connection(): ConnectionInfo | null {
     return this.#connection.info;
   }
 
-  /** Counters of the connection, as they are now; they stay after it is closed. */
+  /** A copy of the connection's counters; they stay after it is closed. */
   get stats(): SocketStats {
     return this.#connection.stats;
   }
 
-  /** An open connection keeps the process alive (the default). */
+  /** Keeps the process alive while the connection is open (the default). */
   ref(): this {
     this.#connection.setRef(true);
     return this;
@@ -347,14 +346,14 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * The data of each message from now on. Reading pauses while `highWaterMark` bytes wait to be taken. Ends when the
-   * connection closes cleanly, throws the {@linkcode CurlWebSocketError} where it failed; leaving the loop closes.
+   * Iterates over the data of each message from now on. Reading pauses while `highWaterMark` bytes wait. It ends when
+   * the connection closes, or throws the {@linkcode CurlWebSocketError}; leaving the loop closes the connection.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
     return this.#delivery.iterate();
   }
 
-  /** Closes, and waits until it is closed: for `await using`. */
+  /** Closes the connection, and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#readyState === 3) return;
     const closed = new Promise((resolve) => this.addEventListener("close", resolve, { once: true }));

@@ -4,19 +4,19 @@ import { checkClose, utf8 } from "./webidl.ts";
 
 /** A close code and a reason. */
 export interface WebSocketCloseInfo {
-  /** 1000, or 3000 to 4999; by default none, or 1000 where there is a reason. */
+  /** 1000, or 3000 to 4999; by default none, or 1000 if there is a reason. */
   closeCode?: number | null;
   /** At most 123 bytes of UTF-8. */
   reason?: string;
 }
 
-/** A close code and reason that may be sent; no code is null. */
+/** A close code and reason that may be sent; without a code, it is null. */
 export interface CheckedClose {
   readonly code: number | null;
   readonly reason: string;
 }
 
-/** Web IDL's conversion of the dictionary, then the proposal's "validate close code and reason". */
+/** Returns the close code and reason, converted by Web IDL, then checked by "validate close code and reason". */
 export function checkedClose(info: WebSocketCloseInfo | null | undefined): CheckedClose {
   if (info !== undefined && info !== null && typeof info !== "object" && typeof info !== "function") {
     throw new TypeError(`the close code and reason must be an object, { closeCode, reason }, not ${typeof info}`);
@@ -35,8 +35,8 @@ export function checkedClose(info: WebSocketCloseInfo | null | undefined): Check
 let make: (message: string, closed: CheckedClose, cause: CurlWebSocketError | null) => WebSocketError;
 
 /**
- * What the streams and promises of a `CurlWebSocketStream` fail with. Given to `abort()` or `cancel()` of its streams, or
- * to its `close()`, it says what to close with.
+ * The error with which the streams and promises of a `CurlWebSocketStream` fail. Passed to `abort()` or `cancel()` of
+ * its streams, or to its `close()`, it says which close code and reason to send.
  *
  * ```ts
  * import { CurlWebSocketStream, WebSocketError } from "@curlws/curlws";
@@ -47,7 +47,7 @@ let make: (message: string, closed: CheckedClose, cause: CurlWebSocketError | nu
  */
 export class WebSocketError extends DOMException {
   #closed: CheckedClose = { code: null, reason: "" };
-  /** The {@linkcode CurlWebSocketError} behind it, if there is one: its `code` tells what went wrong. */
+  /** The {@linkcode CurlWebSocketError} that caused it, if there is one: its `code` says what went wrong. */
   declare readonly cause: CurlWebSocketError | undefined;
 
   static {
@@ -62,9 +62,9 @@ export class WebSocketError extends DOMException {
   }
 
   /**
-   * Makes an error, to say what to close with.
+   * Makes an error that says which close code and reason to send.
    *
-   * @throws {TypeError} for a close code that is no number from 0 to 65535
+   * @throws {TypeError} for a close code that is not a number from 0 to 65535
    * @throws {DOMException} `InvalidAccessError` for a code that may not be sent, `SyntaxError` for a longer reason
    */
   constructor(message: string = "", init: WebSocketCloseInfo = {}) {
@@ -72,7 +72,7 @@ export class WebSocketError extends DOMException {
     this.#closed = checkedClose(init);
   }
 
-  /** The code, or null where there is none; 1006 where the closing handshake was not done. */
+  /** The close code, or null if there is none; 1006 if there was no closing handshake. */
   get closeCode(): number | null {
     return this.#closed.code;
   }
@@ -83,24 +83,24 @@ export class WebSocketError extends DOMException {
   }
 }
 
-/** What an attempt to connect fails with if `close()` ends it. */
+/** Returns the error of an attempt to connect that `close()` ended. */
 export function closedWhileConnecting(): CurlWebSocketError {
   return new CurlWebSocketError("ERR_ABORTED", "close() was called before the connection was open");
 }
 
-/** A connection's end that was not clean, with whatever code it has. */
+/** Returns the error for an end that was not clean, with whatever code it has. */
 export function uncleanClose(message: string, closed: CheckedClose, cause: CurlWebSocketError | null): WebSocketError {
   return make(message, closed, cause);
 }
 
-/** The proposal's "close using reason": what to close with where a stream is cancelled or aborted. */
+/** Returns what to close with if a stream is cancelled or aborted: the proposal's "close using reason". */
 export function closeFor(reason: unknown): CheckedClose {
-  // A runtime's own class has the same name.
+  // A runtime's own WebSocketError counts too.
   const error = reason instanceof DOMException && reason.name === "WebSocketError" ? reason as WebSocketError : null;
   try {
     return checkedClose(error);
   } catch {
-    // 1006, for one, cannot be sent.
+    // Its code, such as 1006, may not be sent.
     return checkedClose(null);
   }
 }

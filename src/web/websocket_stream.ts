@@ -21,7 +21,7 @@ import {
   type WebSocketCloseInfo,
 } from "./websocket_error.ts";
 
-/** What a `CurlWebSocketStream` may be given: all that `CurlWebSocket` takes, and subprotocols. */
+/** The options of a `CurlWebSocketStream`: those of `CurlWebSocket`, and subprotocols. */
 export type CurlWebSocketStreamOptions = CurlWebSocketOptions & {
   /** The subprotocols to offer, in order of preference. */
   protocols?: Iterable<string>;
@@ -29,9 +29,9 @@ export type CurlWebSocketStreamOptions = CurlWebSocketOptions & {
 
 /** An open connection. */
 export interface WebSocketOpenInfo {
-  /** The messages: text as strings, binary as bytes. */
+  /** The messages that come: text as strings, binary as bytes. */
   readonly readable: ReadableStream<string | Uint8Array<ArrayBuffer>>;
-  /** Takes messages: strings as text, buffers and views as binary. */
+  /** Sends messages: strings as text, buffers and views as binary. */
   readonly writable: WritableStream<string | ArrayBufferLike | ArrayBufferView>;
   /** The extensions in use, such as `permessage-deflate`, or `""`. */
   readonly extensions: string;
@@ -42,11 +42,11 @@ export interface WebSocketOpenInfo {
 const NOTHING: CheckedClose = { code: null, reason: "" };
 
 /**
- * A WebSocket as a pair of streams, with backpressure from end to end: a reader that stops makes the server wait, and a
- * writer waits for the server. The shape is that of the platform's `WebSocketStream`.
+ * A WebSocket as a pair of streams with backpressure: a reader that stops makes the server wait, and a writer waits for
+ * the server. It has the interface of the platform's `WebSocketStream`.
  *
- * `opened` and `closed` reject with a `WebSocketError`, whose `cause` is the {@linkcode CurlWebSocketError}, or with the
- * reason of the option `signal`. Neither counts as an unhandled rejection, so it is enough to look at one.
+ * `opened` and `closed` reject with a `WebSocketError`, whose `cause` is the {@linkcode CurlWebSocketError}, or with
+ * the reason of the option `signal`. Neither counts as an unhandled rejection, so it is enough to look at one.
  *
  * ```ts
  * import { CurlWebSocketStream } from "@curlws/curlws";
@@ -70,7 +70,7 @@ export class CurlWebSocketStream {
   #readableStream: ReadableStream<string | Uint8Array<ArrayBuffer>> | null = null;
   #reading: ReadableStreamDefaultController<string | Uint8Array<ArrayBuffer>> | null = null;
   #writing: WritableStreamDefaultController | null = null;
-  /** The reader wants more: settled when it has enough for now. */
+  /** The stream's last pull: settled when the reader has enough for now. */
   #pull: PromiseWithResolvers<void> | null = null;
   /** Whether messages still have somewhere to go. */
   #readable = true;
@@ -89,7 +89,7 @@ export class CurlWebSocketStream {
    *
    * @throws {DOMException} `SyntaxError` for a bad URL or subprotocol
    * @throws {TypeError | RangeError} for a bad option
-   * @throws {CurlWebSocketError} where libcurl cannot be loaded
+   * @throws {CurlWebSocketError} if libcurl cannot be loaded, or lacks what an option needs
    */
   constructor(url: string | URL, options: CurlWebSocketStreamOptions = {}) {
     if (arguments.length === 0) throw new TypeError("CurlWebSocketStream needs a URL");
@@ -97,7 +97,7 @@ export class CurlWebSocketStream {
     this.#url = init.url;
     this.#highWaterMark = init.options.highWaterMark;
     this.#signal = init.options.signal;
-    // Who looks at one of the two has not left the other unhandled.
+    // A program may look at only one of the two: neither is an unhandled rejection.
     this.#opened.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
     this.#connection = new Connection(init.url, init.protocols, init.options, {
@@ -111,50 +111,47 @@ export class CurlWebSocketStream {
     });
   }
 
-  /** The URL connected to. */
+  /** The URL: `ws:` or `wss:`, with the option `params`. */
   get url(): string {
     return this.#url.href;
   }
 
-  /** Settles when the connection is open, or could not be made. */
+  /** Resolves when the connection is open; rejects if it could not be made. */
   get opened(): Promise<WebSocketOpenInfo> {
     return this.#opened.promise;
   }
 
-  /** Settles when the connection is closed; rejects where there was no closing handshake. */
+  /** Resolves when the connection is closed; rejects if there was no closing handshake. */
   get closed(): Promise<{ closeCode: number; reason: string }> {
     return this.#closed.promise;
   }
 
   /**
-   * Begins the closing handshake, after all messages that were written. During connecting it gives the attempt up.
+   * Begins the closing handshake, after all messages that were written. While connecting, it gives the attempt up.
    *
-   * @throws {TypeError} where `closeInfo` is no object, or its code no number from 0 to 65535
+   * @throws {TypeError} if `closeInfo` is not an object, or its code is not a number from 0 to 65535
    * @throws {DOMException} `InvalidAccessError` for a code that may not be sent, `SyntaxError` for a longer reason
    */
   close(closeInfo: WebSocketCloseInfo | null = {}): void {
     this.#close(checkedClose(closeInfo));
   }
 
-  /** Payload bytes that were written and that the kernel has not yet taken. */
+  /** How many payload bytes were written, and not yet taken by the kernel. */
   get bufferedAmount(): number {
     return this.#connection.bufferedAmount;
   }
 
-  /**
-   * What the connection goes over: addresses, TLS, proxy, and how long each phase of connecting took. Null before it is
-   * open; it stays after it is closed.
-   */
+  /** Addresses, TLS, proxy, and the time of each phase of connecting; null before it is open, kept after the end. */
   get connection(): ConnectionInfo | null {
     return this.#connection.info;
   }
 
-  /** Counters of the connection, as they are now; they stay after it is closed. */
+  /** A copy of the connection's counters; they stay after it is closed. */
   get stats(): SocketStats {
     return this.#connection.stats;
   }
 
-  /** An open connection keeps the process alive (the default). */
+  /** Keeps the process alive while the connection is open (the default). */
   ref(): this {
     this.#connection.setRef(true);
     return this;
@@ -166,7 +163,7 @@ export class CurlWebSocketStream {
     return this;
   }
 
-  /** Closes, and waits until it is closed: for `await using`. */
+  /** Closes the connection, and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close(NOTHING);
     await this.closed.then(() => {}, () => {});
@@ -179,7 +176,7 @@ export class CurlWebSocketStream {
   }
 
   #onOpen({ protocol, extensions }: Agreement): void {
-    // The streams' own rule: nothing is read before somebody pulls.
+    // By the rule of streams, nothing is read before a pull.
     this.#connection.pause();
     const source: UnderlyingDefaultSource<string | Uint8Array<ArrayBuffer>> = {
       start: (controller) => void (this.#reading = controller),
@@ -196,7 +193,7 @@ export class CurlWebSocketStream {
     const writable = new WritableStream<string | ArrayBufferLike | ArrayBufferView>({
       start: (controller) => {
         this.#writing = controller;
-        // The writable waits for a write that is under way before it aborts: that one then waits for nothing.
+        // Before it aborts, the writable waits for the write that is under way: let that end at once.
         controller.signal.addEventListener("abort", () => this.#connection.whenQueued(Infinity, () => {}));
       },
       write: (chunk) => this.#write(chunk),
@@ -210,14 +207,14 @@ export class CurlWebSocketStream {
   }
 
   /**
-   * The stream asks for more after each message that is taken from it. Reading goes on when half of what it may hold is
-   * free, not for each message: that costs a turn of the reactor.
+   * The stream pulls after each message that is taken from it. Reading resumes when half of `highWaterMark` is free,
+   * not for each message: it costs a turn of the reactor.
    */
   #onPull(): Promise<void> | undefined {
     if (this.#reading!.desiredSize! * 2 < this.#highWaterMark) return undefined;
     this.#pull = Promise.withResolvers();
     this.#connection.resume();
-    // While it is out, the stream does not ask again.
+    // Until it settles, the stream does not pull again.
     return this.#pull.promise;
   }
 
@@ -230,7 +227,7 @@ export class CurlWebSocketStream {
     this.#pull?.resolve();
   }
 
-  /** Queues a message. Settles when no more than `highWaterMark` bytes wait for the kernel. */
+  /** Queues a message. The promise settles when the kernel has at most `highWaterMark` bytes still to take. */
   #write(chunk: unknown): Promise<void> | undefined {
     const connection = this.#connection;
     if (typeof chunk === "string") connection.sendText(chunk);
@@ -240,7 +237,7 @@ export class CurlWebSocketStream {
     return new Promise((resolve) => connection.whenQueued(this.#highWaterMark, resolve));
   }
 
-  /** The writer hears of it at once. What has come is for the reader; where there is none, nothing is waited for. */
+  /** The writable fails at once. What has come is for the reader; if there is none, the rest is read and dropped. */
   #onSendFailed(error: CurlWebSocketError): void {
     this.#writing?.error(uncleanClose(error.message, { code: CLOSE_ABNORMAL, reason: "" }, error));
     if (this.#readableStream!.locked) return;
@@ -260,7 +257,7 @@ export class CurlWebSocketStream {
       return;
     }
     const message = error?.message ?? "the connection was closed without a closing handshake";
-    // As the proposal says, an attempt that was aborted fails with the signal's own reason.
+    // By the proposal, an aborted attempt fails with the signal's own reason.
     const aborted = this.#reading === null && this.#signal?.aborted && error?.cause === this.#signal.reason;
     const failure = aborted ? this.#signal!.reason : uncleanClose(message, { code, reason }, error);
     this.#opened.reject(failure);
@@ -270,7 +267,7 @@ export class CurlWebSocketStream {
   }
 }
 
-/** Messages without content take memory as well. */
+/** Returns what a message counts in the readable: messages without content take memory too. */
 function costOf(message?: string | Uint8Array<ArrayBuffer>): number {
   return message!.length + MESSAGE_COST;
 }
@@ -280,7 +277,7 @@ function kindOf(value: unknown): string {
   return value instanceof Blob ? "a Blob; its bytes() are what to write" : "an object";
 }
 
-/** By Web IDL the subprotocols are a sequence, which text is not. */
+/** Returns the options, converted by Web IDL: subprotocols are a sequence, which a string is not. */
 function checkedOptions(options: CurlWebSocketStreamOptions | null): CurlWebSocketStreamOptions {
   if (options === null || options === undefined) return {};
   if (typeof options !== "object") throw new TypeError(`options must be an object, not ${typeof options}`);

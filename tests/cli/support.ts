@@ -1,4 +1,4 @@
-/** Runs the `curlws` command, and serves what it fetches. */
+/** Runs the `curlws` command, and serves what it downloads. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -19,7 +19,7 @@ export interface Result {
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const deno = "Deno" in globalThis;
 
-/** The command's own command line, on this runtime. */
+/** The command line that starts the command on this runtime. */
 export const CLI: string[] = [
   process.execPath,
   ...(deno ? ["run", "-A", "--no-check"] : ["run"]),
@@ -43,7 +43,7 @@ export function run(command: string[], env: Record<string, string>, timeout = 20
   });
 }
 
-/** What {@linkcode Running.start} may be told. */
+/** The options of {@linkcode Running.start}. */
 export interface StartOptions {
   /** Whether standard input is a pipe, which the test writes to and ends; else it is /dev/null. */
   piped?: boolean;
@@ -52,7 +52,7 @@ export interface StartOptions {
   command?: string[];
 }
 
-/** A `curlws` that runs; `await using` ends it. */
+/** A running `curlws`; `await using` ends it. */
 export class Running {
   readonly child: ChildProcess;
   /** Its end, with all that it printed. */
@@ -93,7 +93,7 @@ export class Running {
     }));
   }
 
-  /** Sends a signal; Deno's `child.kill` does so once alone. */
+  /** Sends a signal; Deno's `child.kill` sends only one per child. */
   signal(name: "SIGINT" | "SIGTERM" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     process.kill(this.child.pid!, name);
   }
@@ -106,7 +106,7 @@ export class Running {
     return this.#err;
   }
 
-  /** Settles when what it printed, on either, is as wanted; rejects where it ended before. */
+  /** Resolves once its output, on either stream, is as wanted; rejects if it ends before. */
   async until(wanted: (running: Running) => boolean): Promise<void> {
     let ended = false;
     void this.result.then(() => ended = true);
@@ -157,13 +157,13 @@ export class Cache {
   }
 }
 
-/** A path's answer: bytes, or a status, or a function that does it all. */
+/** The response for a path: bytes, a status, or a function that sends it. */
 export type Answer = Uint8Array | string | number | ((request: IncomingMessage, response: ServerResponse) => void);
 
 /** An HTTP server on loopback with some paths; the others are 404. */
 export class Mirror {
   readonly #server: Server;
-  /** What was asked for, as `path` or `user:password@path`. */
+  /** The requests, as `path` or `user:password@path`. */
   readonly asked: string[] = [];
 
   private constructor(paths: Record<string, Answer>) {
@@ -200,7 +200,7 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** An answer that promises all of it and ends in the middle. */
+/** A response that ends in the middle of its announced length. */
 export function truncated(bytes: Uint8Array): Answer {
   return (_request, response) => {
     response.setHeader("content-length", bytes.length);

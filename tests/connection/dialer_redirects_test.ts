@@ -259,7 +259,7 @@ test("wss: to ws: is not followed", async () => {
 
 test("neither is another scheme, nor what is no redirect", async () => {
   await using server = await RawServer.start();
-  for (const [location, why] of [["ftp://127.0.0.1/", /scheme/], ["http://[", /no URL/]] as const) {
+  for (const [location, why] of [["ftp://127.0.0.1/", /scheme/], ["http://[", /not a URL/]] as const) {
     const failure = failed(connect(server, "/a", { maxRedirects: 5 }));
     await answer(server, redirect(location));
     const { error } = await failure;

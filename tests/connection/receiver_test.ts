@@ -20,7 +20,7 @@ interface Init {
 /** A receiver, and what it told. */
 class Bench {
   readonly told: string[] = [];
-  readonly closing = { mayTell: true, finished: false };
+  readonly closing = { mayDeliver: true, finished: false };
   readonly reactor = { turnBytes: 0, turnEnd: Infinity };
   reads = 0;
   readonly receiver: Receiver;
@@ -127,7 +127,7 @@ test("one connection reads 2 MiB in a turn at most", () => {
 
 test("messages that come when none may be told are read, and thrown away", () => {
   const bench = new Bench({ reads: [Buffer.concat([text("one"), frame(Opcode.close, closePayload(1000, "bye"))])] });
-  bench.closing.mayTell = false;
+  bench.closing.mayDeliver = false;
   bench.receiver.read();
   assertEquals([bench.told, bench.receiver.messages], [["close 1000 bye"], 0]);
 });

@@ -1,13 +1,13 @@
 /** What an attempt that failed is told as, by what libcurl and the system say of it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import "../../mod.ts";
-import { type Attempt, explainFailure } from "../../src/curl/connect_errors.ts";
+import { explainFailure, type FailedAttempt } from "../../src/curl/connect_errors.ts";
 import { runtime } from "../../src/platform/runtime.ts";
 import { networkOptions } from "../../src/options/network.ts";
 import { proxyOptions } from "../../src/options/proxy.ts";
 import { test } from "../support/testing.ts";
 
-function attempt(more: Partial<Attempt>): Attempt {
+function attempt(more: Partial<FailedAttempt>): FailedAttempt {
   return {
     target: {
       url: new URL("http://example.com/"),
@@ -34,9 +34,9 @@ function attempt(more: Partial<Attempt>): Attempt {
 /** The system's numbers, of Linux, of macOS and the BSDs, and of Windows, with what is said. */
 const SYSTEM: [name: string, numbers: [number, number, number], code: string, words: string][] = [
   ["ECONNREFUSED", [111, 61, 10061], "ERR_CONNECT_REFUSED", "nothing accepts connections at example.com port 80"],
-  ["ETIMEDOUT", [110, 60, 10060], "ERR_CONNECT_TIMEOUT", "does not answer"],
+  ["ETIMEDOUT", [110, 60, 10060], "ERR_CONNECT_TIMEOUT", "does not respond"],
   ["EHOSTUNREACH", [113, 65, 10065], "ERR_CONNECT_REFUSED", "no route leads to it"],
-  ["ENETUNREACH", [101, 51, 10051], "ERR_CONNECT_REFUSED", "no way to the network"],
+  ["ENETUNREACH", [101, 51, 10051], "ERR_CONNECT_REFUSED", "no route to the network"],
   ["EACCES", [13, 13, 10013], "ERR_CONNECT_REFUSED", "may not connect"],
   ["EADDRNOTAVAIL", [99, 49, 10049], "ERR_CONNECT_REFUSED", "no address or port left"],
   ["EAFNOSUPPORT", [97, 47, 10047], "ERR_CONNECT_REFUSED", "address family"],
@@ -67,7 +67,7 @@ test("a failure inside the proxy's response is the proxy's error, one after it t
       explainFailure(
         attempt({ proxy, curlCode, curlMessage: "too large", connectCode: 200, response: response(complete) }),
       );
-    assertStringIncludes(told(false).message, "the proxy http://proxy.example:3128 did not answer as one");
+    assertStringIncludes(told(false).message, "the proxy http://proxy.example:3128 did not respond like a proxy");
     assertEquals(told(false).code, "ERR_PROXY");
     assertStringIncludes(told(true).message, "connecting to example.com failed");
   }

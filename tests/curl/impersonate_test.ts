@@ -292,7 +292,7 @@ testWith(
     assertEquals(error.code, "ERR_IMPERSONATE");
     assertMatch(
       error.message,
-      /"firefox" is not among the browsers of libcurl-impersonate 7\.84\.0, .*; it knows chrome110, .*edge101.*safari15_3$/,
+      /libcurl-impersonate 7\.84\.0, .*, does not know "firefox"; it knows chrome110, .*edge101.*safari15_3$/,
     );
     return Promise.resolve();
   },

@@ -4,9 +4,9 @@ import { CurlWebSocketError } from "../../src/errors.ts";
 import { ExtensionError, parseExtensions } from "../../src/handshake/extensions.ts";
 import { ResponseReader } from "../../src/handshake/response.ts";
 import { test } from "../support/testing.ts";
-import { runSession } from "./session_runner.ts";
+import { runReader } from "./run_reader.ts";
 import { concat, cut, latin1, makeRandom } from "./target.ts";
-import { frame } from "./targets/session.ts";
+import { frame } from "./targets/message_reader.ts";
 
 const SIZE = 64_000;
 /** In milliseconds: what is linear takes a tenth of it, what is quadratic several times as much. */
@@ -31,7 +31,7 @@ const bytewise = (bytes: Uint8Array) => cut(bytes, 0, makeRandom(1));
 
 const refusal = "HTTP/1.1 500 Oops\r\n";
 const chunked = `${refusal}Transfer-Encoding: chunked\r\n\r\n`;
-const answers: Record<string, string> = {
+const responses: Record<string, string> = {
   "a header without an end": `HTTP/1.1 101 X\r\nA: ${repeat("b")}`,
   "a header of carriage returns": `HTTP/1.1 101 X\r\n${repeat("a:\r")}`,
   "short header fields": `HTTP/1.1 101 X\r\n${repeat("a:\r\n")}`,
@@ -43,7 +43,7 @@ const answers: Record<string, string> = {
   "a chunk's size line": `${chunked}${repeat("1")}`,
 };
 
-for (const [name, text] of Object.entries(answers)) {
+for (const [name, text] of Object.entries(responses)) {
   const bytes = latin1(text);
   for (const chunks of [[bytes], bytewise(bytes)]) {
     isCheap(`${name}, ${chunks.length === 1 ? "at once" : "bytewise"}`, (expired) => {
@@ -85,7 +85,7 @@ const inputs: Record<string, Uint8Array> = {
   "small messages": concat(...fragments.map(() => part(0x82))),
 };
 for (const [name, bytes] of Object.entries(inputs)) {
-  isCheap(`frames: ${name}, at once`, () => void runSession([bytes], { maxMessageSize: SIZE, inflater: null }));
+  isCheap(`frames: ${name}, at once`, () => void runReader([bytes], { maxMessageSize: SIZE, inflater: null }));
   const chunks = bytewise(bytes);
-  isCheap(`frames: ${name}, bytewise`, () => void runSession(chunks, { maxMessageSize: SIZE, inflater: null }));
+  isCheap(`frames: ${name}, bytewise`, () => void runReader(chunks, { maxMessageSize: SIZE, inflater: null }));
 }

@@ -9,9 +9,9 @@
  *   --seed N          libFuzzer's seed (default: random; it is printed)
  *   --replay FILE     run one kept input, of tests/vectors/fuzz/<target>/, and nothing else
  *
- * It needs Node 20 with npm. Jazzer.js is installed once, into .cache/fuzz; the corpus that grows there is where the next run begins. An input that
- * breaks an invariant ends its target's run; it is made smaller and kept in tests/vectors/fuzz/, which the everyday
- * tests run.
+ * It needs Node 20 with npm. Jazzer.js is installed once, into .cache/fuzz, where the corpus grows: the next run begins
+ * with it. An input that breaks an invariant ends its target's run; it is made smaller and kept in tests/vectors/fuzz/,
+ * which the everyday tests run.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -94,7 +94,7 @@ function kindOf(error: unknown): string {
   return String(error).replace(/\d+|"[^"]*"|\b[0-9a-f]{6,}\b/g, "").slice(0, 60);
 }
 
-/** Leaves out what the failure does not need; the input itself where it does not fail on this runtime. */
+/** Returns the input without what the failure does not need; the input itself if it does not fail on this runtime. */
 function minimize(target: Target, data: Uint8Array): Uint8Array {
   const failure = failureOf(target, data);
   if (failure === null) return data;

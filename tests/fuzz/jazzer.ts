@@ -15,19 +15,19 @@ const PACKAGE = "@jazzer.js/core@4.0.0";
 const MAX_LENGTH = 4096;
 /** In milliseconds: an input that takes longer is a finding. */
 const INPUT_TIMEOUT = 10_000;
-/** In milliseconds: how long behind its time a run may still go on. */
+/** In milliseconds: how much longer than its time a run may take. */
 const GRACE = 60_000;
 /** libFuzzer's megabytes, for Node with its garbage. */
 const MEMORY_LIMIT = 4096;
 
-/** Something is missing that the command needs. */
+/** The command lacks something that it needs. */
 export class SetupError extends Error {}
 
-/** What came of one run. */
+/** The result of one run. */
 export interface FuzzResult {
   readonly executions: number;
   readonly seconds: number;
-  /** Edges reached, and edges told apart by how often they were taken. */
+  /** Edges reached, and the same counted by how often each was taken. */
   readonly coverage: number;
   readonly features: number;
   /** Inputs in the corpus. */
@@ -55,7 +55,7 @@ function command(step: string, name: string, args: string[]): void {
   if (status !== 0) throw new SetupError(`${step} failed\n${stdout ?? ""}${stderr ?? ""}${error?.message ?? ""}`);
 }
 
-/** Installs Jazzer.js where it is missing, and compiles the targets for it. */
+/** Installs Jazzer.js if it is missing, and compiles the targets for it. */
 export function prepare(): void {
   mkdirSync(CACHE, { recursive: true });
   const marker = join(CACHE, "installed.txt");

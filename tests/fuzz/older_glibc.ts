@@ -1,8 +1,8 @@
 /**
- * Lets the library of Jazzer.js 4.0.0 load on Linux with a glibc older than 2.38, such as Debian 12's. It was linked on a
- * newer system, and all that it takes from there are C23's names of `strtol` and `strtoul`, and a marker of libstdc++
- * 13 that is never called. This gives the functions their old names, and makes the two versions optional. To go when
- * Jazzer.js is built on an older system.
+ * Lets the library of Jazzer.js 4.0.0 load on Linux with a glibc older than 2.38, such as Debian 12's. It was linked on
+ * a newer system, and the only things it takes from there are C23's names of `strtol` and `strtoul`, and a marker of
+ * libstdc++ 13 that is never called. This gives the functions their old names, and makes the two versions optional. It
+ * can go when Jazzer.js is built on an older system.
  */
 
 const SHT_DYNSYM = 11, SHT_GNU_VERNEED = 0x6ffffffe, SHT_GNU_VERSYM = 0x6fffffff;
@@ -19,7 +19,7 @@ interface Section {
   readonly count: number;
 }
 
-/** Changes a 64-bit little-endian ELF library in place. Answers whether there was anything to change. */
+/** Changes a 64-bit little-endian ELF library in place. Returns whether there was anything to change. */
 export function loosenVersions(library: Uint8Array<ArrayBuffer>): boolean {
   const view = new DataView(library.buffer, library.byteOffset, library.byteLength);
   const u16 = (at: number) => view.getUint16(at, true), u32 = (at: number) => view.getUint32(at, true);

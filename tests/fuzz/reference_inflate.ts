@@ -1,9 +1,9 @@
-/** DEFLATE (RFC 1951) as an {@linkcode InflateStream} in plain JavaScript: small, slow, and of no library. */
+/** DEFLATE (RFC 1951) as an {@linkcode InflateStream} in plain JavaScript: small, slow, and without a library. */
 import { InflateError } from "../../src/errors.ts";
 import type { InflateStream } from "../../src/protocol/permessage_deflate.ts";
 
 const WINDOW = 32768;
-/** As much as the real stream gives with one call. */
+/** How many bytes the real stream returns by one call. */
 const OUTPUT = 65536;
 const TAIL: readonly number[] = [0, 0, 0xff, 0xff];
 

@@ -1,4 +1,6 @@
-/** What a fuzz target is, and what all of them use: web APIs alone, so that they run on any runtime and under Jazzer.js. */
+/**
+ * What a fuzz target is, and what all of them use. Only web APIs, so that they run in any runtime and under Jazzer.js.
+ */
 
 export interface Target {
   readonly name: string;
@@ -10,7 +12,7 @@ export interface Target {
   readonly dictionary: readonly string[];
 }
 
-/** An invariant that does not hold. */
+/** An invariant is broken. */
 export class BrokenInvariant extends Error {
   override readonly name: string = "BrokenInvariant";
 }
@@ -112,7 +114,9 @@ export function toHex(bytes: Uint8Array): string {
   return hex;
 }
 
-/** How many bytes `body` asks for with `new Uint8Array(length)`: more than what came means that an announcement counts. */
+/**
+ * How many bytes `body` asks for with `new Uint8Array(length)`: more than what came means that an announcement counts.
+ */
 export function allocatedBy(body: () => void): number {
   const native = globalThis.Uint8Array;
   let bytes = 0;

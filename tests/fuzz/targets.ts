@@ -6,10 +6,10 @@ import { extensions } from "./targets/extensions.ts";
 import { frameWriter } from "./targets/frame_writer.ts";
 import { handshake } from "./targets/handshake.ts";
 import { messageWriter } from "./targets/message_writer.ts";
-import { session } from "./targets/session.ts";
+import { messageReader } from "./targets/message_reader.ts";
 
 export const TARGETS: readonly Target[] = [
-  session,
+  messageReader,
   handshake,
   frameWriter,
   messageWriter,

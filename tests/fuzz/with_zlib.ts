@@ -7,7 +7,7 @@ import { deflate, fuzzWith } from "./targets/deflate.ts";
 
 const zlib = loadZlib();
 
-/** Null where there is no zlib. */
+/** Null if there is no zlib. */
 export const deflateWithZlib: Target | null = zlib === null
   ? null
   : { ...deflate, fuzz: (data) => fuzzWith((windowBits) => new ZlibInflate(zlib, windowBits), data) };

@@ -47,17 +47,17 @@ for (const [name, lines, why] of INVALID) {
 
 test("a subprotocol is one of those offered", () => {
   const offer = { protocols: ["chat", "superchat"], deflate: null };
-  const answer = (...protocols: string[]) =>
+  const choosing = (...protocols: string[]) =>
     header(STATUS, ...FIELDS, ...protocols.map((protocol) => `sec-websocket-protocol: ${protocol}`));
-  assertEquals(agreed(answer("superchat"), offer).agreement.protocol, "superchat");
+  assertEquals(agreed(choosing("superchat"), offer).agreement.protocol, "superchat");
   for (
     const [response, why] of [
-      [answer(), "the server chose none of the subprotocols offered: chat, superchat"],
-      [answer("foo"), "the server chose the subprotocol foo, and offered were chat, superchat"],
-      [answer("Chat"), "the server chose the subprotocol Chat"],
-      [answer("chat, superchat"), "the server chose the subprotocol chat, superchat"],
-      [answer(""), "the server chose the subprotocol ,"],
-      [answer("chat", "chat"), "the server chose more than one subprotocol: chat, chat"],
+      [choosing(), "the server chose none of the subprotocols offered: chat, superchat"],
+      [choosing("foo"), "the server chose the subprotocol foo, and offered were chat, superchat"],
+      [choosing("Chat"), "the server chose the subprotocol Chat"],
+      [choosing("chat, superchat"), "the server chose the subprotocol chat, superchat"],
+      [choosing(""), "the server chose the subprotocol ,"],
+      [choosing("chat", "chat"), "the server chose more than one subprotocol: chat, chat"],
     ] as const
   ) {
     const error = failed("refused", response, offer);

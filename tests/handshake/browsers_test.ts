@@ -149,7 +149,7 @@ test("without an origin it is that of a page of the same server", () => {
   assertEquals(pageOrigin(new URL("wss://example.com:443/a")), "https://example.com");
 });
 
-test("without TLS a browser accepts br and zstd, and tells of the fetch, only on loopback hosts", () => {
+test("without TLS a browser accepts br and zstd, and sends Fetch Metadata, only on loopback hosts", () => {
   for (const url of ["ws://example.com/", "ws://10.0.0.1/", "ws://localhost.example/"]) {
     assert(lines("chrome152", { url }).includes("Accept-Encoding: gzip, deflate"), url);
     const firefox = lines("firefox147", { url });
@@ -162,7 +162,7 @@ test("without TLS a browser accepts br and zstd, and tells of the fetch, only on
   }
 });
 
-test("the caller's fields stand in the browser's places, as given; others follow in their order", () => {
+test("the caller's fields take the browser's places, as given; others follow in their order", () => {
   const headers: HeaderList = [
     ["X-B", "1"],
     ["user-agent", "mine"],

@@ -55,7 +55,7 @@ test("a jar that throws, rejects or gives no cookies is ERR_COOKIE_JAR with its 
   assert((await failure(() => cookiesFor(jar(() => 1), URL_OF_SOCKET))).message.includes("example.com"));
 });
 
-test("each promise of a jar is waited for, and the first failure is told", async () => {
+test("each promise of a jar is awaited, and the first failure is the error", async () => {
   const waits: (() => void)[] = [];
   const slow = jar(() => "", () => new Promise<void>((resolve) => waits.push(resolve)));
   let done = false;

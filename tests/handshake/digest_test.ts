@@ -21,7 +21,10 @@ function fieldsOf(credentials: string): Record<string, string> {
   return Object.fromEntries(fields.map(([, name, quoted, token]) => [name!, quoted ?? token!]));
 }
 
-function answer(field: string, request: Partial<Parameters<typeof digestCredentials>[1]> = {}): Record<string, string> {
+function credentialsFor(
+  field: string,
+  request: Partial<Parameters<typeof digestCredentials>[1]> = {},
+): Record<string, string> {
   const challenge = digestChallenge([field]);
   assert(challenge !== null, field);
   return fieldsOf(
@@ -54,7 +57,7 @@ const EXAMPLES = {
 
 for (const [algorithm, response] of Object.entries(EXAMPLES)) {
   test(`RFC 7616's example with ${algorithm}`, () => {
-    const fields = answer(`Digest ${REALM}, algorithm=${algorithm}, ${NONCE}`, MUFASA);
+    const fields = credentialsFor(`Digest ${REALM}, algorithm=${algorithm}, ${NONCE}`, MUFASA);
     assertEquals(fields, {
       username: "Mufasa",
       realm: "http-auth@example.org",
@@ -70,7 +73,7 @@ for (const [algorithm, response] of Object.entries(EXAMPLES)) {
   });
 }
 
-test("the first challenge that can be answered is, in one field or several", () => {
+test("the first supported challenge is taken, in one field or several", () => {
   const sha512 = `Digest ${REALM}, algorithm=SHA-512-256, ${NONCE}`;
   const sha256 = `Digest ${REALM}, algorithm=SHA-256, ${NONCE}`;
   const md5 = `Digest ${REALM}, algorithm=MD5, ${NONCE}`;
@@ -106,21 +109,21 @@ test("challenges are read from any field, also a broken one", () => {
 });
 
 test("-sess hashes the nonces in once more", () => {
-  const fields = answer('Digest realm="r", nonce="n", algorithm=MD5-sess, qop=auth');
+  const fields = credentialsFor('Digest realm="r", nonce="n", algorithm=MD5-sess, qop=auth');
   const a1 = md5(`${md5("joe:r:secret")}:n:c`);
   assertEquals(fields.response, md5(`${a1}:n:00000001:c:auth:${md5("GET:/")}`));
   assertEquals([fields.algorithm, fields.cnonce], ["MD5-sess", "c"]);
 });
 
-test("a server without qop or algorithm gets RFC 2069's answer", () => {
-  assertEquals(answer('Digest realm="r", nonce="n"', { uri: "/a?b=c" }), {
+test("a server without qop or algorithm gets RFC 2069's response", () => {
+  assertEquals(credentialsFor('Digest realm="r", nonce="n"', { uri: "/a?b=c" }), {
     username: "joe",
     realm: "r",
     nonce: "n",
     uri: "/a?b=c",
     response: md5(`${md5("joe:r:secret")}:n:${md5("GET:/a?b=c")}`),
   });
-  assertEquals(answer('Digest realm="r", nonce="n", algorithm=MD5-sess').cnonce, "c");
+  assertEquals(credentialsFor('Digest realm="r", nonce="n", algorithm=MD5-sess').cnonce, "c");
 });
 
 test("quotes and backslashes of realm and name come back escaped", () => {
@@ -136,7 +139,7 @@ test("quotes and backslashes of realm and name come back escaped", () => {
 test("userhash hides the name, as in RFC 7616 section 3.9.2", () => {
   // The example's name, and its hash; the algorithm there is SHA-512-256.
   const username = "J\u00e4s\u00f8n Doe";
-  const fields = answer(
+  const fields = credentialsFor(
     'Digest realm="api@example.org", nonce="n", qop=auth, algorithm=SHA-256, charset=UTF-8, userhash=true',
     {
       username,
@@ -152,25 +155,28 @@ test("userhash hides the name, as in RFC 7616 section 3.9.2", () => {
 
 test("name and password beyond ASCII are hashed as UTF-8; the name goes by RFC 8187 where the server speaks of UTF-8", () => {
   const request = { username: "J\u00e4son (1)", password: "p\u00e4ss" };
-  const utf8 = answer('Digest realm="r", nonce="n", qop=auth, charset=UTF-8', request);
+  const utf8 = credentialsFor('Digest realm="r", nonce="n", qop=auth, charset=UTF-8', request);
   assertEquals(utf8["username*"], "UTF-8''J%C3%A4son%20%281%29");
   const octets = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
   const response = (a1: string) => md5(`${md5(a1)}:n:00000001:c:auth:${md5("GET:/")}`);
   assertEquals(utf8.response, response(octets("J\u00e4son (1):r:p\u00e4ss")));
   // Decomposed on input, composed on the wire.
   assertEquals(
-    answer('Digest realm="r", nonce="n", qop=auth, charset=UTF-8', {
+    credentialsFor('Digest realm="r", nonce="n", qop=auth, charset=UTF-8', {
       username: "Ja\u0308son (1)",
       password: "p\u00e4ss",
     }),
     utf8,
   );
   // To others as curl and browsers have it: the same octets, as they are.
-  const plain = answer('Digest realm="r", nonce="n", qop=auth', request);
+  const plain = credentialsFor('Digest realm="r", nonce="n", qop=auth', request);
   assertEquals(plain.response, response(octets("J\u00e4son (1):r:p\u00e4ss")));
   assertEquals([plain.username, plain["username*"]], [octets("J\u00e4son (1)"), undefined]);
   const greek = { username: "\u03b1", password: "\u03b2" };
-  assertEquals(answer('Digest realm="r", nonce="n", qop=auth', greek).response, response(octets("\u03b1:r:\u03b2")));
+  assertEquals(
+    credentialsFor('Digest realm="r", nonce="n", qop=auth', greek).response,
+    response(octets("\u03b1:r:\u03b2")),
+  );
 });
 
 test("stale", () => {
@@ -178,10 +184,10 @@ test("stale", () => {
   assertEquals([", stale=TRUE", ', stale="true"', ", stale=false", ""].map(stale), [true, true, false, false]);
 });
 
-test("a challenge is answered once, and once more if only its nonce was too old", () => {
+test("credentials are sent once, and once more if only the nonce was too old", () => {
   const field = (nonce: string, stale = "") => `Digest realm="r", nonce="${nonce}"${stale}`;
-  const next = (value: string, answered: Challenge | null = null) =>
-    nextChallenge([["Server", "x"], ["WWW-Authenticate", "Basic realm=r"], ["www-authenticate", value]], answered);
+  const next = (value: string, before: Challenge | null = null) =>
+    nextChallenge([["Server", "x"], ["WWW-Authenticate", "Basic realm=r"], ["www-authenticate", value]], before);
   const first = next(field("1"))!;
   assertEquals(first.parameters.get("nonce"), "1");
   assertEquals(nextChallenge([["WWW-Authenticate", "Basic realm=r"]], null), null);
@@ -193,11 +199,11 @@ test("a challenge is answered once, and once more if only its nonce was too old"
   assertEquals(next(field("1", ", stale=true"), first), null);
   const second = next(field("2", ", stale=true"), first)!;
   assertEquals(second.parameters.get("nonce"), "2");
-  // A server that calls each answer stale would have no end.
+  // A server that calls every nonce stale is given up.
   assertEquals(next(field("3", ", stale=true"), second), null);
 });
 
-test("a field that means harm costs little, and one that is too long is none", () => {
+test("a malicious field costs little, and one that is too long is ignored", () => {
   const began = performance.now();
   for (const unit of [",", " ", "a", "@,", 'a="\\",', 'a="', "a=", "a ,"]) {
     const text = unit.repeat(Math.floor(8192 / unit.length));

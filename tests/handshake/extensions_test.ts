@@ -157,15 +157,15 @@ test("an offer as it is written", () => {
   );
 });
 
-/** What RFC 7692 section 7.1 says of an answer: the parameters, or null where it must be refused. */
+/** What RFC 7692 section 7.1 says of a response: the parameters, or null if it must be refused. */
 function judge(
   offer: DeflateOffer,
-  answer: { serverNo: boolean; clientNo: boolean; server: number | null; client: number | null },
+  response: { serverNo: boolean; clientNo: boolean; server: number | null; client: number | null },
 ) {
-  const { serverNo, clientNo, server, client } = answer;
+  const { serverNo, clientNo, server, client } = response;
   const serverMost = offer.serverMaxWindowBits ?? 15;
   const clientMost = typeof offer.clientMaxWindowBits === "number" ? offer.clientMaxWindowBits : 15;
-  // What the server was asked for and leaves out, it does not promise: leniently, that is no refusal.
+  // What the server was asked for and leaves out, it does not promise: this client accepts that.
   const fair = (server === null || server <= serverMost) &&
     (client === null || (offer.clientMaxWindowBits !== null && client <= clientMost));
   return !fair ? null : {
@@ -176,7 +176,7 @@ function judge(
   };
 }
 
-test("each answer to each offer is taken or refused as RFC 7692 says, but that a server may leave out what it was asked for", () => {
+test("each response to each offer is accepted or refused as RFC 7692 says, except that a server may leave out what was asked for", () => {
   const flags = [false, true], bits = [null, 8, 9, 14, 15];
   let taken = 0, refused = 0;
   for (const serverNoContextTakeover of flags) {
@@ -220,14 +220,14 @@ test("each answer to each offer is taken or refused as RFC 7692 says, but that a
 test("windows of each size are negotiated, each side by itself", () => {
   assertEquals(BITS, [8, 9, 10, 11, 12, 13, 14, 15]);
   for (const bits of BITS) {
-    const answer = acceptDeflate(FREE, `permessage-deflate; client_max_window_bits=${bits}`);
-    assertEquals([answer.serverMaxWindowBits, answer.clientMaxWindowBits], [15, bits]);
+    const accepted = acceptDeflate(FREE, `permessage-deflate; client_max_window_bits=${bits}`);
+    assertEquals([accepted.serverMaxWindowBits, accepted.clientMaxWindowBits], [15, bits]);
     const other = acceptDeflate(FREE, `permessage-deflate; server_max_window_bits=${bits}`);
     assertEquals([other.serverMaxWindowBits, other.clientMaxWindowBits], [bits, 15]);
   }
 });
 
-const REFUSED: readonly (readonly [offer: DeflateOffer | null, answer: string, why: string])[] = [
+const REFUSED: readonly (readonly [offer: DeflateOffer | null, response: string, why: string])[] = [
   [null, "permessage-deflate", "the server chose the extension permessage-deflate, which was not offered"],
   [FREE, "foo", "the server chose the extension foo, which was not offered"],
   [FREE, "permessage-deflate, foo", "the server chose the extension foo, which was not offered"],
@@ -263,8 +263,8 @@ const REFUSED: readonly (readonly [offer: DeflateOffer | null, answer: string, w
   ],
 ];
 
-for (const [offer, answer, why] of REFUSED) {
-  test(`refused: ${answer} to ${offer === null ? "nothing" : offerDeflate(offer)}`, () => {
-    assertThrows(() => acceptDeflate(offer, answer), ExtensionError, why);
+for (const [offer, response, why] of REFUSED) {
+  test(`refused: ${response} to ${offer === null ? "nothing" : offerDeflate(offer)}`, () => {
+    assertThrows(() => acceptDeflate(offer, response), ExtensionError, why);
   });
 }

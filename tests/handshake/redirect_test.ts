@@ -27,7 +27,7 @@ const refused: readonly (readonly [from: string, location: string, why: string])
   ["wss://a.example/", "http://a.example/", "without TLS"],
   ["ws://a.example/", "ftp://a.example/", "scheme"],
   ["ws://a.example/", "javascript:alert(1)", "scheme"],
-  ["ws://a.example/", "http://[", "no URL"],
+  ["ws://a.example/", "http://[", "not a URL"],
 ];
 
 for (const [from, location, why] of refused) {

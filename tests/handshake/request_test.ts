@@ -70,7 +70,7 @@ test("credentials of the URL: without a name, without a password, with stray per
   assertEquals(credentials("ws://:pass@host"), ":pass");
   assertEquals(credentials("ws://a%3Ab:c%40d@host"), "a:b:c@d");
   assertEquals(credentials("ws://100%:%zz@host"), "100%:%zz");
-  // The URL standard's percent-decoding: what is no sequence stands for itself, and the rest is decoded all the same.
+  // The URL standard's percent-decoding: a percent sign that begins no sequence stays, and the rest is decoded.
   assertEquals(credentials("ws://a%40b%:%ff@host"), "a@b%:\xff");
   assertEquals(credentials("ws://host"), "");
 });

@@ -38,7 +38,7 @@ for (const status of [300, 301, 307, 308, 399]) {
   });
 }
 
-test("what a server says comes into a message printable, without secrets, and not too long", () => {
+test("what a server says is shown in a message printable, without secrets, and not too long", () => {
   const message = (status: string, fields: string[], body = "") =>
     failed("refused", `${header(`HTTP/1.1 ${status}`, ...fields, `Content-Length: ${body.length}`)}${body}`).message;
   const evil = "\x1b[2J\x9b1m\x07";
@@ -68,7 +68,7 @@ test("a refusal in HTTP/1.0 is a refusal, with its status", () => {
   assertEquals([error.code, error.status], ["ERR_HANDSHAKE_STATUS", 404]);
 });
 
-test("a body that is no UTF-8 is told as far as it goes", () => {
+test("a body that is not UTF-8 is shown as far as it goes", () => {
   const response = latin1(`${header("HTTP/1.1 403 No", "Content-Length: 3")}a\xffb`);
   assertStringIncludes(failed("refused", response).message, "it says: a\ufffdb");
 });
@@ -87,7 +87,7 @@ test("a refusal that is followed does not wait for its body", () => {
   assertEquals(told, [[302, [["Location", "/b"], ["Content-Length", "9"]]]]);
 });
 
-test("a refusal is known by its header, before its body; a 401 tells whether credentials were sent", () => {
+test("a refusal is known by its header, before its body; the error of a 401 says whether credentials were sent", () => {
   for (const authorized of [false, true]) {
     const reader = new ResponseReader(ACCEPT, NOTHING, () => false, authorized);
     assertEquals(reader.refusing, false);

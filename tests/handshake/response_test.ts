@@ -64,7 +64,7 @@ test("a long field is read as it is", () => {
   assertEquals(outcome.agreement.headers.at(-1), ["X", value]);
 });
 
-test("interim responses before the answer are passed over", () => {
+test("interim responses before the final one are skipped", () => {
   const hints = header("HTTP/1.1 103 Early Hints", "Link: </style.css>; rel=preload");
   assertEquals(agreed(`${header("HTTP/1.1 100 Continue")}${hints}${GOOD}rest`).rest, toHex(latin1("rest")));
   assertEquals(failed("refused", hints + header("HTTP/1.1 400 Bad", "Content-Length: 0")).status, 400);

@@ -209,7 +209,8 @@ for (const kind of ["socket", "socket by TLS", "stream"] as const) {
         reached.add(event);
         close();
       });
-      const serving = server.connection().then((peer) => serve(peer, hinted)).catch(() => {});
+      // It may wait for ever: for who never connects, or leaves while the server is still at TLS.
+      void server.connection().then((peer) => serve(peer, hinted)).catch(() => {});
       let close: () => void, ended: Promise<unknown>, streamOpened = false;
       if (kind !== "stream") {
         const socket = connect(server.url(), observer, { tls: { verify: false } });
@@ -236,8 +237,6 @@ for (const kind of ["socket", "socket by TLS", "stream"] as const) {
         assertEquals(streamOpened, n > names().indexOf("opened") + 1 && names().includes("opened"), at);
       } else assertEquals(names().slice(n).filter((name) => !STEP.includes(name)), [], at);
       assertEquals(reactorStats().connections, before, at);
-      // A server that nobody connected to waits for ever.
-      if (names().includes("connected")) await serving;
       whole = calls.length === n;
     }
     assertEquals([whole, [...reached].sort()], [true, [...EVENTS].sort()]);

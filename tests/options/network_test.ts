@@ -190,7 +190,7 @@ test("ipVersion uses addresses of one version only", async () => {
   assertEquals(socket.connection?.remoteAddress, "127.0.0.1");
   const error = await refused(url, { resolve: { "both.invalid": "127.0.0.1" }, ipVersion: 6 });
   assertEquals(error.code, "ERR_DNS");
-  assert(error.message.includes("resolve has no address of IPv6 for both.invalid"), error.message);
+  assert(error.message.includes("resolve has no IPv6 address for both.invalid"), error.message);
 });
 
 test("happy eyeballs: a dead IPv6 address does not delay IPv4", async () => {

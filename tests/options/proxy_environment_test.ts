@@ -68,7 +68,10 @@ test("proxy: false and the option proxy override the environment", async () => {
     assertEquals(proxy.connections, 1);
     const error = await refused(server.url("/echo"), {});
     assertEquals(error.code, "ERR_PROXY_CONNECT");
-    assert(error.message.includes("from the environment's ws_proxy; proxy: false goes without"), error.message);
+    assert(
+      error.message.includes("from the environment's ws_proxy; use proxy: false to connect without"),
+      error.message,
+    );
   });
   await withEnvironment({ ws_proxy: `gopher://me:${encodeURIComponent(SECRET)}@x` }, async () => {
     const error = await refused(server.url("/echo"), {});

@@ -14,7 +14,7 @@ test("missing and rejected proxy credentials are ERR_PROXY_AUTH", async () => {
     const at = `${scheme}://127.0.0.1:${proxy.port}`;
     const none = await refused(server.url("/echo"), { proxy: at });
     assertEquals([scheme, none.code], [scheme, "ERR_PROXY_AUTH"]);
-    assert(none.message.includes("wants to know who asks"), none.message);
+    assert(none.message.includes("wants a username and password"), none.message);
     const password = scheme === "socks4" ? undefined : SECRET;
     const wrong = await refused(server.url("/echo"), { proxy: { url: at, username: "him", password } });
     assertEquals([scheme, wrong.code], [scheme, "ERR_PROXY_AUTH"]);
@@ -22,30 +22,30 @@ test("missing and rejected proxy credentials are ERR_PROXY_AUTH", async () => {
     assert(wrong.message.includes(at), wrong.message);
     if (scheme !== "http") continue;
     assertEquals(none.status, 407);
-    assert(none.message.includes("it takes Basic"), none.message);
+    assert(none.message.includes("it accepts Basic"), none.message);
     assertEquals(none.headers?.[0], ["Proxy-Authenticate", 'Basic realm="test"']);
   }
 });
 
 test("a proxy that does not accept Basic is an error that says what it accepts", async () => {
   await using proxy = await ProxyServer.start({
-    answer: 'HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm="x", nonce="y"\r\nContent-Length: 0\r\n\r\n',
+    response: 'HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm="x", nonce="y"\r\nContent-Length: 0\r\n\r\n',
   });
   const options = { url: `http://127.0.0.1:${proxy.port}`, username: "me", password: SECRET };
   const { code, message: text } = await refused("ws://127.0.0.1:9/", { proxy: options });
   assertEquals(code, "ERR_PROXY_AUTH");
-  assert(text.includes("it takes Digest") && text.includes("set its auth: it was basic"), text);
+  assert(text.includes("it accepts Digest") && text.includes("set its auth: it was basic"), text);
 });
 
 test("auth negotiate without a ticket is ERR_PROXY_AUTH, and ERR_LIBCURL if libcurl lacks it", async () => {
   await using proxy = await ProxyServer.start({
-    answer: "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\n",
+    response: "HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nContent-Length: 0\r\n\r\n",
   });
   const url = `http://127.0.0.1:${proxy.port}`;
   const error = await refused("ws://127.0.0.1:9/", { proxy: { url, auth: "negotiate" } });
   if (libcurl().features.includes("SPNEGO")) {
     assertEquals(error.code, "ERR_PROXY_AUTH");
-    assert(error.message.includes("it takes Negotiate"), error.message);
+    assert(error.message.includes("it accepts Negotiate"), error.message);
   } else {
     assertEquals(error.code, "ERR_LIBCURL");
     assert(error.message.includes("refuses the option CURLOPT_PROXYAUTH"), error.message);
@@ -54,7 +54,7 @@ test("auth negotiate without a ticket is ERR_PROXY_AUTH, and ERR_LIBCURL if libc
 
 test("a proxy that refuses is ERR_PROXY with the proxy's own text", async () => {
   await using proxy = await ProxyServer.start({
-    answer: "HTTP/1.1 403 Not For You\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\nContent-Length: 2\r\n\r\nno",
+    response: "HTTP/1.1 403 Not For You\r\nX-Squid-Error: ERR_ACCESS_DENIED 0\r\nContent-Length: 2\r\n\r\nno",
   });
   const error = await refused("wss://example.invalid/", {
     proxy: { url: `http://127.0.0.1:${proxy.port}`, username: "me", password: SECRET, noProxy: "" },
@@ -69,15 +69,15 @@ test("a proxy that refuses is ERR_PROXY with the proxy's own text", async () => 
 
 for (
   const [name, scheme, options, code] of [
-    ["101", "http", { answer: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n" }, "ERR_PROXY"],
-    ["a redirect", "http", { answer: "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\n\r\n" }, "ERR_PROXY"],
-    ["garbage", "http", { answer: "\0\x01\x02 what?\r\n\r\n" }, "ERR_PROXY"],
-    ["nothing", "http", { answer: "" }, "ERR_PROXY"],
-    ["half a header", "http", { answer: "HTTP/1.1 200 OK\r\nX-Part: 1" }, "ERR_PROXY"],
-    ["502 without a header's end", "http", { answer: "HTTP/1.1 502 Bad Gateway\r\n" }, "ERR_PROXY"],
-    ["HTTP", "socks5", { answer: "HTTP/1.1 400 Bad Request\r\n\r\n" }, "ERR_PROXY"],
-    ["HTTP", "socks4", { answer: "HTTP/1.1 400 Bad Request\r\n\r\n" }, "ERR_PROXY"],
-    ["nothing", "socks5", { answer: "" }, "ERR_PROXY"],
+    ["101", "http", { response: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n" }, "ERR_PROXY"],
+    ["a redirect", "http", { response: "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\n\r\n" }, "ERR_PROXY"],
+    ["garbage", "http", { response: "\0\x01\x02 what?\r\n\r\n" }, "ERR_PROXY"],
+    ["nothing", "http", { response: "" }, "ERR_PROXY"],
+    ["half a header", "http", { response: "HTTP/1.1 200 OK\r\nX-Part: 1" }, "ERR_PROXY"],
+    ["502 without a header's end", "http", { response: "HTTP/1.1 502 Bad Gateway\r\n" }, "ERR_PROXY"],
+    ["HTTP", "socks5", { response: "HTTP/1.1 400 Bad Request\r\n\r\n" }, "ERR_PROXY"],
+    ["HTTP", "socks4", { response: "HTTP/1.1 400 Bad Request\r\n\r\n" }, "ERR_PROXY"],
+    ["nothing", "socks5", { response: "" }, "ERR_PROXY"],
     ["a reply of 2", "socks5", { reply: 2 }, "ERR_PROXY"],
     ["a reply of 5", "socks5h", { reply: 5 }, "ERR_PROXY"],
     ["a reply of 91", "socks4", { reply: 91 }, "ERR_PROXY"],
@@ -108,30 +108,30 @@ test("the error explains a SOCKS reply in words", async () => {
 }, { skip: noSocks });
 
 const CHALLENGE = 'HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm="x", nonce="y"\r\n';
-const ENDLESS: Record<string, { answer: string; code: string; status: number | undefined }> = {
+const ENDLESS: Record<string, { response: string; code: string; status: number | undefined }> = {
   "a body that is announced": {
-    answer: `${CHALLENGE}Content-Length: 99999999999\r\n\r\n${"x".repeat(1 << 20)}`,
+    response: `${CHALLENGE}Content-Length: 99999999999\r\n\r\n${"x".repeat(1 << 20)}`,
     code: "ERR_PROXY_AUTH",
     status: 407,
   },
   "a chunked body": {
-    answer: `${CHALLENGE}Transfer-Encoding: chunked\r\n\r\n${`400\r\n${"x".repeat(1024)}\r\n`.repeat(1000)}`,
+    response: `${CHALLENGE}Transfer-Encoding: chunked\r\n\r\n${`400\r\n${"x".repeat(1024)}\r\n`.repeat(1000)}`,
     code: "ERR_PROXY_AUTH",
     status: 407,
   },
   "a chunk's size": {
-    answer: `${CHALLENGE}Transfer-Encoding: chunked\r\n\r\n5;${"x".repeat(1 << 20)}`,
+    response: `${CHALLENGE}Transfer-Encoding: chunked\r\n\r\n5;${"x".repeat(1 << 20)}`,
     code: "ERR_PROXY_AUTH",
     status: 407,
   },
-  "fields": { answer: `HTTP/1.1 200 OK\r\n${"X: y\r\n".repeat(200_000)}`, code: "ERR_PROXY", status: 200 },
-  "a field": { answer: `HTTP/1.1 200 OK\r\nX: ${"y".repeat(1 << 20)}`, code: "ERR_PROXY", status: 200 },
+  "fields": { response: `HTTP/1.1 200 OK\r\n${"X: y\r\n".repeat(200_000)}`, code: "ERR_PROXY", status: 200 },
+  "a field": { response: `HTTP/1.1 200 OK\r\nX: ${"y".repeat(1 << 20)}`, code: "ERR_PROXY", status: 200 },
 };
 
-for (const [name, { answer, code, status }] of Object.entries(ENDLESS)) {
+for (const [name, { response, code, status }] of Object.entries(ENDLESS)) {
   for (const auth of ["basic", "digest"] as const) {
     test(`an endless response of a proxy, ${name}, is the proxy's error, not the server's; auth: ${auth}`, async () => {
-      await using proxy = await ProxyServer.start({ answer });
+      await using proxy = await ProxyServer.start({ response });
       const error = await refused("ws://127.0.0.1:9/", {
         proxy: { url: `http://127.0.0.1:${proxy.port}`, username: "me", password: SECRET, auth },
       });
@@ -139,7 +139,7 @@ for (const [name, { answer, code, status }] of Object.entries(ENDLESS)) {
       assert(error.message.startsWith(`the proxy http://127.0.0.1:${proxy.port} `), error.message);
       // With Basic, libcurl does not read the body of a second refusal; it has bounds of its own for fields, which vary.
       const whole = auth === "digest" && code === "ERR_PROXY_AUTH";
-      if (whole) assert(error.message.includes("its answer has no end"), error.message);
+      if (whole) assert(error.message.includes("its response has no end"), error.message);
     });
   }
 }

@@ -108,7 +108,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "a send fails, then a close frame is found in what had come": {
     steps: (peer) => {
       peer.closing.failSending(lost);
-      assertEquals([peer.closing.maySend, peer.closing.mayTell, peer.closing.reads], [false, true, true]);
+      assertEquals([peer.closing.maySend, peer.closing.mayDeliver, peer.closing.reads], [false, true, true]);
       peer.closing.receive(1011, "overloaded");
       peer.closing.end(null);
     },
@@ -126,7 +126,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "the peer breaks the protocol: it is told why, and read until it ends": {
     steps: (peer) => {
       peer.closing.fail(wrong, 1002, "MASKED");
-      assertEquals([peer.closing.mayTell, peer.closing.reads, peer.closing.failing], [false, true, true]);
+      assertEquals([peer.closing.mayDeliver, peer.closing.reads, peer.closing.failing], [false, true, true]);
       peer.leave(CLOSE_FRAME);
       peer.closing.end(lost);
     },

@@ -80,7 +80,7 @@ test("a header behind a cut one begins anew", () => {
   }
 });
 
-test("RSV1 is for the first frame of a message, where it is allowed", () => {
+test("RSV1 is for the first frame of a message, if it is allowed at all", () => {
   for (let first = 0; first < 256; first++) {
     const reserved = first >> 4 & 7, opcode = first & 15, control = opcode >= 8;
     const known = opcode <= 2 || (opcode >= 8 && opcode <= 10);

@@ -184,7 +184,7 @@ test("a whole binary message is copied", () => {
   assembler.count(3);
 });
 
-test("`empty` tells whether anything was pushed", () => {
+test("`empty` is true until something is pushed", () => {
   const assembler = new MessageAssembler(LIMIT);
   for (const opcode of [OPCODE_TEXT, OPCODE_BINARY]) {
     assert(assembler.empty);
@@ -217,7 +217,7 @@ test("the limit is on the sum of a message's bytes, and counted before they are 
   assembler.begin(OPCODE_BINARY);
   assembler.count(4);
   assembler.count(6);
-  const error = assertThrows(() => assembler.count(1), ProtocolViolation, "11 bytes of at most 10");
+  const error = assertThrows(() => assembler.count(1), ProtocolViolation, "11 bytes, and maxMessageSize is 10");
   assertEquals([error.violation, error.closeCode], ["MESSAGE_TOO_BIG", 1009]);
   assertEquals(violation(() => new MessageAssembler(0).count(1)), "MESSAGE_TOO_BIG");
   new MessageAssembler(0).count(0);
@@ -315,7 +315,7 @@ test("a text that the engine's strings cannot hold is too big where its bytes ar
       throw new TypeError("it is too long, or has a bad byte");
     },
   };
-  // Pages that nobody writes take no memory.
+  // Pages that are never written take no memory.
   const bytes = new Uint8Array(2 ** 29);
   const whole = () => {
     const assembler = new MessageAssembler(2 ** 30, failing);

@@ -1,4 +1,4 @@
-/** Compressed messages through the session and zlib, against the vectors and against the runtime's own zlib. */
+/** Compressed messages through the message reader and zlib, against the vectors and the runtime's own zlib. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Buffer } from "node:buffer";
@@ -20,7 +20,7 @@ import {
   type Event,
   fromHex,
   places,
-  play as playSession,
+  play as playReader,
   type PlayOptions,
   property as registerProperty,
   stopping,
@@ -44,11 +44,11 @@ const encoder = new TextEncoder();
 
 type Options = PlayOptions & Partial<DeflateParameters> & { wrap?: (stream: InflateStream) => InflateStream };
 
-/** What a session with permessage-deflate makes of chunks. */
+/** Returns the events of a reader with permessage-deflate over chunks. */
 function play(chunks: readonly Uint8Array[], { wrap = (stream) => stream, ...options }: Options = {}): Event[] {
   const inflater = new MessageInflater({ ...PARAMETERS, ...options }, (bits) => wrap(new ZlibInflate(zlib!, bits)));
   try {
-    return playSession(chunks, { ...options, inflater });
+    return playReader(chunks, { ...options, inflater });
   } finally {
     inflater.close();
   }
@@ -114,7 +114,7 @@ test("a message is fragmented at each byte and each pair of bytes", () => {
 });
 
 test("without permessage-deflate a compressed message is a violation", () => {
-  assertEquals(playSession([fromHex("c1 07 f2 48 cd c9 c9 07 00")]), [["violation", "RESERVED_BITS", 1002]]);
+  assertEquals(playReader([fromHex("c1 07 f2 48 cd c9 c9 07 00")]), [["violation", "RESERVED_BITS", 1002]]);
 });
 
 test("messages around the buffers' size, of zeros and of noise, compressed and stored", () => {
@@ -354,7 +354,7 @@ test("a frame that inflates to a thousand times its size can be stopped in the m
   const input = frame(Opcode.binary, output.subarray(0, -4), { reserved: 4 });
   let stops = 0, most = 0;
   const messages: (string | ArrayBuffer)[] = [];
-  const session = new MessageReader({ maxMessageSize: size, inflater }, {
+  const reader = new MessageReader({ maxMessageSize: size, inflater }, {
     onMessage: (data) => messages.push(data) > 0,
     onPing: () => true,
     onPong: () => true,
@@ -366,7 +366,7 @@ test("a frame that inflates to a thousand times its size can be stopped in the m
     onClose: () => {},
   });
   try {
-    for (let at = 0; at < input.length;) at = session.receive(input, at);
+    for (let at = 0; at < input.length;) at = reader.receive(input, at);
     assert(stops >= 2 && most < size / 2, `${stops} stops, ${most} bytes at once`);
     assertEquals((messages[0] as ArrayBuffer).byteLength, size);
     assert(new Uint8Array(messages[0] as ArrayBuffer).every((byte) => byte === 0));

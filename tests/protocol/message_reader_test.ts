@@ -50,7 +50,7 @@ test("nothing is read behind a close, however it comes", () => {
   const close = frame(Opcode.close, closePayload(1000));
   assertEquals(play([close, fromHex("ff ff"), frame(Opcode.text, "late")]), events);
   assertEquals(play([close, close]), events);
-  const session = new MessageReader({ maxMessageSize: 10, inflater: null }, {
+  const reader = new MessageReader({ maxMessageSize: 10, inflater: null }, {
     onMessage: () => true,
     onPing: () => true,
     onFragment: () => true,
@@ -58,37 +58,37 @@ test("nothing is read behind a close, however it comes", () => {
     onClose() {},
   });
   const more = concat(close, Uint8Array.of(0xff, 0xff));
-  assertEquals(session.receive(more, 0), more.length, "a close does not stop the session: the rest is taken");
-  assertEquals(session.receive(Uint8Array.of(1, 2, 3), 0), 3);
+  assertEquals(reader.receive(more, 0), more.length, "a close does not stop the reader: the rest is taken");
+  assertEquals(reader.receive(Uint8Array.of(1, 2, 3), 0), 3);
 });
 
-test("a callback that answers false stops at its own frame's end", () => {
+test("a callback that returns false stops at its own frame's end", () => {
   const first = frame(Opcode.text, "one"), pong = frame(Opcode.pong, "p"), last = frame(Opcode.binary, "");
   const input = concat(first, frame(Opcode.ping, "not asked"), pong, last);
   const ends = [first.length, input.length - last.length, input.length];
   const offsets: number[] = [];
-  const session = new MessageReader({ maxMessageSize: 10, inflater: null }, {
+  const reader = new MessageReader({ maxMessageSize: 10, inflater: null }, {
     onMessage: () => false,
     onPing: () => true,
     onFragment: () => true,
     onPong: () => false,
     onClose() {},
   });
-  for (let at = 0; at < input.length;) offsets.push(at = session.receive(input, at));
+  for (let at = 0; at < input.length;) offsets.push(at = reader.receive(input, at));
   assertEquals(offsets, ends);
 });
 
 test("a frame is fed from the middle of a chunk", () => {
   const input = concat(Uint8Array.of(0xff, 0xff, 0xff), frame(Opcode.text, "Hello"));
   const seen: unknown[] = [];
-  const session = new MessageReader({ maxMessageSize: 10, inflater: null }, {
+  const reader = new MessageReader({ maxMessageSize: 10, inflater: null }, {
     onMessage: (data) => seen.push(data) > 0,
     onPing: () => true,
     onFragment: () => true,
     onPong: () => true,
     onClose() {},
   });
-  assertEquals(session.receive(input, 3), input.length);
+  assertEquals(reader.receive(input, 3), input.length);
   assertEquals(seen, ["Hello"]);
 });
 

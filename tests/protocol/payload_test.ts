@@ -3,7 +3,7 @@ import { AsciiScanner, portableDecoder } from "../../src/protocol/payload.ts";
 import { test } from "../support/testing.ts";
 import { placed } from "./support.ts";
 
-test("ASCII is told at every offset and length, from each byte alone", () => {
+test("ASCII is recognized at every offset and length, by each byte alone", () => {
   const scanner = new AsciiScanner();
   for (let offset = 0; offset < 9; offset++) {
     for (let length = 0; length < 20; length++) {

@@ -1,4 +1,4 @@
-/** What the tests of the pure core share: properties, bytes cut anywhere, and a session written down as a list. */
+/** What the tests of the pure core share: properties, bytes cut anywhere, and a message reader's events as a list. */
 import { assert } from "@std/assert";
 import fc from "fast-check";
 import process from "node:process";
@@ -7,7 +7,7 @@ import { ProtocolViolation, type VIOLATIONS } from "../../src/protocol/constants
 import { MessageReader } from "../../src/protocol/message_reader.ts";
 import { test } from "../support/testing.ts";
 
-/** One event of a session; binary payloads are in hexadecimal. */
+/** An event of a message reader; binary payloads are in hexadecimal. */
 export type Event =
   | readonly ["text", string]
   | readonly ["binary" | "ping" | "pong", string]
@@ -17,7 +17,7 @@ export type Event =
 export interface PlayOptions {
   maxMessageSize?: number;
   inflater?: MessageInflater | null;
-  /** Asked after each event that may stop the session; true stops it, and the rest is received in a further call. */
+  /** Called after each event that may stop the reader; if it returns true, another call receives the rest. */
   stop?: () => boolean;
 }
 
@@ -40,7 +40,7 @@ export function property<T>(
   test(name, () => fc.assert(fc.property(arbitrary, check), parameters), { timeout: 120_000 });
 }
 
-/** The bytes that a text in hexadecimal stands for; white space is ignored. */
+/** Returns the bytes of a text in hexadecimal; white space is ignored. */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   const digits = hex.replace(/\s+/g, "");
   assert(/^(?:[0-9a-f]{2})*$/.test(digits), `not hexadecimal: ${digits.slice(0, 80)}`);
@@ -85,14 +85,14 @@ export function bytewise(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
 export const places: fc.Arbitrary<number[]> = fc.array(fc.nat({ max: 1_000_000 }), { maxLength: 12 });
 
 /**
- * What a new session makes of chunks, up to its first violation; any other exception comes out. Each chunk is
- * overwritten when the session has taken it, so that nothing may still refer to it.
+ * Returns the events of a new reader over chunks, up to the first violation; it throws any other exception. Each chunk
+ * is overwritten when the reader has taken it: nothing may refer to it any more.
  */
 export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): Event[] {
   const { maxMessageSize = 1 << 20, inflater = null, stop = () => false } = options;
   const events: Event[] = [];
   const messages: (string | ArrayBuffer)[] = [];
-  const session = new MessageReader({ maxMessageSize, inflater }, {
+  const reader = new MessageReader({ maxMessageSize, inflater }, {
     onMessage(data) {
       messages.push(data);
       // Written down at the end: the message must be the receiver's own.
@@ -119,7 +119,7 @@ export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): 
       let at = 0;
       do {
         const count = events.length;
-        const next = session.receive(input, at);
+        const next = reader.receive(input, at);
         assert(next >= at && next <= input.length, `the offset ${next} is not between ${at} and ${input.length}`);
         assert(next === input.length || events.length > count, "stopped without an event");
         at = next;
@@ -138,10 +138,10 @@ export function play(chunks: readonly Uint8Array[], options: PlayOptions = {}): 
   });
 }
 
-/** An iterator over answers to {@linkcode PlayOptions.stop}, repeated for ever. */
-export function stopping(answers: readonly boolean[]): () => boolean {
+/** Returns a function for {@linkcode PlayOptions.stop} that returns these values in turn, again and again. */
+export function stopping(values: readonly boolean[]): () => boolean {
   let next = 0;
-  return () => answers.length > 0 && answers[next++ % answers.length]!;
+  return () => values.length > 0 && values[next++ % values.length]!;
 }
 
 /** The bytes at `offset` in a larger buffer, among bytes that are not ASCII. */

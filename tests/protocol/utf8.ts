@@ -16,7 +16,7 @@ const SEQUENCES: readonly (readonly (readonly [number, number])[])[] = [
 /** The bits that the first byte of a sequence of one to four bytes gives. */
 const FIRST_BITS = [0x7f, 0x1f, 0x0f, 0x07];
 
-/** A text; or where it goes wrong: the offset of the byte that cannot be, or the length where the end is open. */
+/** A text, or where it is invalid: the offset of the first invalid byte, or the length if the text ends too early. */
 export type Judgement = { readonly text: string } | { readonly bad: number };
 
 export function judgeUtf8(bytes: Uint8Array): Judgement {

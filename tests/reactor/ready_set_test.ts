@@ -4,6 +4,17 @@ import { READABLE, WRITABLE } from "../../src/reactor/readiness.ts";
 import { queued, Scripted, ScriptedSource } from "./scripted.ts";
 import { test } from "../support/testing.ts";
 
+test("the ninth socket wakes the wait that has eight, for a queue of all nine", () => {
+  const scripted = new Scripted(), { reactor, waiter, kernel, calls } = scripted;
+  kernel.hasQueues = true;
+  const source = scripted.source("a", [1, 2, 3, 4, 5, 6, 7, 8]);
+  scripted.rest();
+  reactor.watch(9, source, WRITABLE);
+  assertEquals(calls, ["wake"]);
+  waiter.end();
+  assertEquals([waiter.fds, kernel.queue.members.size], [[...kernel.queue.interests.keys()], 9]);
+});
+
 test("more than eight sockets go into a kernel queue: then no change wakes a wait", () => {
   const { reactor, waiter, kernel, calls, log } = queued();
   assertEquals([...waiter.out!.interests], [...kernel.queue.interests]);

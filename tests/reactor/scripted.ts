@@ -11,6 +11,15 @@ import { READABLE } from "../../src/reactor/readiness.ts";
 import type { Source } from "../../src/reactor/source.ts";
 import type { Interests, WaitDone, Waiter } from "../../src/reactor/waiter.ts";
 
+/** What was done that may not be. A reactor takes what is thrown at it for a failure, and goes on: a test looks here. */
+export const problems: string[] = [];
+
+/** Notes a problem unless `condition` holds, and throws. */
+export function must(condition: boolean, problem: string): void {
+  if (!condition) problems.push(problem);
+  assert(condition, problem);
+}
+
 interface ScriptedTimer extends Timer {
   readonly at: number;
   readonly fn: () => void;
@@ -97,7 +106,7 @@ export class ScriptedWaiter implements Waiter {
     | null = null;
   /** What the next look finds. */
   ready: ReadonlyMap<number, number> = new Map();
-  /** What the next calls of these methods throw. */
+  /** What the next call of each of these methods throws. */
   readonly throws: Partial<Record<"open" | "wait" | "look" | "wake", CurlWebSocketError>> = {};
   #woken = false;
   #found: ReadonlyMap<number, number> = new Map();
@@ -112,14 +121,14 @@ export class ScriptedWaiter implements Waiter {
   }
 
   wait(interests: Interests, done: WaitDone): void {
-    assert(this.isOpen && this.out === null, "a wait began while it may not");
+    must(this.isOpen && this.out === null, "a wait began while it may not");
     this.#call("wait");
     this.#woken = false;
     this.out = { interests, sockets: new Map([...interests].map(([fd, { events }]) => [fd, events])), done };
   }
 
   look(interests: Interests): void {
-    assert(this.isOpen && this.out === null, "looked while it may not");
+    must(this.isOpen && this.out === null, "looked while it may not");
     this.#call("look");
     this.#found = new Map([...this.ready].filter(([fd]) => interests.has(fd)));
   }
@@ -131,7 +140,7 @@ export class ScriptedWaiter implements Waiter {
   }
 
   wake(): void {
-    assert(this.isOpen && !this.#woken, "woken though it is closed, or twice");
+    must(this.isOpen && !this.#woken, "woken though it is closed, or twice");
     this.#call("wake");
     this.#woken = true;
   }
@@ -145,7 +154,7 @@ export class ScriptedWaiter implements Waiter {
   }
 
   close(): void {
-    assert(this.isOpen && this.out === null, "closed while it may not be");
+    must(this.isOpen && this.out === null, "closed while it may not be");
     this.log.push("close");
     this.isOpen = false;
   }
@@ -153,6 +162,7 @@ export class ScriptedWaiter implements Waiter {
   #call(method: "open" | "wait" | "look" | "wake"): void {
     this.log.push(method);
     const error = this.throws[method];
+    delete this.throws[method];
     if (error !== undefined) throw error;
   }
 
@@ -193,14 +203,14 @@ export class ScriptedQueue implements KernelQueue {
   }
 
   set(fd: number, events: number): boolean {
-    assert(!this.isClosed, "a closed queue was used");
+    must(!this.isClosed, "a closed queue was used");
     if (this.#kernel.refused.has(fd)) return false;
     this.members.set(fd, events);
     return true;
   }
 
   delete(fd: number): void {
-    assert(!this.isClosed, "a closed queue was used");
+    must(!this.isClosed, "a closed queue was used");
     this.members.delete(fd);
   }
 
@@ -210,7 +220,7 @@ export class ScriptedQueue implements KernelQueue {
   }
 
   close(): void {
-    assert(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
+    must(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
     if (!this.isClosed) this.#kernel.log.push("close queue");
     this.isClosed = true;
   }

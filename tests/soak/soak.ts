@@ -6,7 +6,7 @@
  *   idle                         10 s with 0, 1 and 200 open connections: CPU and context switches (Linux)
  *   upload [--tls]               50 MB to a server that reads slowly: bufferedAmount and checksum
  *   pause                        a 50 MB burst while reading is paused: memory
- *   slow [--megabytes N]         1 GB pushed at readers of 10 MB/s, a stream and the iterator at once: memory
+ *   slow [--megabytes N]         1 GB for readers of 10 MB/s, a stream and the iterator at the same time: memory
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -148,7 +148,7 @@ async function churn(): Promise<void> {
 async function idle(): Promise<void> {
   for (const count of [0, 1, 200]) {
     const sockets = await Promise.all(Array.from({ length: count }, () => open("/echo")));
-    // One second may stand out: some 30 s after its start Deno collects garbage once, with its own WebSocket as well.
+    // One second may differ: some 30 s after its start Deno collects garbage once, with its own WebSocket too.
     await sleep(2_000);
     const reactor = reactorOf(loadCurl());
     const switches = contextSwitches(), wakeups = reactor.wakeups;

@@ -1,4 +1,4 @@
-/** Waiting for the events of a socket. */
+/** Waits for the events of a socket. */
 import type { CurlWebSocket, CurlWebSocketError } from "../../mod.ts";
 
 /** The next event of a type. */
@@ -6,7 +6,7 @@ export function next<T extends Event = Event>(target: EventTarget, type: string)
   return new Promise((resolve) => target.addEventListener(type, (event) => resolve(event as T), { once: true }));
 }
 
-/** Settles with the open; rejects with what kept the socket from it. */
+/** Resolves once the socket is open; rejects with its error if it fails. */
 export async function opened(socket: CurlWebSocket): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     socket.addEventListener("open", () => resolve(), { once: true });

@@ -1,6 +1,6 @@
 // The server that feeder.ts runs. It speaks WebSocket by hand, for it has to know what the kernel took: /?size=&count=&text
 // sends `count` messages of `size` bytes as fast as TCP takes them, numbered in their first four bytes (text: all "x");
-// ?read=no reads nothing of what comes before "read" stands on standard input. "state" is answered with a line of JSON.
+// ?read=no reads nothing of what comes before "read" is a line of standard input. In reply to "state" it prints a line of JSON.
 import { createHash } from "node:crypto";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";

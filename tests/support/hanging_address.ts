@@ -1,4 +1,4 @@
-/** An address of this machine that takes no connection and refuses none: it listens, and its queue is full. */
+/** An address of this machine that neither accepts nor refuses connections: it listens with a full queue. */
 import { Buffer } from "node:buffer";
 import process from "node:process";
 import { allocate } from "../../src/platform/ffi.ts";
@@ -18,12 +18,12 @@ const SOCKETS = {
 } as const;
 
 const AF_INET = 2, SOCK_STREAM = 1, SOCK_NONBLOCK = 0o4000;
-/** More than a backlog of 0 takes. */
+/** More connections than a backlog of 0 holds. */
 const QUEUED = 4;
 
 /** 127.0.0.2 with a port; `using` ends it. */
 export class HangingAddress {
-  /** Why it cannot be had, as the `skip` of a test. */
+  /** Why it is not available, for the `skip` of a test. */
   static readonly reason: string | undefined = process.platform === "linux"
     ? undefined
     : "a full queue drops connections on Linux alone";

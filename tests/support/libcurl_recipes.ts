@@ -1,4 +1,4 @@
-/** How each libcurl of the suite is fetched and put together, by pip or apt. `libcurls.ts` keeps what comes of it. */
+/** How each libcurl of the suite is downloaded and assembled, by pip or apt. `libcurls.ts` keeps the results. */
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { files, run, unpackWheel, type Wheel } from "./fetched.ts";
 
-/** A libcurl that the suite knows. */
+/** The name of a libcurl. */
 export type LibcurlName =
   | "7.68"
   | "8.14.1"
@@ -23,16 +23,16 @@ export type LibcurlName =
   | "impersonate-8.21"
   | "impersonate-8.23";
 
-/** One of them. */
+/** How to get one libcurl. */
 export interface Recipe {
-  /** Changes with what is fetched: another one is fetched again. */
+  /** Identifies the download: if it changes, the libcurl is downloaded again. */
   readonly pin: string;
   /** Where the library lies in its folder. */
   readonly library: RegExp;
   fetch(folder: string): void;
 }
 
-/** All of them. */
+/** The recipes by name. */
 export const RECIPES: Record<LibcurlName, Recipe> = {
   "7.68": {
     pin: "focal 7.68.0-1ubuntu2 by a name of its own",
@@ -75,12 +75,12 @@ export const RECIPES: Record<LibcurlName, Recipe> = {
   }),
 };
 
-/** A wheel that holds libcurl as it is. */
+/** A wheel that contains libcurl as a library. */
 function fromWheel(wheel: Wheel, wanted: RegExp, library: RegExp): Recipe {
   return { pin: wheel.sha256, library, fetch: (folder) => unpackWheel(wheel, wanted, folder) };
 }
 
-/** What the wrapper takes from Python at link time and never calls as a libcurl. */
+/** The symbols of Python that the module links to, but does not call when used as a libcurl. */
 const PYTHON_FUNCTIONS = [
   ...["PyArg_UnpackTuple", "PyErr_Occurred", "PyEval_RestoreThread", "PyEval_SaveThread", "PyImport_ImportModule"],
   ...[
@@ -94,7 +94,7 @@ const PYTHON_FUNCTIONS = [
 ];
 
 /**
- * A wheel whose Python module has all of libcurl inside: a shared object of empty functions stands in for Python. Each
+ * A wheel whose Python module has all of libcurl inside: a shared object of empty functions takes Python's place. Each
  * gets a name of its own, so that one process may open several.
  */
 function fromWrapper(version: string, wheel: Wheel): Recipe {
@@ -149,7 +149,7 @@ function needNothingMore(library: string, folder: string): void {
   if (missing.length > 0) throw new Error(`it needs ${missing.map((line) => line.trim().split(" ")[0]).join(", ")}`);
 }
 
-/** Debian 12's backport, by apt: what it needs beside it must be what the system's own libcurl needs. */
+/** Debian 12's backport, by apt: it may depend only on what the system's own libcurl depends on. */
 function fetchBackport(folder: string): void {
   const SUITE = "bookworm-backports";
   const targets = run("apt-get", ["indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)"], folder);
@@ -184,7 +184,7 @@ const FOCAL: readonly (readonly [name: string, sha256: string])[] = [
   ["libssh-4", "af47269d1f307e2b0fed01805705e4718956ed14329d8c5d789e00cf2ebb603b"],
 ];
 
-/** The oldest that curlws takes, with the OpenSSL of its time. Empty functions stand in for LDAP, which is not used. */
+/** The oldest version that curlws supports, with an OpenSSL of its time. Empty functions replace LDAP, which is not used. */
 function fetchOldest(folder: string): void {
   const apt = ownApt(folder, "deb [trusted=yes] http://archive.ubuntu.com/ubuntu focal main");
   for (const [name, sha256] of FOCAL) {

@@ -16,7 +16,7 @@ import { type LibcurlName, RECIPES } from "./libcurl_recipes.ts";
 
 export type { LibcurlName } from "./libcurl_recipes.ts";
 
-/** Where the libcurls are kept; git ignores it. */
+/** The folder of the libcurls; git ignores it. */
 const CACHE = join(ROOT, ".cache", "libcurl");
 /** The wheels are for this system. Deno and Bun have the same two names for it. */
 const SUPPORTED = process.platform === "linux" && process.arch === "x64";
@@ -34,26 +34,26 @@ export const LIBCURL_NAMES: readonly LibcurlName[] = [
 
 const found = new Map<LibcurlName, { path: string } | { reason: string }>();
 
-/** The path of a libcurl, which is fetched where it is not yet there; null where it cannot be had. */
+/** Returns the path of a libcurl, and downloads it if necessary; null if it is not available. */
 export function libcurlNamed(name: LibcurlName): string | null {
   const result = lookUp(name);
   return "path" in result ? result.path : null;
 }
 
-/** Why {@linkcode libcurlNamed} gives null, in a line; undefined where it does not: as the `skip` of a test. */
+/** Returns why {@linkcode libcurlNamed} returns null, in a line, or undefined if it does not: for the `skip` of a test. */
 export function whyNoLibcurl(name: LibcurlName): string | undefined {
   const result = lookUp(name);
   return "reason" in result ? `no libcurl ${name}: ${result.reason}` : undefined;
 }
 
-/** Whether the libcurl that the tests use is of a version or newer, such as `"8.9"`. */
+/** Whether the libcurl that the tests use has at least this version, such as `"8.9"`. */
 export function isAtLeast(version: string): boolean {
   const numbers = (text: string) => /^(\d+)\.(\d+)/.exec(text)!.slice(1).map(Number) as [number, number];
   const [major, minor] = numbers(libcurl().version), [least, leastMinor] = numbers(version);
   return major > least || (major === least && minor >= leastMinor);
 }
 
-/** Why the libcurl that the tests use takes no SOCKS proxy, if it takes none. */
+/** Why the libcurl that the tests use supports no SOCKS proxy, or undefined if it does. */
 export function whyNoSocks(): string | undefined {
   return isAtLeast("7.69") ? undefined : `SOCKS needs libcurl 7.69, and this is ${libcurl().version}`;
 }

@@ -1,4 +1,4 @@
-/** The repository's own modules: which there are, what each imports, and what of a source is code. */
+/** The repository's own modules: lists them and their imports, and strips a source of everything but code. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ export function filesBelow(folder: string): string[] {
     .sort();
 }
 
-/** The TypeScript files below a folder, and what each imports, types too: paths from that folder, `../mod.ts` for one outside. */
+/** The TypeScript files below a folder, and what each imports, including types: paths from that folder, `../mod.ts` for one outside. */
 export function importsBelow(folder: string): Map<string, string[]> {
   const files = filesBelow(folder).filter((path) => path.endsWith(".ts"));
   return new Map(files.map((file) => {
@@ -48,7 +48,7 @@ export function circleIn(graph: ReadonlyMap<string, readonly string[]>): string[
   return null;
 }
 
-/** Comments, the three kinds of strings, and regular expressions (a slash where a value may begin). */
+/** Comments, the three kinds of strings, and regular expressions (a slash at the start of a value). */
 const NOT_CODE =
   /\/\*[^]*?\*\/|\/\/.*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|(?<=[=(,:;!&|?[{}>\n]\s*)\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\//g;
 

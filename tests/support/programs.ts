@@ -1,4 +1,4 @@
-/** Programs that tests run: found on PATH, started on a free port of loopback, and ended by their own id. */
+/** Runs programs for tests: finds them on PATH, starts them on a free port of loopback, and ends them by their process id. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
@@ -7,19 +7,19 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { closedPort } from "./raw_server.ts";
 
-/** The path of the first of some programs that is there, or undefined. */
+/** The path of the first of these programs that exists, or undefined. */
 export function findProgram(...names: string[]): string | undefined {
   const folders = (process.env.PATH ?? "").split(delimiter).concat("/usr/sbin", "/usr/local/sbin", "/usr/bin");
   return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
 }
 
-/** What starts a program. */
+/** How to start a program. */
 export interface ProgramOptions {
   /** Files that it reads, written into its own folder. */
   files?: Record<string, string>;
   /** Its arguments, with its port and the path of a file in its folder. */
   args(port: number, at: (name: string) => string): string[];
-  /** Text of its output that means it is ready; without it, that something answers at its port. */
+  /** The text of its output that means it is ready; without it, the program is ready once its port accepts connections. */
   ready?: RegExp;
   env?: Record<string, string>;
 }
@@ -45,7 +45,7 @@ export class Program {
 
   static async start(path: string, { files = {}, args, ready, env = {} }: ProgramOptions): Promise<Program> {
     const folder = mkdtempSync(join(tmpdir(), "curlws-program-"));
-    // A program that is started as root may read its files as somebody else.
+    // A program that is started as root may read its files as another user.
     chmodSync(folder, 0o777);
     const at = (name: string) => join(folder, name);
     const port = await closedPort();
@@ -60,7 +60,7 @@ export class Program {
     const program = new Program(child, port, folder);
     for (let attempt = 0; attempt < 200; attempt++) {
       if (child.exitCode !== null) break;
-      if (ready === undefined ? await answers(port) : ready.test(program.output)) return program;
+      if (ready === undefined ? await listens(port) : ready.test(program.output)) return program;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     await program[Symbol.asyncDispose]();
@@ -83,7 +83,7 @@ export class Program {
 }
 
 /** Whether something accepts connections at a port. */
-function answers(port: number): Promise<boolean> {
+function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.once("connect", () => {
@@ -94,7 +94,7 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** `openssl s_server`, which tells a client by alerts what it does not like. */
+/** `openssl s_server`, which sends alerts with the reason when it rejects a client. */
 export function startOpenssl(args: string[]): Promise<Program> {
   return Program.start("openssl", {
     args: (port) => ["s_server", "-accept", `127.0.0.1:${port}`, "-naccept", "20", ...args],

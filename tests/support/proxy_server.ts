@@ -1,6 +1,6 @@
 /**
  * A proxy in the test's own process, for machines without tinyproxy and the like: HTTP CONNECT (also over TLS), SOCKS4, 4a
- * and 5 (RFC 1928, 1929). It tells what it was asked, and answers as the test says.
+ * and 5 (RFC 1928, 1929). It notes the requests, and responds as the test says.
  */
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -8,7 +8,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { createServer as createTlsServer } from "node:tls";
 import { certificates } from "./certificates.ts";
 
-/** What it does. */
+/** The behaviour of the proxy. */
 export interface ProxyServerOptions {
   /** Its own TLS, for `https:`. */
   tls?: boolean | { key: string; cert: string };
@@ -17,18 +17,18 @@ export interface ProxyServerOptions {
   /** Who may use it; SOCKS4 has no password. */
   username?: string;
   password?: string;
-  /** HTTP: username and password are wanted as Digest (RFC 7616, MD5), and not as Basic. */
+  /** HTTP: the proxy requires Digest (RFC 7616, MD5) instead of Basic. */
   digest?: boolean;
-  /** Sent instead of the answer, whatever is asked; then the connection is ended. */
-  answer?: string | Uint8Array;
+  /** Sent instead of the response to any request; then the proxy ends the connection. */
+  response?: string | Uint8Array;
   /** SOCKS: the reply's code instead of success. */
   reply?: number;
 }
 
-/** What a client asked for. */
+/** A request of a client. */
 export interface ProxyRequest {
   readonly protocol: "http" | "socks4" | "socks4a" | "socks5";
-  /** A name or an address: who looked it up shows. */
+  /** The host name, or the address if the client resolved it. */
   readonly host: string;
   readonly port: number;
   /** Of HTTP, the request's header. */
@@ -40,9 +40,9 @@ export class ProxyServer {
   readonly #options: ProxyServerOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Each request that was understood, in order. */
+  /** The valid requests, in order. */
   readonly requests: ProxyRequest[] = [];
-  /** Connections that were taken. */
+  /** The number of accepted connections. */
   connections = 0;
 
   private constructor(options: ProxyServerOptions) {
@@ -85,9 +85,9 @@ export class ProxyServer {
   async #serve(socket: Socket): Promise<void> {
     const reader = new Reader(socket);
     const [version] = await reader.take(1);
-    if (this.#options.answer !== undefined) {
+    if (this.#options.response !== undefined) {
       await reader.some();
-      socket.end(this.#options.answer);
+      socket.end(this.#options.response);
     } else if (version === 4) await this.#socks4(socket, reader);
     else if (version === 5) await this.#socks5(socket, reader);
     else await this.#http(socket, reader, version!);
@@ -160,11 +160,11 @@ export class ProxyServer {
     this.#tunnel(socket, reader, host, port, reply);
   }
 
-  /** Everything leads to this machine, whatever its name. */
-  #tunnel(socket: Socket, reader: Reader, host: string, port: number, answer: string | Uint8Array): void {
+  /** Connects every host name to this machine. */
+  #tunnel(socket: Socket, reader: Reader, host: string, port: number, response: string | Uint8Array): void {
     const local = /^[\d.]+$/.test(host) ? host : "127.0.0.1";
     const other = this.#keep(connect(port, local, () => {
-      socket.write(answer);
+      socket.write(response);
       reader.pipe(other);
       other.pipe(socket);
     }));
@@ -176,7 +176,7 @@ export class ProxyServer {
 
 const NONCE = "dcd98b7102dd2f0e8b11d0f600bfb0c093";
 
-/** Whether the Digest of a CONNECT is that of username and password (RFC 7616 section 3.4.1). */
+/** Whether the Digest of a CONNECT is right for the username and password (RFC 7616 section 3.4.1). */
 function digestIs(head: string, username: string | undefined, password: string): boolean {
   const line = /^proxy-authorization: Digest (.+)\r$/im.exec(head)?.[1] ?? "";
   const given = Object.fromEntries(
@@ -233,7 +233,7 @@ class Reader {
     if (this.#bytes.length === 0) await this.#more();
   }
 
-  /** The rest goes to another socket. */
+  /** Passes the remaining bytes on to another socket. */
   pipe(other: Socket): void {
     this.#other = other;
     if (this.#bytes.length > 0) other.write(this.#bytes);

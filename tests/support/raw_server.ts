@@ -18,7 +18,7 @@ import { type Frame, Opcode, parseFrame } from "./frames.ts";
 export interface AcceptOptions {
   /** Added header lines, without line ends. */
   headers?: string[];
-  /** Bytes that leave together with the response. */
+  /** Bytes that are sent together with the response. */
   then?: Uint8Array;
   /** Sends byte by byte, each in its own packet. */
   bytewise?: boolean;
@@ -32,7 +32,7 @@ export class RawConnection {
   #buffer: Uint8Array = new Uint8Array();
   #ended = false;
   #wake: () => void = () => {};
-  /** Settles when the TCP connection is gone. */
+  /** Resolves once the TCP connection is closed. */
   readonly closed: Promise<void>;
   /** Everything that the client sent. */
   received: Uint8Array = new Uint8Array();
@@ -62,7 +62,7 @@ export class RawConnection {
     this.#wake();
   }
 
-  /** Waits until `read` finds something in the bytes so far; undefined when the client ended first. */
+  /** Waits until `read` finds something in the bytes so far; undefined if the client ends first. */
   async #until<T>(read: () => T | undefined): Promise<T | undefined> {
     while (true) {
       const found = read();
@@ -84,7 +84,7 @@ export class RawConnection {
     return request;
   }
 
-  /** The next frame of the client; undefined when it ended the connection. */
+  /** The next frame of the client; undefined if it ended the connection. */
   async frame(): Promise<Frame | undefined> {
     return await this.#until(() => {
       const parsed = parseFrame(this.#buffer);
@@ -122,7 +122,7 @@ export class RawConnection {
     }
   }
 
-  /** Reads the request and answers it with a valid 101; gives the request. */
+  /** Reads the request, replies with a valid 101, and returns the request. */
   async accept(options: AcceptOptions = {}): Promise<string> {
     const { headers = [], then = new Uint8Array(), bytewise = false, lineEnd = "\r\n" } = options;
     const request = await this.request();
@@ -140,7 +140,7 @@ export class RawConnection {
     return request;
   }
 
-  /** Ends our side of TCP after what was sent. */
+  /** Ends this side of TCP after the data sent so far. */
   end(): void {
     this.#socket.end();
   }
@@ -169,7 +169,7 @@ export class RawConnection {
     this.#socket.resume();
   }
 
-  /** Settles when the client has ended its side of TCP. */
+  /** Resolves once the client has ended its side of TCP. */
   async ended(): Promise<void> {
     await this.#until(() => undefined);
   }
@@ -185,6 +185,8 @@ export function acceptFor(request: string): string {
 export class RawServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  /** The TCP connections, also of a client that left in the middle of TLS, whose half of them would stay open. */
+  readonly #tcp = new Set<Socket>();
   readonly #waiting: RawConnection[] = [];
   #wake: () => void = () => {};
   readonly tls: boolean;
@@ -194,6 +196,7 @@ export class RawServer {
     const { key, cert } = tls ? certificates() : { key: "", cert: "" };
     // The test ends each side itself.
     this.#server = tls ? createTlsServer({ key, cert, allowHalfOpen: true }) : createServer({ allowHalfOpen: true });
+    this.#server.on("connection", (socket: Socket) => void this.#tcp.add(socket));
     this.#server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
       this.#sockets.add(socket);
       this.#waiting.push(new RawConnection(socket));
@@ -215,7 +218,7 @@ export class RawServer {
     return `${this.tls ? "wss" : "ws"}://${host}:${this.port}${path}`;
   }
 
-  /** How many connections there were. */
+  /** The number of connections so far. */
   get connections(): number {
     return this.#sockets.size;
   }
@@ -230,7 +233,7 @@ export class RawServer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of [...this.#sockets, ...this.#tcp]) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 }

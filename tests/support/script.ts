@@ -1,9 +1,9 @@
-/** Scripts in a process of their own, on the runtime that runs the test. */
+/** Runs scripts in their own process, on the runtime that runs the test. */
 import { execFile } from "node:child_process";
 import process from "node:process";
 import { promisify } from "node:util";
 
-/** What a script may ask for. */
+/** The options of a script. */
 export interface ScriptOptions {
   /** Flags of Deno, such as `--location=…`. */
   denoFlags?: string[];
@@ -14,7 +14,7 @@ export interface ScriptOptions {
 }
 
 /**
- * Runs a script with `CurlWebSocket`, the whole `module`, `url` and `collectGarbage()` in scope, and gives its output. A script that fails
+ * Runs a script with `CurlWebSocket`, the whole `module`, `url` and `collectGarbage()` in scope, and returns its output. A script that fails
  * rejects.
  */
 export async function runScript(

@@ -1,6 +1,6 @@
 /**
  * A server of the `ws` package in a child process, so that the peer is an independent implementation that never shares
- * the event loop of the test. It runs under node where there is one (Bun replaces `ws` by its own), else in Deno.
+ * the event loop of the test. It runs under node if there is one (Bun replaces `ws` by its own), else in Deno.
  *
  * Paths: /echo, /subprotocol?choose=, /close?code=&reason=, /closed, /push?count=&size=, /ping?data=, /headers, /drop and
  * /slow-reader (until `resume()`).
@@ -16,7 +16,7 @@ const script = fileURLToPath(new URL("./ws_server.mjs", import.meta.url));
 
 let hasNode: boolean | undefined;
 
-/** The command that runs a server that is a program for Node: on Node, or where there is none on Deno. */
+/** The command that runs a server written for Node: on Node, or on Deno if there is no Node. */
 export function serverCommand(program: string): [string, string[]] {
   hasNode ??= spawnSync("node", ["--version"]).status === 0;
   if (hasNode) return ["node", [program]];

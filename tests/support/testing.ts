@@ -2,9 +2,9 @@
 
 /** The options of {@linkcode test}. */
 export interface TestOptions {
-  /** How long the test may take, in milliseconds; 20000 by default. */
+  /** How long the test may take, in milliseconds; 20,000 by default. */
   timeout?: number;
-  /** The reason to skip the test; no reason, no skip. */
+  /** The reason to skip the test; undefined to run it. */
   skip?: string;
 }
 
@@ -52,7 +52,7 @@ async function limited(fn: Body, timeout: number): Promise<void> {
   }
 }
 
-/** Registers one test. It fails when `fn` throws, rejects, or takes longer than the timeout. */
+/** Registers one test. It fails if `fn` throws, rejects, or takes longer than the timeout. */
 export function test(name: string, fn: Body, options: TestOptions = {}): void {
   const { timeout = DEFAULT_TIMEOUT, skip } = options;
   const title = skip === undefined ? name : `${name} (skipped: ${skip})`;

@@ -24,7 +24,7 @@ export async function output(command: string, args: string[], env: Record<string
 }
 
 /**
- * Runs lines of a module that has imported `CurlWebSocket` and `libcurl`, and gives what they print; of an error its code
+ * Runs lines of a module that has imported `CurlWebSocket` and `libcurl`, and returns what they print; of an error its code
  * and message. `args` come before the program's path.
  */
 export async function runUser(args: string[], env: Record<string, string>, lines: string): Promise<string> {

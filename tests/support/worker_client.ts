@@ -1,4 +1,4 @@
-/** A Worker that echoes one message over a CurlWebSocket of its own, tells it, and ends itself. */
+/** A Worker that echoes one message over a CurlWebSocket of its own, reports it, and ends itself. */
 import { CurlWebSocket } from "../../mod.ts";
 import { message, opened } from "./events.ts";
 

@@ -1,4 +1,4 @@
-/** A Worker that opens a CurlWebSocket, closes it, and tells when it is closed. */
+/** A Worker that opens a CurlWebSocket, closes it, and reports when it is closed. */
 import { CurlWebSocket } from "../../mod.ts";
 
 const scope = globalThis as unknown as {

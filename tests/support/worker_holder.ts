@@ -1,4 +1,4 @@
-/** A Worker that opens a CurlWebSocket, tells of the first message, and keeps it open. */
+/** A Worker that opens a CurlWebSocket, reports the first message, and keeps it open. */
 import { CurlWebSocket } from "../../mod.ts";
 
 const scope = globalThis as unknown as {

@@ -12,7 +12,7 @@ import { WebSocketServer } from "ws";
 const paused = new Set();
 
 /** Answers plain HTTP: /resume lets every /slow-reader read. */
-function answer(request, response) {
+function respond(request, response) {
   if (request.url === "/resume") {
     for (const socket of paused) socket.resume();
     paused.clear();
@@ -33,7 +33,7 @@ function serve(socket, request) {
       if (searchParams.has("code")) socket.close(number("code", 1000), searchParams.get("reason") ?? "");
       else socket.close();
       break;
-    case "/closed": // tells the test what the client closed with
+    case "/closed": // sends the test what the client closed with
       socket.on("close", (code, reason) => process.stdout.write(`closed ${code} ${reason}\n`));
       break;
     case "/push":
@@ -76,7 +76,7 @@ function serve(socket, request) {
       socket.on("close", () => clearInterval(timer));
       break;
     }
-    case "/slow-hash": // reads 1 MiB about every 5 ms, answers with the SHA-256 of each message
+    case "/slow-hash": // reads 1 MiB about every 5 ms, sends the SHA-256 of each message
       request.socket.on("data", () => {
         request.socket.pause();
         setTimeout(() => request.socket.resume(), 1);
@@ -99,7 +99,7 @@ function serve(socket, request) {
 const lines = createInterface({ input: process.stdin });
 lines.once("line", (line) => {
   const { tls, deflate } = JSON.parse(line);
-  const server = tls ? createHttpsServer(tls, answer) : createHttpServer(answer);
+  const server = tls ? createHttpsServer(tls, respond) : createHttpServer(respond);
   const sockets = new WebSocketServer({
     server,
     perMessageDeflate: deflate ?? false,

@@ -1,7 +1,7 @@
 /**
- * Nothing arrives elsewhere: fifty connections at a time, `ws:` and `wss:`, some of them compressed, with resets, short sends
- * and closes inside handlers at random. Each message names its connection and its number, and all its bytes follow from
- * them; the server checks what it gets, and this program what comes back.
+ * No message arrives at the wrong connection: fifty connections at a time, `ws:` and `wss:`, some of them compressed,
+ * with resets, short sends and closes inside handlers at random. Each message names its connection and its number, and
+ * all its bytes follow from them; the server checks what it gets, and this program what comes back.
  *
  *   deno run -A tests/torture/crossing.ts [--messages N] [--seed N] [--connections N]
  *   bun tests/torture/crossing.ts …
@@ -20,7 +20,7 @@ import { certificates } from "../support/certificates.ts";
 import { serverCommand } from "../support/servers.ts";
 import { makeMessage, randomFrom } from "./crossing_messages.mjs";
 
-/** What was seen. */
+/** What has happened so far. */
 export interface Crossing {
   readonly messages: number;
   readonly connections: number;
@@ -35,7 +35,9 @@ const CURLE_SEND_ERROR = 55, CURLE_AGAIN = 81;
 const STALLED = 8_000;
 const sends = { short: 0, failed: 0 };
 
-/** Now and then the kernel takes less than it is given, or nothing, or the connection breaks in the middle of a message. */
+/**
+ * Now and then the kernel takes less than it is given, or nothing, or the connection breaks in the middle of a message.
+ */
 function troubleSends(random: () => number): void {
   const real = ffi();
   setFfi({
@@ -72,7 +74,7 @@ function troubleSends(random: () => number): void {
   });
 }
 
-/** Runs until so many messages came back. */
+/** Runs until this many messages have come back. */
 export async function cross(
   { messages, seed, connections = 50 }: { messages: number; seed: number; connections?: number },
 ): Promise<Crossing> {

@@ -1,5 +1,5 @@
 // The peer of the crossing test, in a process of its own. One JSON line comes on standard input ({ key, cert, seed }); the
-// ports go to standard output ({ ws, wss }), then { wrong } for each message that came where it does not belong, and at the
+// ports go to standard output ({ ws, wss }), then { wrong } for each message that arrived at the wrong connection, and at the
 // end of standard input { received, resets }.
 //
 // A connection's path is its name: /NAME. A message is "NAME:number:" and then bytes that follow from the name and the

@@ -8,6 +8,6 @@ test("messages of fifty connections with faults at random arrive where they belo
   const program = fileURLToPath(new URL("./crossing.ts", import.meta.url));
   const args = tool === "deno" ? ["run", "-A", "--no-check", program] : [program];
   const { ok, output } = await run(findTool(tool)!, [...args, "--messages", "20000"], 100_000);
-  // It prints its seed, and what came where it does not belong.
+  // It prints its seed, and each message that arrived at the wrong connection.
   assertEquals(ok ? "" : output, "");
 }, { timeout: 110_000 });

@@ -1,16 +1,18 @@
 /**
- * How each call that can fail does so: what a C function returns then, what a primitive of the runtime throws, and which
- * functions cannot fail, with the reason.
+ * How each call that can fail does so: what a C function returns then, what a primitive of the runtime throws, and
+ * which functions cannot fail, with the reason.
  */
 import type { CArgument, Pointer } from "../../src/platform/ffi.ts";
 
-/** A function of C. */
+/** A C function. */
 export type CCall = (...args: CArgument[]) => unknown;
-/** What a failure asks of those who keep the books, `faults.ts`. */
+/** What a failure asks of `faults.ts`, which keeps the books. */
 export interface Breakable {
   /** How often the call has failed in this run. */
   readonly fired: number;
-  /** From now on the connection of this handle is broken in this direction; `"end"`: its server has sent all it will. */
+  /**
+   * From now on the connection of this handle is broken in this direction; `"end"`: its server has sent all it will.
+   */
   breakConnection(easy: Pointer, direction: "send" | "recv" | "end"): void;
   /** This multi handle cannot be woken. Returns it. */
   unwakeable(multi: Pointer): Pointer;

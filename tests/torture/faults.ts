@@ -1,9 +1,9 @@
 /**
- * Lets a call that can fail do so, the n-th time it is made: a runtime around the real one, which counts every call into C
- * and into the runtime, and keeps the books of what was made and not given back.
+ * Lets a call that can fail do so, the n-th time it is made: a runtime around the real one, which counts every call
+ * into C and into the runtime, and keeps the books of what was made and not given back.
  *
- * A failing call does what the real one does when it fails: it is not made, and gives what C documents for that case.
- * What the real one could not do to a caller is not done here either; `CANNOT_FAIL` in failures.ts says why.
+ * A failing call does what the real one does when it fails: it is not made, and returns what C documents for that case.
+ * A call that cannot fail in reality does not fail here; `CANNOT_FAIL` in failures.ts says why.
  */
 import {
   type Callback,
@@ -76,7 +76,9 @@ export class Faults implements Breakable {
   readonly #unwakeable: Set<bigint> = new Set();
   /** What TLS was given to send, and did not take. */
   readonly #retries: Map<bigint, { buffer: ArrayBufferLike; offset: number; length: number }> = new Map();
-  /** Whether connections of this run are encrypted: then a spurious "try again" would never be followed by a wake-up. */
+  /**
+   * Whether connections of this run are encrypted: then a spurious "try again" would never be followed by a wake-up.
+   */
   encrypted = false;
   #real: Ffi | null = null;
 

@@ -1,4 +1,4 @@
-/** What start.ts tells a runner, and what it hears of it. */
+/** What start.ts sends to a runner, and what the runner reports. */
 import type { Place } from "./subject.ts";
 
 /** A run: the `run`-th of the `leg`-th scenario; each has two legs, the second beside another connection. */
@@ -11,9 +11,12 @@ export interface Position {
 export interface Plan {
   readonly place: Place;
   readonly scenarios: readonly string[];
-  /** A sample: of each call and way the first and another, each once, and none beside another connection. */
+  /**
+   * Whether to run only a sample: for each call and way to fail the first and another one, and none beside another
+   * connection.
+   */
   readonly quick: boolean;
-  /** Where to begin: behind a run that ended the process. */
+  /** Where to begin: after a run that ended the process. */
   readonly from: Position;
   /** Which part of these runs, 0 to 1, picked at random. */
   readonly share: number;
@@ -22,7 +25,7 @@ export interface Plan {
   readonly seed: number;
 }
 
-/** A line of what it prints. */
+/** A line that a runner prints. */
 export type Report =
   | { kind: "begin"; at: Position; what: string }
   | { kind: "problem"; what: string; problems: readonly string[] }

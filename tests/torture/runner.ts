@@ -1,6 +1,6 @@
 /**
- * Runs scenarios with faults, in this process, and tells each that has a problem by a JSON line. `torture.ts` starts it, one
- * a runtime, and starts it again behind a run that ended the process.
+ * Runs scenarios with faults, in this process, and reports each that has a problem by a line of JSON. `torture.ts`
+ * starts one for each runtime, and starts it again after a run that ended the process.
  */
 import process from "node:process";
 import { waysToFail } from "./failures.ts";
@@ -16,7 +16,7 @@ const tell = (report: Report) => process.stdout.write(JSON.stringify(report) + "
 const thread = new TortureThread(plan.place);
 const ways = waysToFail(HOOKS);
 
-/** A small generator (mulberry32), so that a sample can be had again. */
+/** A small generator (mulberry32), so that a sample can be repeated. */
 let state = plan.seed;
 function random(): number {
   state = state + 0x6d2b79f5 | 0;
@@ -59,7 +59,7 @@ async function inWorker(name: string, fault: Fault | null): Promise<Result> {
   return { ...result, problems: [...result.problems, `the Worker left descriptors: ${left.join(", ")}`] };
 }
 
-/** Which calls are to fail, of so many. */
+/** Returns which of `count` calls are to fail. */
 function* chosen(count: number): Generator<number> {
   if (!plan.quick || count <= 3) { for (let n = 1; n <= count; n++) yield n; }
   else {

@@ -1,4 +1,4 @@
-/** What the torture tests do, again and again, with one call failing each time. */
+/** The scenarios of the torture tests, each of which runs again and again, with one failing call each time. */
 import type { ProxyOption } from "../../mod.ts";
 import type { Bench, Subject } from "./subject.ts";
 
@@ -13,7 +13,7 @@ export interface Scenario {
   run(bench: Bench): Promise<void>;
 }
 
-/** Bytes that are not the same anywhere, and do not compress to nothing. */
+/** Returns bytes that differ from place to place, and do not compress to nothing. */
 function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   let state = seed;
@@ -22,9 +22,9 @@ function noise(length: number, seed: number): Uint8Array<ArrayBuffer> {
 }
 
 const TEXT = "some text, äöü 😀. ";
-/** More than two of the buffers that messages are sent from. */
+/** More than two of the buffers that messages are sent from hold. */
 const LARGE = noise(700_000, 1);
-/** Compresses, and is more than zlib gives with one call. */
+/** Compresses well, and is more than zlib returns by one call. */
 const COMPRESSIBLE = TEXT.repeat(8_000);
 
 async function end(subject: Subject): Promise<void> {
@@ -239,7 +239,7 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
         stream.close({ closeCode: 1000 });
         await closed;
       } catch (error) {
-        // WebSocketError tells of a close that was not clean; its cause is ours, where one is to blame.
+        // A WebSocketError is for a close that was not clean; its cause is our error, if there was one.
         const { name, cause } = error as Error;
         const lost = name === "WebSocketError" && cause === undefined;
         bench.note(`stream: ${lost ? name : bench.documented("the stream", cause ?? error)}`);

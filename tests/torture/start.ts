@@ -11,7 +11,7 @@ import type { Plan, Position, Report } from "./plan.ts";
 import { ANEW } from "./plan.ts";
 import type { Place } from "./subject.ts";
 
-/** What is to be tortured, and how. */
+/** What to run, and how. */
 export interface TortureOptions {
   readonly tool: Tool;
   readonly scenarios: readonly string[];
@@ -23,7 +23,7 @@ export interface TortureOptions {
   print(line: string): void;
 }
 
-/** What came of it. */
+/** The result. */
 export interface TortureResult {
   readonly injected: number;
   readonly problems: readonly string[];

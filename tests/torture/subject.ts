@@ -1,4 +1,4 @@
-/** What a scenario does with sockets, and what is noted of them: everything that a program can see. */
+/** What a scenario does with sockets, and notes everything that a program can see of them. */
 import {
   CurlWebSocket,
   CurlWebSocketError,
@@ -21,7 +21,7 @@ export interface Place {
   readonly key: string;
 }
 
-/** A user's callbacks, and what each may do that gives up, or is wrong. */
+/** A user's callbacks, and what each may do that closes the socket, or is wrong. */
 export const HOOKS: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   [
     ...["onopen", "onmessage", "onpong", "onerror", "onclose"].map((
@@ -48,7 +48,7 @@ export function documentedCodes(page: string): void {
 
 const TIMEOUTS = { connectTimeout: 2_000, handshakeTimeout: 2_000, closeTimeout: 2_000 };
 
-/** One socket and what it told. */
+/** One socket and its events. */
 export class Subject {
   readonly socket: CurlWebSocket;
   readonly #bench: Bench;
@@ -110,7 +110,7 @@ export class Subject {
     });
   }
 
-  /** The next message, or undefined when there is none any more. */
+  /** Returns the next message, or undefined if there will be none. */
   next(): Promise<unknown> {
     if (this.#inbox.length > 0) return Promise.resolve(this.#inbox.shift());
     if (this.#closes > 0) return Promise.resolve(undefined);
@@ -122,10 +122,10 @@ export class Subject {
     let sent = 0;
     while (sent < messages.length && this.send(messages[sent]!)) sent++;
     for (const message of messages.slice(0, sent)) {
-      const answer = await this.next();
-      if (answer === undefined) return;
-      if (same(message, answer)) continue;
-      this.#bench.faults.problems.push(`${this.#name}: ${describe(answer)} came back for ${describe(message)}`);
+      const echoed = await this.next();
+      if (echoed === undefined) return;
+      if (same(message, echoed)) continue;
+      this.#bench.faults.problems.push(`${this.#name}: ${describe(echoed)} came back for ${describe(message)}`);
     }
     this.note(`echo ${sent}`);
   }

@@ -12,13 +12,13 @@ import { SCENARIOS } from "./scenarios.ts";
 import { Bench, documentedCodes, type Place, Subject } from "./subject.ts";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-/** What came of a run. */
+/** The result of a run. */
 export interface Result {
-  /** How often the fault came to pass: 0 where the call is made less often than that. */
+  /** How often the fault happened: 0 if the call is made less often. */
   readonly fired: number;
-  /** What must not be; empty where all is well. */
+  /** What went wrong; empty if nothing did. */
   readonly problems: readonly string[];
-  /** Whether connections of this thread no longer work, so that what follows would tell nothing new. */
+  /** Whether connections of this thread no longer work, so that more runs would show nothing new. */
   readonly spoilt: boolean;
   /** What the program saw. */
   readonly log: string;
@@ -46,15 +46,15 @@ const NAMES: readonly (keyof ThreadBooks)[] = [
 
 const CHANNELS = ["handshake", "open", "error", "close"] as const;
 
-/** One a thread. */
+/** The torture tests of one thread. */
 export class TortureThread {
   readonly faults: Faults = new Faults();
   readonly #place: Place;
   readonly #uncaught: string[] = [];
-  /** What runs without any fault showed. */
+  /** What runs without faults have shown. */
   readonly #usual: Map<string, Set<string>> = new Map();
   #beside: Subject | null = null;
-  /** Whether the one beside is new: then what its reactor keeps for it may still have to be made. */
+  /** Whether the connection beside is new: then its reactor may still have to make what it keeps for it. */
   #anew = false;
   #allocations = globalThis.ArrayBuffer;
 
@@ -84,7 +84,7 @@ export class TortureThread {
     }
   }
 
-  /** `new ArrayBuffer()` is what fails where there is no memory: what is smaller lies in the engine's own heap. */
+  /** `new ArrayBuffer()` fails if there is no memory: smaller objects lie in the engine's own heap. */
   #watchAllocations(): void {
     const { faults } = this, real = this.#allocations;
     globalThis.ArrayBuffer = new Proxy(real, {
@@ -143,7 +143,7 @@ export class TortureThread {
       if (after[what] <= before[what] || (scenario.cold && what === "memory")) continue;
       problems.push(`${after[what] - before[what]} more ${what} than before; ${log}`);
     }
-    // A poll that failed may still be told, to all that is there by then.
+    // A poll that failed may be reported late, to all connections that are there by then.
     if (isPoll(fault)) { for (let i = 0; i < 3; i++) await turn(); }
     const beside = this.#beside, next = await this.#others(fault);
     problems.push(...next);

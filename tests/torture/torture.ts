@@ -1,7 +1,7 @@
 /**
- * Torture tests, as curl has them: in scenario after scenario every call that can fail does so, the n-th time it is made,
- * for every n, once and from then on. After each run `close` has come once (or the constructor threw something documented),
- * nothing is left, nothing was thrown that nobody caught, and other connections of the thread go on.
+ * Torture tests, as curl has them: in scenario after scenario every call that can fail does so, the n-th time it is
+ * made, for every n, once and from then on. After each run `close` has come once (or the constructor threw something
+ * documented), nothing is left, nothing was thrown and not caught, and other connections of the thread go on.
  *
  *   npm run torture -- [--only deno|bun] [--scenarios "ws,wss"] [--calls "curl_easy_send error"] [--quick] [--share 0.5] [--seed N]
  */

@@ -10,7 +10,7 @@ import { format } from "node:util";
 // What has a top-level await, as this has, could not be imported by what it waits for.
 import { plan, state } from "./world.ts";
 
-/** Of one snippet: what it printed, and what went wrong. */
+/** The output of one snippet, and its errors. */
 export interface Result {
   readonly output: readonly string[];
   readonly problems: readonly string[];
@@ -31,7 +31,7 @@ for (const name of ["uncaughtException", "unhandledRejection"]) {
   });
 }
 
-/** What is promised and was not printed yet; `…` stands for anything. */
+/** The expected lines that are not printed yet; `…` stands for any text. */
 function missing(): string[] {
   return state.snippet.promises.filter((promise) => {
     const pattern = promise.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join(".*");
@@ -39,7 +39,7 @@ function missing(): string[] {
   });
 }
 
-/** Settles as soon as a condition holds, or with the deadline. */
+/** Resolves as soon as a condition holds, or at the deadline. */
 function until(condition: () => boolean): Promise<boolean> {
   return new Promise((resolve) => {
     const finish = (held: boolean) => {

@@ -9,7 +9,7 @@ export interface Block {
   /** The page, the heading above it and its number there: stays the same when lines move. */
   readonly name: string;
   readonly code: string;
-  /** Why it cannot run, or undefined where it can. */
+  /** Why it cannot run, or undefined if it can. */
   readonly noRun: string | undefined;
   /** By how much the times in it are divided when it runs. */
   readonly faster: number;
@@ -69,7 +69,7 @@ export function blocksOf(page: string, text: string): Block[] {
   return blocks;
 }
 
-/** What a block says that it prints: the comments `// prints …`, in their order. */
+/** The output that a block announces: the comments `// prints …`, in their order. */
 export function promisesOf(code: string): string[] {
   return [...code.matchAll(/\/\/ prints (.+)$/gm)].map(([, text]) => text!.trim());
 }

@@ -1,6 +1,6 @@
-/** What a row of docs/options.md is made of. */
+/** A row of docs/options.md. */
 
-/** What a libcurl is, as far as options depend on it. */
+/** The properties of a libcurl that options depend on. */
 export interface Libcurl {
   /** Major, minor and patch as one number: 8.9.0 is 80900. */
   readonly version: number;
@@ -16,9 +16,9 @@ export interface Row {
   readonly default: string;
   /** A page of docs/ and its heading: `proxy.md#which-kind`. */
   readonly guide: string;
-  /** Where they are, below tests/, and their exact names; `{libcurl}` is the column's name. */
+  /** Their files in tests/, and their exact names; `{libcurl}` is the name of the column. */
   readonly tests: readonly (readonly [file: string, ...names: string[]])[];
-  /** The error that the tests see with a libcurl that cannot, or undefined for one that can. */
+  /** The error that the tests expect with a libcurl that lacks it, or undefined if it has it. */
   readonly lacks?: (libcurl: Libcurl) => string | undefined;
 }
 

@@ -1,11 +1,11 @@
-/** docs/options.md, made of the rows and of what was recorded of their tests with each libcurl. */
+/** Makes docs/options.md from the rows and the recorded results of their tests with each libcurl. */
 import { type Libcurl, type Row, ROWS } from "./option_rows.ts";
 
 export type Outcome = "passed" | "failed" | "skipped" | "not run";
 
-/** One libcurl, and what became of each test with it. */
+/** One libcurl, and the result of each test with it. */
 export interface Record extends Libcurl {
-  /** What `--only` of `npm run libcurls` calls it. */
+  /** Its name for `--only` of `npm run libcurls`. */
   readonly name: string;
   readonly versionText: string;
   /** By the test's name, on Deno and on Bun. */
@@ -23,7 +23,7 @@ export function testsOf(row: Row, name: string): string[] {
   return row.tests.flatMap(([, ...names]) => names.map((each) => each.replace("{libcurl}", name)));
 }
 
-/** What is said of a row and a libcurl: nothing that no test has seen on both runtimes. */
+/** The cell of a row and a libcurl, which claims only what the tests have shown on both runtimes. */
 export function verdict(row: Row, libcurl: Record): string {
   const outcomes = testsOf(row, libcurl.name).flatMap((name) => libcurl.tests[name] ?? []);
   if (outcomes.includes("failed")) return "**fails**";

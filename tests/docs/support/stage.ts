@@ -37,7 +37,7 @@ interface Ports {
   readonly dns: number;
 }
 
-/** Why no Unix socket of an abstract name is there, or undefined where there is one. */
+/** Why there is no Unix socket with an abstract name, or undefined if there is one. */
 export const noAbstract: string | undefined = process.platform !== "linux"
   ? "only Linux has abstract Unix sockets"
   : findProgram("python3") === undefined
@@ -46,7 +46,7 @@ export const noAbstract: string | undefined = process.platform !== "linux"
 
 type Words = readonly (readonly [from: RegExp, to: string])[];
 
-/** All of them, running. `await using` ends them. */
+/** The running servers and proxies. `await using` ends them. */
 export class Stage {
   /** Where a snippet runs: its files lie here. */
   readonly folder: string;

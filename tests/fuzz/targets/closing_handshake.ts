@@ -151,9 +151,9 @@ function fuzz(data: Uint8Array): void {
   const story = () =>
     `${steps}; inside ${flags & 8 ? `${INSIDE[(flags >> 4) % INSIDE.length]}: ${inner}` : "nothing"}: ${peer.log}`;
   for (const step of steps) {
-    const before = { maySend: closing.maySend, mayTell: closing.mayTell, reads: closing.reads };
+    const before = { maySend: closing.maySend, mayDeliver: closing.mayDeliver, reads: closing.reads };
     happen(step, peer);
-    for (const what of ["maySend", "mayTell", "reads"] as const) {
+    for (const what of ["maySend", "mayDeliver", "reads"] as const) {
       check(before[what] || !closing[what], () => `${what} again after ${step}: ${story()}`);
     }
     check(closing.finished === (peer.result !== null), () => `finished: ${story()}`);
@@ -169,7 +169,7 @@ function fuzz(data: Uint8Array): void {
   if (peer.result !== null) judge(peer.result, peer, [...steps, inner], story);
 }
 
-/** Whether the end is told by the rules of RFC 6455 sections 7.1.4 and 7.1.5. */
+/** Whether the end is reported by the rules of RFC 6455 sections 7.1.4 and 7.1.5. */
 function judge(
   { code, reason, wasClean, error }: CloseResult,
   peer: Peer,

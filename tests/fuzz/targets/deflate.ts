@@ -1,4 +1,7 @@
-/** The session with compression: cut anywhere, the same; bounded by the limit; and what is deflated comes back. */
+/**
+ * The message reader with compression: the same however it is cut, bounded by the limit; and what is deflated comes
+ * back.
+ */
 import { InflateError } from "../../../src/errors.ts";
 import {
   type DeflateStream,
@@ -8,10 +11,10 @@ import {
 } from "../../../src/protocol/permessage_deflate.ts";
 import type { DeflateParameters } from "../../../src/handshake/extensions.ts";
 import { ReferenceInflate } from "../reference_inflate.ts";
-import { readFrames } from "../reference_session.ts";
-import { runSession } from "../session_runner.ts";
+import { readFrames } from "../reference_reader.ts";
+import { runReader } from "../run_reader.ts";
 import { checkSame, concat, cut, Input, makeRandom, type Target, toHex } from "../target.ts";
-import { frame, LIMITS, seeds as plainSeeds } from "./session.ts";
+import { frame, LIMITS, seeds as plainSeeds } from "./message_reader.ts";
 
 const NO_TAKEOVER = 1, RAW = 2, TEXT = 4, FRAGMENTS = 8, TWICE = 16;
 
@@ -32,7 +35,7 @@ export function fuzzWith(create: (windowBits: number) => InflateStream, data: Ui
   const run = (chunks: readonly Uint8Array[], stop?: () => boolean) => {
     const inflater = new MessageInflater(parameters, create);
     try {
-      return told(runSession(chunks, { maxMessageSize, inflater, stop }));
+      return told(runReader(chunks, { maxMessageSize, inflater, stop }));
     } finally {
       inflater.close();
     }
@@ -43,7 +46,7 @@ export function fuzzWith(create: (windowBits: number) => InflateStream, data: Ui
   checkSame(run(cut(bytes, mode, makeRandom(seed)), () => random(2) === 0), expected, "in parts, with stops");
   const round = new MessageDeflater(parameters, () => new StoredDeflate()).deflate(rest);
   const inflater = new MessageInflater(parameters, create);
-  const back = runSession([frame(0xc2, round)], { maxMessageSize: rest.length, inflater });
+  const back = runReader([frame(0xc2, round)], { maxMessageSize: rest.length, inflater });
   inflater.close();
   checkSame(back, [`binary ${toHex(rest)}`], "a message, deflated and inflated");
 }

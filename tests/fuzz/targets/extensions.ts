@@ -19,7 +19,7 @@ function fuzz(data: Uint8Array): void {
   const expected = readExtensions(text);
   same(parsed, expected, "the list");
   if (parsed !== null) same(attempt(() => parseExtensions(write(parsed))), parsed, "the list, written and read again");
-  same(attempt(() => acceptDeflate(offer, text)), accept(offer, expected), `the answer to ${JSON.stringify(offer)}`);
+  same(attempt(() => acceptDeflate(offer, text)), accept(offer, expected), `the response to ${JSON.stringify(offer)}`);
   if (offer !== null) checkOffer(offer);
 }
 
@@ -168,7 +168,7 @@ const dictionary = [
 ];
 
 function seeds(): Uint8Array[] {
-  const answers = [
+  const responses = [
     "permessage-deflate",
     "permessage-deflate; server_no_context_takeover",
     "permessage-deflate; client_no_context_takeover; server_max_window_bits=10",
@@ -186,7 +186,7 @@ function seeds(): Uint8Array[] {
     "a=b",
   ];
   const offers = [[0, 0], [1, 0], [2, 0x90], [3, 0x18], [0xf0, 0], [0, 0x88]];
-  return answers.flatMap((answer) => offers.map((offer) => concat(offer, latin1(answer))));
+  return responses.flatMap((response) => offers.map((offer) => concat(offer, latin1(response))));
 }
 
 export const extensions: Target = { name: "extensions", fuzz, seeds, dictionary };

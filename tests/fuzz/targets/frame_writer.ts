@@ -6,7 +6,9 @@ import { check, concat, Input, type Target } from "../target.ts";
 const LENGTHS: readonly number[] = [0, 1, 2, 3, 4, 5, 124, 125, 126, 127, 65534, 65535, 65536, 65537, 70001];
 const FILLER = 0x5c;
 
-/** Offsets, the opcode, the key, where to mask; then the payload, which is repeated to one of the lengths that matter. */
+/**
+ * Offsets, the opcode, the key, where to mask; then the payload, which is repeated to one of the lengths that matter.
+ */
 function fuzz(data: Uint8Array): void {
   const input = new Input(data);
   const base = input.byte() % 9, at = input.byte(), behind = input.byte() % 9;

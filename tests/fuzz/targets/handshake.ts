@@ -1,4 +1,4 @@
-/** The reader of the server's answer: the same result however it is cut, few kinds of error, bounded memory. */
+/** The reader of the server's response: the same result however it is cut, few kinds of error, bounded memory. */
 import { CurlWebSocketError } from "../../../src/errors.ts";
 import type { HandshakeOffer } from "../../../src/handshake/agreement.ts";
 import { MAX_BODY_SIZE } from "../../../src/handshake/body.ts";
@@ -95,7 +95,7 @@ function read(chunks: readonly Uint8Array[], offer: HandshakeOffer): string[] {
   return error === null ? ["nothing yet"] : describe(error);
 }
 
-/** RFC 6455 section 4.1: what the client must find before it goes on. */
+/** Checks what the client must require: RFC 6455 section 4.1. */
 function checkAgreement(
   headers: readonly (readonly [string, string])[],
   protocol: string,
@@ -120,7 +120,7 @@ function describe(error: unknown): string[] {
   const { code, status, headers, body } = error;
   check(/^ERR_HANDSHAKE_(?:INVALID|REDIRECT|STATUS)$/.test(code), () => `the error's code is ${code}`);
   check((body?.length ?? 0) <= MAX_BODY_SIZE, () => `${body!.length} bytes of the body are kept`);
-  // An answer that is not HTTP/1.1 is told by as much of it as came: its message may differ, and nothing else.
+  // The message about a response that is not HTTP/1.1 quotes what has come, so it may differ. Nothing else may.
   const message = code === "ERR_HANDSHAKE_INVALID" ? "" : error.message;
   return [code, String(status), JSON.stringify(headers), body === undefined ? "" : toHex(body), message];
 }
@@ -129,7 +129,7 @@ function seeds(): Uint8Array[] {
   const lines = (...all: string[]) => all.map((line) => `${line}\r\n`).join("");
   const upgrade = lines("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade");
   const accept = `Sec-WebSocket-Accept: ${ACCEPT}\r\n`;
-  const answers: [offer: number, text: string][] = [
+  const responses: [offer: number, text: string][] = [
     [0, `${upgrade}${accept}\r\n`],
     [0, `${upgrade}${accept}\r\n\x81\x05Hello`],
     [0, `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${upgrade}${accept}\r\n\x81\x00`],
@@ -154,7 +154,7 @@ function seeds(): Uint8Array[] {
     [0, `HTTP/1.1 500 Oops\r\nX: a${" ".repeat(300)}b\r\n\r\n${"body ".repeat(60)}`],
   ];
   const bodies = Array.from({ length: 12 }, (_, i) => concat([BODY + i % 3, i, i, i], latin1("body".repeat(i * i))));
-  return bodies.concat(answers.flatMap(([offer, text], i) => [
+  return bodies.concat(responses.flatMap(([offer, text], i) => [
     concat([offer, 0, 0, i], latin1(text)),
     concat([offer, 1 + i * 7, i, 3], latin1(text)),
   ]));

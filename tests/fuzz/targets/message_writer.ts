@@ -81,7 +81,10 @@ export function double(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return doubled;
 }
 
-/** The size of chunks, from which size on messages are compressed, then messages: what, how long, of what, and how much memory. */
+/**
+ * The size of chunks, from which size on messages are compressed, then messages: what, how long, of what, and how much
+ * memory.
+ */
 function fuzz(data: Uint8Array): void {
   const input = new Input(data);
   const sink = new Chunks(CHUNKS[input.byte() % CHUNKS.length]!);

@@ -1,11 +1,11 @@
 /**
- * What a client must make of a server's bytes, after RFC 6455 and RFC 7692 and without a line of the session: slow, over
- * the whole input. To judge the session by.
+ * What a client must make of a server's bytes, by RFC 6455 and RFC 7692 and without a line of the message reader: slow,
+ * over the whole input. The message reader is compared with it.
  */
 import { judgeUtf8 } from "../protocol/utf8.ts";
 import { toHex } from "./target.ts";
 
-/** Inflated bytes, and whether an error comes behind them. */
+/** Inflated bytes, and whether an error follows them. */
 export type Inflated = { readonly bytes: Uint8Array; readonly error: boolean };
 
 export interface ReferenceOptions {
@@ -14,7 +14,7 @@ export interface ReferenceOptions {
   readonly inflate: ((payload: Uint8Array, ended: boolean) => Inflated) | null;
 }
 
-/** The events, one line each; the last may be a violation, by its name. */
+/** Returns the events, one line each; the last may be a violation, by its name. */
 export function readFrames(bytes: Uint8Array, { maxMessageSize, inflate }: ReferenceOptions): string[] {
   const events: string[] = [];
   const violation = (name: string): string[] => [...events, `violation ${name}`];

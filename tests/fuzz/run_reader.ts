@@ -1,4 +1,4 @@
-/** Runs a session over chunks, and writes down what comes of it. */
+/** Runs a message reader over chunks, and notes its events. */
 import { ProtocolViolation } from "../../src/protocol/constants.ts";
 import type { MessageInflater } from "../../src/protocol/permessage_deflate.ts";
 import { MessageReader } from "../../src/protocol/message_reader.ts";
@@ -7,15 +7,15 @@ import { allocatedBy, check, toHex } from "./target.ts";
 export interface RunOptions {
   readonly maxMessageSize: number;
   readonly inflater: MessageInflater | null;
-  /** Asked after each message and pong; true stops the session, and the rest is received by a further call. */
+  /** Called after each message and pong; if it returns true, the reader stops, and another call receives the rest. */
   readonly stop?: () => boolean;
 }
 
-/** The events, one line each; the last may be a violation, by its name. Nothing else may be thrown. */
-export function runSession(chunks: readonly Uint8Array[], options: RunOptions): string[] {
+/** Returns the events, one line each; the last may be a violation, by its name. Nothing else may be thrown. */
+export function runReader(chunks: readonly Uint8Array[], options: RunOptions): string[] {
   const { maxMessageSize, stop = () => false } = options;
   const events: (string | Uint8Array)[] = [];
-  const session = new MessageReader(options, {
+  const reader = new MessageReader(options, {
     onMessage(data) {
       const size = typeof data === "string" ? new TextEncoder().encode(data).length : data.byteLength;
       check(size <= maxMessageSize, () => `a message of ${size} bytes came out, above the limit of ${maxMessageSize}`);
@@ -40,7 +40,7 @@ export function runSession(chunks: readonly Uint8Array[], options: RunOptions): 
       for (const chunk of chunks) {
         const own = chunk.slice();
         input += own.length;
-        receiveAll(session, own, () => events.length);
+        receiveAll(reader, own, () => events.length);
         own.fill(0xaa);
       }
     } catch (error) {
@@ -57,11 +57,11 @@ export function runSession(chunks: readonly Uint8Array[], options: RunOptions): 
   return violation === undefined ? lines : [...lines, violation];
 }
 
-function receiveAll(session: MessageReader, chunk: Uint8Array, events: () => number): void {
+function receiveAll(reader: MessageReader, chunk: Uint8Array, events: () => number): void {
   let at = 0;
   do {
     const before = events();
-    const next = session.receive(chunk, at);
+    const next = reader.receive(chunk, at);
     check(next >= at && next <= chunk.length, () => `the offset ${next} is not from ${at} to ${chunk.length}`);
     check(next === chunk.length || events() > before, () => `stopped at ${next} without an event`);
     at = next;

@@ -1,6 +1,6 @@
-/** The session without compression, against the reference, cut anywhere, and stopped and resumed. */
-import { readFrames } from "../reference_session.ts";
-import { runSession } from "../session_runner.ts";
+/** The message reader without compression: against the reference, cut anywhere, stopped and resumed. */
+import { readFrames } from "../reference_reader.ts";
+import { runReader } from "../run_reader.ts";
 import { checkSame, concat, cut, Input, makeRandom, type Target } from "../target.ts";
 
 export const LIMITS: readonly number[] = [
@@ -27,12 +27,12 @@ function fuzz(data: Uint8Array): void {
   const bytes = input.rest();
   const options = { maxMessageSize, inflater: null };
   const expected = readFrames(bytes, { maxMessageSize, inflate: null });
-  checkSame(runSession([bytes], options), expected, "the whole input and the reference");
-  checkSame(runSession(cut(bytes, mode, makeRandom(seed)), options), expected, "the input in parts");
+  checkSame(runReader([bytes], options), expected, "the whole input and the reference");
+  checkSame(runReader(cut(bytes, mode, makeRandom(seed)), options), expected, "the input in parts");
   const random = makeRandom(seed + 1);
   const stop = () => random(2) === 0;
-  checkSame(runSession([bytes], { ...options, stop }), expected, "stopped and resumed");
-  checkSame(runSession(cut(bytes, mode, makeRandom(seed)), { ...options, stop }), expected, "in parts, with stops");
+  checkSame(runReader([bytes], { ...options, stop }), expected, "stopped and resumed");
+  checkSame(runReader(cut(bytes, mode, makeRandom(seed)), { ...options, stop }), expected, "in parts, with stops");
 }
 
 /** A frame of a server; `announced` may lie. */
@@ -92,4 +92,4 @@ export function seeds(): Uint8Array[] {
   ]);
 }
 
-export const session: Target = { name: "session", fuzz, seeds, dictionary: [] };
+export const messageReader: Target = { name: "message_reader", fuzz, seeds, dictionary: [] };
