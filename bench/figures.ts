@@ -22,6 +22,7 @@ export const FIGURES = {
   cpuPercent: { column: "% CPU", unit: "% CPU", of: ({ cpuMs, wallMs }) => cpuMs / wallMs * 100 },
   bytesPerSecond: { column: "MB/s", unit: "MB/s", digits: 0, of: ({ bytes, wallMs }) => bytes! / wallMs / 1000 },
   stallMs: { column: "longest stall ms", unit: "ms", digits: 1, of: ({ stallMs }) => stallMs },
+  stallCpuMs: { column: "of CPU ms", unit: "ms CPU", digits: 1, of: ({ stallCpuMs }) => stallCpuMs },
   cpuEach: { column: "CPU each ms", unit: "ms CPU each", digits: 2, of: ({ cpuEach }) => cpuEach },
   memoryEach: {
     column: "memory each KiB",

@@ -43,6 +43,8 @@ export interface Measured {
   histogram?: number[];
   /** The longest time that the event loop stood still, ms. */
   stallMs?: number;
+  /** The most CPU time of the event loop's thread between two turns of the loop, ms. */
+  stallCpuMs?: number;
   /** The CPU time that a connection took, ms. */
   cpuEach?: number;
   /** Resident memory that a connection added, bytes. */

@@ -95,13 +95,13 @@ function idle(connections: number, quick: boolean): Scenario {
 /** Figures of connections that are opened; with `wss:` verified by the system's CAs. */
 function opening(name: string, title: string, connections: number, extra: Extra = {}): Scenario {
   const secure = name.includes("wss");
-  const many = ["cpuEach", "memoryEach", "filesEach", "stallMs", "openMs"] as const;
+  const many = ["cpuEach", "memoryEach", "filesEach", "stallMs", "stallCpuMs", "openMs"] as const;
   return {
     name,
     title: title + (secure ? ", the system's CAs" : ""),
     path: "/idle",
     command: base({ action: "open", batch: 1, connections, verify: secure, ...extra }),
-    figures: connections === 1 ? ["cpuEach", "stallMs", "openMs"] : many,
+    figures: connections === 1 ? ["cpuEach", "stallMs", "stallCpuMs", "openMs"] : many,
     tls: secure ? "always" : false,
     fresh: true,
     quick: false,
@@ -116,7 +116,7 @@ function counted(connections: number): Scenario {
     title: `10,000 messages/s over ${count} connections, each message counted`,
     path: "/counted?rate=10000&size=200",
     command: base({ action: "count", batch: 1, rate: 10_000, size: 200, connections, stamped: 10 }),
-    figures: ["lost", "perSecond", "cpuUs", "p50", "p99", "stallMs", "memoryEach", "filesEach", "openMs"],
+    figures: ["lost", "perSecond", "cpuUs", "p50", "p99", "stallMs", "stallCpuMs", "memoryEach", "filesEach", "openMs"],
     tls: false,
     fresh: true,
     quick: false,

@@ -23,7 +23,7 @@ async function costs(connections: number, work: () => Promise<unknown>): Promise
   const probe = new StallProbe();
   const cpu = cpuNow(), wall = performance.now();
   await work();
-  const wallMs = performance.now() - wall, cpuMs = cpuNow() - cpu, stallMs = probe.end();
+  const wallMs = performance.now() - wall, cpuMs = cpuNow() - cpu, stall = probe.end();
   await rest(SETTLING);
   return {
     messages: connections,
@@ -31,7 +31,7 @@ async function costs(connections: number, work: () => Promise<unknown>): Promise
     cpuMs,
     cpuUs: cpuMs * 1000 / connections,
     perSecond: connections / wallMs * 1000,
-    stallMs,
+    ...stall,
     openMs: wallMs,
     cpuEach: cpuMs / connections,
     filesEach: (openFiles() - files) / connections,
@@ -107,7 +107,7 @@ export async function countFeed(make: Make, command: Command): Promise<Measured>
   const before = count, cpu = cpuNow(), wall = performance.now(), probe = new StallProbe();
   latencies.length = 0;
   await rest(command.seconds * 1000);
-  const wallMs = performance.now() - wall, cpuMs = cpuNow() - cpu, messages = count - before, stallMs = probe.end();
+  const wallMs = performance.now() - wall, cpuMs = cpuNow() - cpu, messages = count - before, stall = probe.end();
   const { p50, p99 } = quantiles(latencies);
   sockets[0]!.send("stop");
   const late = setTimeout(() => ended.reject(new Error(`${left} connections have not had all their messages`)), 15_000);
@@ -115,5 +115,5 @@ export async function countFeed(make: Make, command: Command): Promise<Measured>
   clearTimeout(late);
   for (const socket of sockets) drop(socket);
   const perSecond = messages / wallMs * 1000;
-  return { ...opened, messages, wallMs, cpuMs, cpuUs: cpuMs * 1000 / messages, perSecond, stallMs, lost, p50, p99 };
+  return { ...opened, messages, wallMs, cpuMs, cpuUs: cpuMs * 1000 / messages, perSecond, ...stall, lost, p50, p99 };
 }

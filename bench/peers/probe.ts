@@ -11,52 +11,59 @@ export function openFiles(): number {
 /** Linux: the thread's time on a core, and its time of waiting for one, ns. */
 const SCHEDULED = "/proc/thread-self/schedstat";
 
+/** How this thread's time went, ms. */
+interface ThreadTime {
+  wall: number;
+  cpu: number;
+  /** Ready to run, while other threads had the cores. */
+  waited: number;
+}
+
 /** The longest time that the event loop of this thread stood still, from now on. */
 export class StallProbe {
   readonly #file: number | null = existsSync(SCHEDULED) ? openSync(SCHEDULED, "r") : null;
   readonly #text = new Uint8Array(64);
-  #last = 0;
-  #waited = 0;
+  #last: ThreadTime;
   #longest = 0;
+  #longestCpu = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
-    this.#last = performance.now();
-    this.#waited = this.#waitedForCore();
+    this.#last = this.#now();
     this.#arm();
   }
 
-  /** Ends it. Returns the longest, ms. */
-  end(): number {
+  /**
+   * Ends it. Returns the longest, ms: `stallMs` less the time in which other processes had the cores, `stallCpuMs` on the
+   * core alone, which says more on a busy machine.
+   */
+  end(): { stallMs: number; stallCpuMs: number } {
     clearTimeout(this.#timer);
     this.#look();
     if (this.#file !== null) closeSync(this.#file);
-    return this.#longest;
+    return { stallMs: this.#longest, stallCpuMs: this.#longestCpu };
   }
 
   #arm(): void {
-    // 1 ms, the least there is. setImmediate would look more often, and take all of the core's time.
+    // 1 ms, the least there is. setImmediate would look more often, and take all of the core's time; and some time-outs come
+    // late though there is time for it.
     this.#timer = setTimeout(() => {
       this.#look();
       this.#arm();
     }, 1);
   }
 
-  /** A timer that comes late tells how long something else had the loop: unless another process had the core. */
   #look(): void {
-    const now = performance.now(), waited = this.#waitedForCore();
-    this.#longest = Math.max(this.#longest, now - this.#last - 1 - (waited - this.#waited));
-    this.#last = now;
-    this.#waited = waited;
+    const last = this.#last, now = this.#last = this.#now();
+    this.#longest = Math.max(this.#longest, now.wall - last.wall - 1 - (now.waited - last.waited));
+    this.#longestCpu = Math.max(this.#longestCpu, now.cpu - last.cpu);
   }
 
-  /** How long this thread has been ready to run while other threads had the cores, ms. */
-  #waitedForCore(): number {
-    if (this.#file === null) return 0;
+  #now(): ThreadTime {
+    const wall = performance.now();
+    if (this.#file === null) return { wall, cpu: wall, waited: 0 };
     const length = readSync(this.#file, this.#text, 0, this.#text.length, 0);
-    let at = 0, nanoseconds = 0;
-    while (at < length && this.#text[at] !== 32) at++;
-    for (at++; at < length && this.#text[at] !== 32; at++) nanoseconds = nanoseconds * 10 + this.#text[at]! - 48;
-    return nanoseconds / 1e6;
+    const [cpu = 0, waited = 0] = new TextDecoder().decode(this.#text.subarray(0, length)).split(" ").map(Number);
+    return { wall, cpu: cpu / 1e6, waited: waited / 1e6 };
   }
 }

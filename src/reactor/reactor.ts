@@ -57,7 +57,7 @@ export class Reactor {
     this.#budget = budget;
     this.#onLost = onLost;
     this.#set = new ReadySet(kernel);
-    this.#wait = new SocketWait(waiter, clock, this.#set);
+    this.#wait = new SocketWait(waiter, clock, this.#set, budget);
     this.#moderation = new Moderation(() => clock.now());
     this.#planned = new PlannedLook(clock, (timed) => this.#look(timed));
   }
@@ -132,8 +132,8 @@ export class Reactor {
   }
 
   /**
-   * Runs `close`, which closes a socket, as soon as no wait that is out can hold its number: at once, or after that wait
-   * was woken and has returned.
+   * Runs `close`, which closes a socket, when no wait that is out can hold its number: at once, or after that wait was woken
+   * and has returned; of many that wait for that, some at a time.
    */
   whenUnpolled(close: () => void): void {
     if (this.#wait.closeWhenOver(close)) this.#wake();

@@ -1,4 +1,5 @@
 /** The wait for the sockets of a reactor, and what has to stay as it is until that wait is over. */
+import type { ConnectBudget } from "../platform/fair_queue.ts";
 import { apart, type Clock } from "./clock.ts";
 import type { ReadySet } from "./ready_set.ts";
 import type { WaitDone, Waiter } from "./waiter.ts";
@@ -12,8 +13,11 @@ export class SocketWait {
   readonly #waiter: Waiter;
   readonly #clock: Clock;
   readonly #set: ReadySet;
+  readonly #budget: ConnectBudget;
   /** Closes sockets, when the wait that is out is over. */
   readonly #closing: (() => void)[] = [];
+  /** Closes sockets that no wait has any more: when there is time. */
+  readonly #closable: (() => void)[] = [];
   /** Whether what waiting takes is there. */
   isOpen = false;
   /** Whether a wait is out. */
@@ -26,10 +30,11 @@ export class SocketWait {
   /** Whether {@linkcode releaseSoon} has a task to come. */
   #releasing = false;
 
-  constructor(waiter: Waiter, clock: Clock, set: ReadySet) {
+  constructor(waiter: Waiter, clock: Clock, set: ReadySet, budget: ConnectBudget) {
     this.#waiter = waiter;
     this.#clock = clock;
     this.#set = set;
+    this.#budget = budget;
   }
 
   /** Makes what waiting takes, if it is not there. Throws what {@linkcode Waiter.open} throws. */
@@ -66,9 +71,26 @@ export class SocketWait {
   over(): void {
     this.wasWoken = this.#woken;
     this.isOut = this.#woken = false;
-    this.closeSockets();
+    if (this.#closing.length > 0) {
+      const isScheduled = this.#closable.length > 0;
+      this.#closable.push(...this.#closing.splice(0));
+      if (!isScheduled) this.#closeSome();
+    }
     this.closeOutgrown();
   }
+
+  /**
+   * Closes as many sockets as there is time for, and the others in tasks to come: to free what a thousand connections have
+   * takes some 100 ms. No wait has them any more, nor will one that begins meanwhile.
+   */
+  readonly #closeSome = (): void => {
+    let done = 0;
+    while (done < this.#closable.length && (this.#budget.allows() || done === 0)) {
+      apart(this.#clock, this.#closable[done++]!);
+    }
+    this.#closable.splice(0, done);
+    if (this.#closable.length > 0) this.#clock.defer(this.#closeSome);
+  };
 
   /** Looks for ready sockets without waiting. Throws what {@linkcode Waiter.look} throws. */
   look(): void {
@@ -90,10 +112,11 @@ export class SocketWait {
     return true;
   }
 
-  /** Closes the sockets that wait for it. */
+  /** Closes all sockets that are to be closed: no task is to come that would, or no wait will be over. */
   closeSockets(): void {
-    if (this.#closing.length === 0) return;
-    for (const close of this.#closing.splice(0)) apart(this.#clock, close);
+    for (const list of [this.#closable, this.#closing]) {
+      for (const close of list.splice(0)) apart(this.#clock, close);
+    }
   }
 
   /** Closes queues that gave way, unless a wait is out: it may have been given one. */

@@ -88,3 +88,25 @@ test("a step that throws is the end of its source alone", () => {
   waiter.end([1, 2]);
   assertEquals(log, ["broken 1", "broken ERR_INTERNAL", "other 2"]);
 });
+
+test("of many sockets that waited to be closed, some are closed at a time; when the thread ends, all at once", () => {
+  for (const ends of [false, true]) {
+    const scripted = new Scripted(), { reactor, waiter, clock, log } = scripted;
+    scripted.source("open", [1]);
+    scripted.rest();
+    for (const name of ["a", "b", "c", "d"]) {
+      reactor.whenUnpolled(() => {
+        log.push(`close ${name}`);
+        clock.time += 1.5;
+      });
+    }
+    assertEquals(log, []);
+    waiter.end();
+    assertEquals(log.splice(0), ["close a", "close b"]);
+    if (ends) reactor.end();
+    else clock.turn();
+    assertEquals(log.filter((line) => line.startsWith("close")), ["close c", "close d"]);
+    clock.settle();
+    assertEquals(log.filter((line) => line.startsWith("close")), ["close c", "close d"]);
+  }
+});
