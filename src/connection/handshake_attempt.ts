@@ -109,6 +109,7 @@ export class HandshakeAttempt implements Source {
     if (this.#closed) return connector.close();
     this.#connector = connector;
     connector.setRef(this.#refed);
+    connector.start();
   }
 
   /** The proxy that is being connected through, without its credentials; null if there is none, or libcurl has connected. */

@@ -2,18 +2,15 @@
 import { type CurlWebSocketError, errorOf } from "../errors.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { type CompleteProxy, proxyName } from "../options/proxy.ts";
-import { Deadline } from "../platform/deadline.ts";
 import { closeOnExec } from "../platform/descriptors.ts";
-import { paced } from "../platform/fair_queue.ts";
 import { ffi, type Pointer } from "../platform/ffi.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import type { Source } from "../reactor/source.ts";
-import type { CallbackReceiver } from "./connect_callbacks.ts";
 import { explainFailure } from "./connect_errors.ts";
-import { ConnectHandles } from "./connect_handles.ts";
+import { ConnectHandles, type ConnectReceiver } from "./connect_handles.ts";
 import { readConnection } from "./connection_info.ts";
 import * as C from "./constants.ts";
+import { isAlone } from "./drivers.ts";
 import { getNumber } from "./get_info.ts";
 import { chooseProxy, type ConnectTarget, setConnecting, setOptions } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
@@ -38,8 +35,8 @@ const MAX_PROXY_RESPONSE = 64 * 1024;
 /** By curl_infotype: CURLINFO_TEXT, _HEADER_IN, _HEADER_OUT. The headers are a proxy's. */
 const LOG_KINDS = ["words", "response", "request"] as const;
 
-/** One attempt to connect. It begins in the constructor. */
-export class Connector implements Source, CallbackReceiver {
+/** One attempt to connect. */
+export class Connector implements ConnectReceiver {
   readonly isConnecting = true;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
@@ -48,14 +45,11 @@ export class Connector implements Source, CallbackReceiver {
   readonly #handles: ConnectHandles;
   readonly #proxy: CompleteProxy | null;
   readonly #log: TransferLog = new TransferLog();
-  readonly #fds: Set<number> = new Set();
-  readonly #timer: Deadline = new Deadline(paced);
-  /** How often libcurl has set its timer: only the last one counts. */
-  #timerSets = 0;
   /** How often libcurl has reported progress: during CONNECT it does so for each byte. */
   #progress = 0;
   #done = false;
 
+  /** Prepares an attempt, which begins with {@linkcode start}. */
   constructor(curl: Curl, reactor: Reactor, target: ConnectTarget, handler: ConnectHandler) {
     this.#curl = curl;
     this.#reactor = reactor;
@@ -71,10 +65,20 @@ export class Connector implements Source, CallbackReceiver {
       this.#handles.freeNow();
       throw error;
     }
-    const error = this.#handles.start();
-    if (error === null || this.#done) return;
-    this.close();
-    throw error;
+  }
+
+  /**
+   * Begins to connect; the handler may be called inside this call.
+   *
+   * @throws {CurlWebSocketError} if libcurl cannot begin
+   */
+  start(): void {
+    try {
+      this.#handles.start(isAlone(this.#curl, this.#target));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   #setOptions(): void {
@@ -84,6 +88,7 @@ export class Connector implements Source, CallbackReceiver {
     const { debug, progress } = this.#handles.setCallbacks();
     if (this.#proxy?.scheme.startsWith("http")) {
       curl.setPointer(easy, C.CURLOPT_XFERINFOFUNCTION, progress.pointer);
+      curl.setPointer(easy, C.CURLOPT_XFERINFODATA, easy);
       options.long("NOPROGRESS", 0);
     }
     if (this.#hasLog) {
@@ -125,32 +130,6 @@ export class Connector implements Source, CallbackReceiver {
     return ++this.#progress <= MAX_PROXY_RESPONSE;
   }
 
-  onSocket(fd: number, what: number): void {
-    if (this.#done) return;
-    if (what === C.CURL_POLL_REMOVE) {
-      this.#fds.delete(fd);
-      this.#reactor.watch(fd, this, 0);
-    } else {
-      if (!this.#fds.has(fd)) closeOnExec(fd);
-      this.#fds.add(fd);
-      this.#reactor.watch(fd, this, what);
-    }
-  }
-
-  onTimer(milliseconds: number): void {
-    this.#timer.clear();
-    const set = ++this.#timerSets;
-    if (milliseconds < 0 || this.#done) return;
-    // At once, but the first steps of many attempts must not be one long task.
-    if (milliseconds === 0) {
-      paced(() => {
-        if (set === this.#timerSets) this.#act(C.CURL_SOCKET_TIMEOUT, 0);
-      });
-      return;
-    }
-    this.#timer.set(milliseconds, () => this.#act(C.CURL_SOCKET_TIMEOUT, 0));
-  }
-
   onDebug(kind: number, data: Pointer, size: number): void {
     const wanted = TransferLog.wants(kind), observed = this.#observed ? LOG_KINDS[kind] : undefined;
     if (this.#done || size === 0 || !(wanted || observed !== undefined)) return;
@@ -160,7 +139,11 @@ export class Connector implements Source, CallbackReceiver {
   }
 
   onReady(fd: number, events: number): boolean {
-    if (this.#fds.has(fd)) this.#act(fd, events);
+    // libcurl writes its log from when the name is known on, see #hasDoh.
+    if (this.#hasDoh && this.#hasLog && getNumber(this.#curl, this.#handles.easy, C.CURLINFO_NAMELOOKUP_TIME_T)) {
+      this.#handles.options.tryLong("VERBOSE", 1);
+    }
+    this.#handles.act(fd, events);
     return false;
   }
 
@@ -170,33 +153,32 @@ export class Connector implements Source, CallbackReceiver {
 
   setRef(refed: boolean): void {
     this.#reactor.setRef(this, refed);
-    this.#timer.setRef(refed);
+    this.#handles.setRef(refed);
   }
 
   /** Gives up, at any time. The handler is not called any more. */
   close(): void {
     if (this.#done) return;
     this.#settle();
-    this.#handles.free();
+    this.#handles.abandon();
   }
 
-  #act(fd: number, events: number): void {
+  onResult(code: number): void {
     if (this.#done) return;
     try {
-      this.#step(fd, events);
+      if (code === C.CURLE_OK) this.#connected();
+      else this.#fail(this.#describe(code));
     } catch (cause) {
       this.#fail(errorOf("connecting", cause));
     }
   }
 
-  #step(fd: number, events: number): void {
-    if (this.#hasDoh && this.#hasLog && getNumber(this.#curl, this.#handles.easy, C.CURLINFO_NAMELOOKUP_TIME_T)) {
-      this.#handles.options.long("VERBOSE", 1);
-    }
-    let result = this.#ended(this.#handles.socketAction(fd, events));
-    if (result === null && this.#stalled) result = this.#ended(this.#handles.socketAll());
-    if (result === null) return;
-    if (result !== C.CURLE_OK) return this.#fail(this.#describe(result));
+  onFailure(cause: unknown): void {
+    this.#fail(errorOf("connecting", cause));
+  }
+
+  /** Hands the connection over. It sends something at once, see driver.ts. */
+  #connected(): void {
     const connectedFd = getNumber(this.#curl, this.#handles.easy, C.CURLINFO_ACTIVESOCKET) ?? -1;
     if (connectedFd < 0) return this.#fail(this.#describe(C.CURLE_COULDNT_CONNECT));
     const secure = this.#target.url.protocol === "https:";
@@ -214,26 +196,6 @@ export class Connector implements Source, CallbackReceiver {
     this.#settle();
     options.closeFiles();
     this.#handler.onConnected(transport, info);
-  }
-
-  /**
-   * After a call into libcurl: returns the CURLcode that the attempt ended with, or null; throws what the call failed
-   * with.
-   */
-  #ended(failure: unknown): number | null {
-    // It was given up inside one of libcurl's callbacks.
-    if (this.#done) return null;
-    if (failure !== null) throw failure;
-    return this.#handles.result();
-  }
-
-  /**
-   * Whether libcurl waits for nothing. From 7.87 to 8.3, when an address fails or takes too long, it prepares the next
-   * one but sets no timer to begin with it (fixed by "connect: expire the timeout when trying next" in 8.4).
-   */
-  get #stalled(): boolean {
-    const { versionNumber } = this.#curl;
-    return versionNumber >= 0x075700 && versionNumber < 0x080400 && this.#fds.size === 0 && !this.#done;
   }
 
   #certificateHelp(): { help: string; missing: boolean } {
@@ -255,9 +217,7 @@ export class Connector implements Source, CallbackReceiver {
     this.#done = true;
     // The log of what is sent and received later is of no use.
     if (this.#hasLog) this.#handles.options.tryLong("VERBOSE", 0);
-    this.#timer.clear();
-    for (const fd of this.#fds) this.#reactor.watch(fd, this, 0);
-    this.#fds.clear();
+    this.#handles.settle();
     this.#reactor.detach(this);
   }
 

@@ -36,8 +36,8 @@ export interface Curl extends Symbols<typeof CURL_SYMBOLS> {
   setBuffer(easy: Pointer, option: number, value: Uint8Array): number;
   /** `curl_easy_setopt` with a pointer of C's: a list, a callback or NULL. */
   setPointer(easy: Pointer, option: number, value: Pointer): number;
-  /** `curl_multi_setopt` with a callback; returns the CURLMcode. */
-  setCallback(multi: Pointer, option: number, callback: Pointer): number;
+  /** `curl_multi_setopt` with a callback, or a pointer of C's; returns the CURLMcode. */
+  setMultiPointer(multi: Pointer, option: number, value: Pointer): number;
   /** `curl_easy_getinfo`, which writes 8 bytes at most. */
   getInfo(easy: Pointer, info: number, into: Uint8Array): number;
   /** libcurl's general words for a CURLcode. */
@@ -221,7 +221,7 @@ function open(path: string): Curl {
     setLong: (easy, option, value) => variadic.setopt_long(easy, option, ...padding, value),
     setBuffer: (easy, option, value) => variadic.setopt_buffer(easy, option, ...padding, value),
     setPointer: (easy, option, value) => variadic.setopt_pointer(easy, option, ...padding, value),
-    setCallback: (multi, option, callback) => variadic.multi_setopt_pointer(multi, option, ...padding, callback),
+    setMultiPointer: (multi, option, value) => variadic.multi_setopt_pointer(multi, option, ...padding, value),
     getInfo: (easy, what, into) => variadic.getinfo(easy, what, ...padding, into),
     message: (code) => ffi().cString(symbols.curl_easy_strerror(code)),
   };
