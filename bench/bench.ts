@@ -17,7 +17,7 @@ import { addToSystemCas, type SystemCas, whyNoSystemCas } from "./system_cas.ts"
 const HELP = `usage: npm run bench -- [options]
 
   --quick            a few scenarios, 3 short rounds: under 2 minutes
-  --only LIST        scenarios whose names begin so, comma-separated: flood,paced-1000,json,send,idle,connections,round,open,first,
+  --only LIST        scenarios by name, or by how their names begin, comma-separated: flood,paced-1000,json,send,idle,connections,round,open,first,
                      reconnect,count
   --peers LIST       peers, comma-separated; see --list
   --rounds N         rounds of each (default 5)
@@ -30,6 +30,11 @@ const HELP = `usage: npm run bench -- [options]
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
   else if (text !== "") console.error(text);
+}
+
+/** Whether `--only` means a scenario: by its name, or by how its name begins if none has that name. */
+function isMeant(given: string, name: string): boolean {
+  return SCENARIOS.some((scenario) => scenario.name === given) ? name === given : name.startsWith(given);
 }
 
 /** How the peers of a scenario are run. */
@@ -147,7 +152,7 @@ async function main(): Promise<number> {
   const peers = found.filter(({ name, quick }) => wanted ? wanted.includes(name) : quick || !values.quick);
   const only = values.only?.split(",");
   const scenarios = SCENARIOS.filter(({ name, quick, tls }) =>
-    (only ? only.some((prefix) => name.startsWith(prefix)) : quick || !values.quick) &&
+    (only ? only.some((given) => isMeant(given, name)) : quick || !values.quick) &&
     (tls || !values.tls)
   );
   if (values.list) {
