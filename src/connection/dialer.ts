@@ -15,7 +15,7 @@ import { httpUrl } from "../handshake/url.ts";
 import type { Observer } from "../observe/observer.ts";
 import type { CompleteOptions } from "../options/options.ts";
 import { Deadline } from "../platform/deadline.ts";
-import { paced } from "../platform/fair_queue.ts";
+import { paced, pacedStart } from "../platform/fair_queue.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { authorization, type DialRequest, redirectedRequest } from "./dial_request.ts";
@@ -81,7 +81,7 @@ export class Dialer {
   start(): void {
     const { connectTimeout } = this.#options;
     const { url, cookies } = this.#request;
-    paced(() =>
+    pacedStart(() =>
       this.#guard(() => {
         this.#startedAt = performance.now();
         this.#limit(connectTimeout, () => {

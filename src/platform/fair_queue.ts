@@ -23,6 +23,8 @@ export class ConnectBudget {
   readonly #time: LoopTime;
   /** Until when there is time; null before the first step of a turn of the loop. */
   #end: number | null = null;
+  /** Who has steps that wait for time. */
+  readonly #waiting: Set<object> = new Set();
 
   constructor(time: LoopTime) {
     this.#time = time;
@@ -39,13 +41,28 @@ export class ConnectBudget {
     this.#time.defer(() => this.#end = null);
     return true;
   }
+
+  /** Whether attempts that have begun have steps that wait for time. */
+  get isWanted(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Says whether `who` has such steps. */
+  setWaiting(who: object, waits: boolean): void {
+    if (waits) this.#waiting.add(who);
+    else this.#waiting.delete(who);
+  }
 }
 
-/** Steps that wait for their time, in their order. */
+/**
+ * Steps that wait for their time: those of attempts that have begun, in their order, and then the starts of others. So a
+ * thousand attempts are not all under way at once, each with memory of its own, and with a server that waits for it.
+ */
 export class FairQueue {
   readonly #time: LoopTime;
   readonly #budget: ConnectBudget;
-  readonly #waiting: (() => void)[] = [];
+  readonly #steps: Line = new Line();
+  readonly #starts: Line = new Line();
   #scheduled = false;
 
   constructor(time: LoopTime, budget: ConnectBudget) {
@@ -55,28 +72,72 @@ export class FairQueue {
 
   /** Runs `step` in a task to come. What it throws is reported as an uncaught error, and stops nothing else. */
   add(step: () => void): void {
-    this.#waiting.push(step);
+    this.#steps.push(step);
+    this.#schedule();
+  }
+
+  /** The same for the first step of an attempt. */
+  addStart(start: () => void): void {
+    this.#starts.push(start);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#time.defer(this.#run);
   }
 
+  /** One step and one start at least, if there are any; the others as long as there is time. */
   readonly #run = (): void => {
-    let done = 0;
-    // One at least. The budget is asked all the same: this one counts too.
-    while (done < this.#waiting.length && (this.#budget.allows() || done === 0)) {
-      const step = this.#waiting[done++]!;
-      try {
-        step();
-      } catch (error) {
-        // Those behind it are other connections.
-        reportLater(error);
-      }
+    let steps = 0, starts = 0;
+    for (;;) {
+      const hasTime = this.#budget.allows();
+      if (this.#steps.length > 0 && (hasTime || steps === 0)) {
+        steps++;
+        attempt(this.#steps.shift());
+      } else if (this.#starts.length > 0 && (starts === 0 || (hasTime && !this.#budget.isWanted))) {
+        starts++;
+        attempt(this.#starts.shift());
+      } else break;
     }
-    this.#waiting.splice(0, done);
-    this.#scheduled = this.#waiting.length > 0;
-    if (this.#scheduled) this.#time.defer(this.#run);
+    this.#scheduled = false;
+    if (this.#steps.length > 0 || this.#starts.length > 0) this.#schedule();
   };
+}
+
+/** Functions in a row. Arrays move all that is behind the first one when that is taken out. */
+class Line {
+  #waiting: (() => void)[] = [];
+  #taken = 0;
+
+  get length(): number {
+    return this.#waiting.length - this.#taken;
+  }
+
+  push(fn: () => void): void {
+    this.#waiting.push(fn);
+  }
+
+  /** Takes out the first; there has to be one. */
+  shift(): () => void {
+    const fn = this.#waiting[this.#taken++]!;
+    // Half of them are gone: so what moves is never more than what was taken.
+    if (this.#taken * 2 >= this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#taken);
+      this.#taken = 0;
+    }
+    return fn;
+  }
+}
+
+/** Runs a step. Those behind it are other connections: what it throws is reported. */
+function attempt(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    reportLater(error);
+  }
 }
 
 const time: LoopTime = { now: () => performance.now(), defer: (fn) => runtime().defer(fn) };
@@ -88,4 +149,9 @@ const queue = new FairQueue(time, connectBudget);
 /** Runs a step of connecting in a task to come, in its order, as {@linkcode FairQueue.add}. */
 export function paced(step: () => void): void {
   queue.add(step);
+}
+
+/** The same for the first step of an attempt, as {@linkcode FairQueue.addStart}. */
+export function pacedStart(start: () => void): void {
+  queue.addStart(start);
 }

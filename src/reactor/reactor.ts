@@ -95,7 +95,7 @@ export class Reactor {
     this.#moderation.removeDelay(this.#sources.remove(source));
     this.#queue.drop(source);
     if (this.#sources.size > 0) return;
-    this.#steps.clear();
+    this.#clearSteps();
     this.#planned.cancelTimer();
     // What the wait returns to frees it all.
     if (this.#wait.isOut) this.#wake();
@@ -256,7 +256,14 @@ export class Reactor {
         break;
       }
     }
-    if (!this.#steps.isEmpty) this.#serveSteps();
+    if (this.#steps.isEmpty) return;
+    this.#serveSteps();
+    this.#budget.setWaiting(this, !this.#steps.isEmpty);
+  }
+
+  #clearSteps(): void {
+    this.#steps.clear();
+    this.#budget.setWaiting(this, false);
   }
 
   /** Steps of connecting, in what time is left: one at least, so that messages do not keep it from going on. */
@@ -294,7 +301,7 @@ export class Reactor {
     this.#clock.defer(() => {
       for (const source of this.#sources.all()) this.#endSource(source, error);
       this.#queue.take();
-      this.#steps.clear();
+      this.#clearSteps();
       this.#moderation.reset();
       this.#failed = null;
       // The wait that is out is lost: what is to be closed when it is over never would be.

@@ -33,6 +33,7 @@ class ScriptedLoop implements LoopTime {
 function scripted(): {
   loop: ScriptedLoop;
   budget: ConnectBudget;
+  queue: FairQueue;
   add: (name: string, takes: number) => void;
   log: string[];
 } {
@@ -43,7 +44,7 @@ function scripted(): {
       log.push(name);
       loop.time += takes;
     });
-  return { loop, budget, add, log };
+  return { loop, budget, queue, add, log };
 }
 
 test("what is paced runs in a later task, in order, with what it adds behind", async () => {
@@ -125,4 +126,31 @@ test("what throws is reported as uncaught, and those behind it go on", async () 
     console.log(lines.sort().join(", "));`,
   );
   assertEquals(output, "caught a fault, first, later, second");
+});
+
+test("attempts that have begun go first; one is started in each turn all the same", () => {
+  const { loop, budget, queue, add, log } = scripted();
+  const start = (name: string, steps: number) =>
+    queue.addStart(() => {
+      log.push(`start ${name}`);
+      for (let i = 1; i <= steps; i++) add(`${name} ${i}`, 1.5);
+    });
+  for (const name of ["a", "b", "c"]) start(name, 1);
+  loop.turn();
+  assertEquals(log.splice(0), ["start a", "a 1", "start b", "b 1"]);
+  loop.turn();
+  assertEquals(log.splice(0), ["start c", "c 1"]);
+  // A reactor has steps that wait for time.
+  const reactor = {};
+  budget.setWaiting(reactor, true);
+  for (const name of ["d", "e", "f"]) start(name, 0);
+  loop.turn();
+  assertEquals(log.splice(0), ["start d"]);
+  add("d 1", 5);
+  loop.turn();
+  assertEquals(log.splice(0), ["d 1", "start e"]);
+  budget.setWaiting(reactor, false);
+  for (let name = 1; name <= 5; name++) start(`g${name}`, 0);
+  loop.turn();
+  assertEquals(log, ["start f", "start g1", "start g2", "start g3", "start g4", "start g5"]);
 });
