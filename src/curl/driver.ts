@@ -105,6 +105,11 @@ export class Driver implements MultiReceiver {
     return this.#handles.size;
   }
 
+  /** How many of them connect. */
+  get connecting(): number {
+    return this.#connecting.size;
+  }
+
   /** Whether {@linkcode free} was called. */
   get isFreed(): boolean {
     return this.#isFreed;

@@ -11,6 +11,11 @@ import type { Curl } from "./library.ts";
  * if they are 128; with 8.23 nothing.
  */
 export const CAPACITY = 64;
+/**
+ * How many of them connect at the same time. One call into libcurl takes a step of each whose time-out is due, and those of
+ * attempts that began together are: with 64, such a call kept the event loop for 60 ms of CPU; a step of TLS has 0.5 ms.
+ */
+export const MAX_CONNECTING = 16;
 /** From 7.85 on, `curl_multi_remove_handle` closes a connection that is used by hand; before, it stays open in the multi. */
 const CLOSES_ON_REMOVAL = 0x075500;
 /**
@@ -56,7 +61,7 @@ export class Drivers implements DriverOwner {
     if (!alone) {
       const now = performance.now();
       for (const [driver, from] of this.#open) {
-        if (driver.isBusy || from > now) continue;
+        if (driver.isBusy || from > now || driver.connecting >= MAX_CONNECTING) continue;
         if (driver.size === CAPACITY - 1) this.#open.delete(driver);
         return driver;
       }

@@ -1,7 +1,7 @@
 import { assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import "../../mod.ts";
 import type { Driven, Driver } from "../../src/curl/driver.ts";
-import { CAPACITY, Drivers, isAlone } from "../../src/curl/drivers.ts";
+import { CAPACITY, Drivers, isAlone, MAX_CONNECTING } from "../../src/curl/drivers.ts";
 import { addressOf } from "../../src/curl/connect_callbacks.ts";
 import type { ConnectTarget } from "../../src/curl/handle_options.ts";
 import { type Curl, loadCurl } from "../../src/curl/library.ts";
@@ -9,14 +9,15 @@ import { runtime } from "../../src/platform/runtime.ts";
 import type { Reactor } from "../../src/reactor/reactor.ts";
 import { test } from "../support/testing.ts";
 
-/** Drivers whose multis are counted: how many there are now. */
-function counted(): { drivers: Drivers; curl: Curl; multis: () => number } {
+/** Drivers whose multis are counted: how many there are now. `changes` are functions to take instead of libcurl's. */
+function counted(changes: Partial<Curl> = {}): { drivers: Drivers; curl: Curl; multis: () => number } {
   const real = loadCurl();
   let multis = 0;
   const curl = {
     ...real,
     curl_multi_init: () => (multis++, real.curl_multi_init()),
     curl_multi_cleanup: (multi) => (multis--, real.curl_multi_cleanup(multi!)),
+    ...changes,
   } as Curl;
   return { drivers: new Drivers(curl, { watch: () => {} } as unknown as Reactor), curl, multis: () => multis };
 }
@@ -63,6 +64,22 @@ test("handles share a driver, room that one leaves is taken, and drivers are fre
   await nextTask();
   assertEquals([sizes(), multis()], [[0, 0, 0], 0]);
   for (const each of [...all, ...more]) each.handle.free();
+});
+
+test("few handles connect in one driver at the same time: those that stand make room for others", async () => {
+  const nothing = () => 0;
+  const { drivers, curl, multis } = counted({ curl_multi_socket_action: nothing, curl_multi_socket_all: nothing });
+  const all = fill(drivers, curl, MAX_CONNECTING + 1);
+  const [first] = all;
+  assertEquals([first!.driver.connecting, first!.driver.size, multis()], [MAX_CONNECTING, MAX_CONNECTING, 2]);
+  for (const { driver, handle } of all.slice(0, 3)) driver.settle(handle);
+  const more = fill(drivers, curl, 3);
+  for (const { driver } of more) assertStrictEquals(driver, first!.driver);
+  assertEquals([first!.driver.connecting, first!.driver.size, multis()], [MAX_CONNECTING, MAX_CONNECTING + 3, 2]);
+  for (const { driver, handle } of [...all, ...more]) driver.remove(handle);
+  await nextTask();
+  assertEquals(multis(), 0);
+  for (const { handle } of [...all, ...more]) handle.free();
 });
 
 test("a driver that was left is used again in the same task, and is then not freed", async () => {
