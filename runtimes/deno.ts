@@ -66,7 +66,7 @@ export function createDenoRuntime(): Runtime {
     sha1(text: string): Uint8Array {
       return createHash("sha1").update(text).digest();
     },
-    hash(algorithm: "md5" | "sha256", bytes: Uint8Array): string {
+    hash(algorithm: "md5" | "sha1" | "sha256", bytes: Uint8Array): string {
       return createHash(algorithm).update(bytes).digest("hex");
     },
 

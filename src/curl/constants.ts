@@ -48,8 +48,6 @@ export const CURL_IPRESOLVE_V6 = 2;
 
 export const CURLINFO_PRIMARY_IP = 0x100020;
 export const CURLINFO_LOCAL_IP = 0x100029;
-export const CURLINFO_CAINFO = 0x10003d;
-export const CURLINFO_CAPATH = 0x10003e;
 export const CURLINFO_HTTP_CONNECTCODE = 0x200016;
 export const CURLINFO_OS_ERRNO = 0x200019;
 export const CURLINFO_PRIMARY_PORT = 0x200028;

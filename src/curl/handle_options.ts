@@ -2,6 +2,7 @@
 import { CurlWebSocketError } from "../errors.ts";
 import type { RawCurlOption } from "../options/curl_options.ts";
 import type { CompleteNetwork } from "../options/network.ts";
+import { easyOption } from "../options/easy_option.ts";
 import { type CompleteProxy, environmentNoProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
 import { bracketed, type TlsOptions } from "../options/tls.ts";
 import type { Browser } from "../handshake/browsers.ts";
@@ -10,7 +11,7 @@ import * as C from "./constants.ts";
 import type { OptionSetter } from "./option_setter.ts";
 import { runtime } from "../platform/runtime.ts";
 import { impersonate } from "./impersonate.ts";
-import { setTls } from "./tls_options.ts";
+import { setTls, TRUST_OPTIONS } from "./tls_options.ts";
 
 /** What to connect to, and how. */
 export interface ConnectTarget {
@@ -89,8 +90,15 @@ export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: Comp
   const secure = url.protocol === "https:";
   const host = secure && tls.serverName !== undefined ? bracketed(tls.serverName) : url.hostname;
   set.text("URL", `${url.protocol}//${host}${url.port && `:${url.port}`}`);
-  if (secure) setTls(set, tls, "");
+  // libcurl has this once for both.
+  let cacheSeconds = Infinity;
+  if (secure) cacheSeconds = setTls(set, tls, "", trusts(curlOptions, ""));
   setProxy(set, proxy, target);
+  if (proxy?.scheme === "https") {
+    cacheSeconds = Math.min(cacheSeconds, setTls(set, proxy.tls, "PROXY_", trusts(curlOptions, "PROXY_")));
+  }
+  // From 7.87 on; libcurl-impersonate 7.84 may have another option by this number.
+  if (cacheSeconds < Infinity && set.curl.versionNumber >= 0x075700) set.tryLong("CA_CACHE_TIMEOUT", cacheSeconds);
   refuseBlockingSocks(set, proxy?.scheme, "the proxy");
   setNetwork(set, network);
   setAddresses(set, target, proxy, host);
@@ -98,6 +106,13 @@ export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: Comp
     if (option.name === "PRE_PROXY") refuseBlockingSocks(set, String(value), "CURLOPT_PRE_PROXY");
     set.raw(option, value);
   }
+}
+
+/** Returns whether any of these options says what is trusted. */
+function trusts(options: readonly RawCurlOption[], prefix: "" | "PROXY_"): boolean {
+  return options.some(({ option }) =>
+    TRUST_OPTIONS.some((name) => easyOption(prefix + name)?.number === option.number)
+  );
 }
 
 /** Throws if SOCKS would block the thread: before 7.69, libcurl waited for the proxy's replies inside its call. */
@@ -128,7 +143,6 @@ function setProxy(set: OptionSetter, proxy: CompleteProxy | null, { curlOptions 
     // libcurl's syntax for a field without a value: the name and a semicolon.
     set.list("PROXYHEADER", headers.map(([name, value]) => value === "" ? `${name};` : `${name}: ${value}`));
   }
-  if (scheme === "https") setTls(set, proxy.tls, "PROXY_");
 }
 
 function setNetwork(set: OptionSetter, network: CompleteNetwork): void {

@@ -1,6 +1,7 @@
 /** Finds, opens and describes libcurl when it is first used. */
 import { CurlWebSocketError } from "../errors.ts";
 import { CURL_GLOBAL_DEFAULT, CURLE_OK } from "./constants.ts";
+import { type CaLibrary, type CaPlaces, caSource } from "./ca_source.ts";
 import { type CachedKind, cachedLibrary } from "./library_cache.ts";
 import { ffi, isNull, type Pointer, type Symbols } from "../platform/ffi.ts";
 import { type Runtime, runtime } from "../platform/runtime.ts";
@@ -23,11 +24,23 @@ export interface LibcurlInfo {
   readonly zlib: string | null;
   /** What this machine lacks that `CurlWebSocket` could use: features of libcurl, or `"zlib"`. */
   readonly missing: readonly string[];
+  /**
+   * Where `wss:` finds the certificates of the CAs that it trusts, if no option says otherwise. `from` is:
+   *
+   * - `"directory"`: a hashed directory, of which each connection reads the one file that it needs;
+   * - `"cache"`: a bundle that libcurl parses once for some dozens of connections;
+   * - `"file"`: a bundle, or with GnuTLS all of a directory, that it parses for each connection, at some 20 ms of CPU;
+   * - `"library"`: libcurl's own default: the store of Windows, nothing at all, or what it does not tell, before 7.70.
+   *
+   * `path` is that directory or bundle, and null with `"library"`.
+   */
+  readonly certificates: { readonly from: "directory" | "cache" | "file" | "library"; readonly path: string | null };
 }
 
 /** libcurl's functions. Those that are variadic in C have a method for each type here. */
 export interface Curl extends Symbols<typeof CURL_SYMBOLS> {
-  readonly info: LibcurlInfo;
+  readonly info: Omit<LibcurlInfo, "certificates">;
+  readonly cas: CaLibrary;
   /** `curl_version_info`'s number: 0xMMmmpp. */
   readonly versionNumber: number;
   /** `curl_easy_setopt` with a `long`; returns the CURLcode. */
@@ -180,9 +193,11 @@ export function loadCurl(path?: string, { impersonating = false }: { impersonati
  * `ERR_LIBCURL_TOO_OLD` or `ERR_FFI_PERMISSION`
  */
 export function libcurl(path?: string): LibcurlInfo {
-  const { info } = loadCurl(path);
+  const { info, cas } = loadCurl(path);
   openAll(info.path);
-  return info;
+  const { way, file, folder } = caSource(cas);
+  const place = way === "library" ? null : way === "directory" ? folder : file ?? folder;
+  return { ...info, certificates: { from: way, path: place } };
 }
 
 function noPermission(): CurlWebSocketError {
@@ -201,7 +216,7 @@ function open(path: string): Curl {
   const { os, arch } = runtime();
   const padded = os === "darwin" && arch === "arm64";
   const symbols = ffi().open(path, CURL_SYMBOLS);
-  const { info, versionNumber } = describe(path, symbols);
+  const { info, versionNumber, defaults } = describe(path, symbols);
   if (versionNumber < OLDEST_VERSION) {
     throw new CurlWebSocketError(
       "ERR_LIBCURL_TOO_OLD",
@@ -218,6 +233,7 @@ function open(path: string): Curl {
     ...symbols,
     info,
     versionNumber,
+    cas: { tls: info.tls, versionNumber, defaults },
     setLong: (easy, option, value) => variadic.setopt_long(easy, option, ...padding, value),
     setBuffer: (easy, option, value) => variadic.setopt_buffer(easy, option, ...padding, value),
     setPointer: (easy, option, value) => variadic.setopt_pointer(easy, option, ...padding, value),
@@ -228,7 +244,9 @@ function open(path: string): Curl {
 }
 
 /** Reads `curl_version_info_data`, whose first fields are the same in all versions from 7.68 on. */
-function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): { info: LibcurlInfo; versionNumber: number } {
+function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): Pick<Curl, "info" | "versionNumber"> & {
+  defaults: CaPlaces;
+} {
   // Offsets in bytes, if a pointer has 8.
   const CURLVERSION_FIRST = 0, VERSION = 8, VERSION_NUM = 16, FEATURE_BITS = 32, SSL_VERSION = 40;
   const data = symbols.curl_version_info(CURLVERSION_FIRST);
@@ -239,7 +257,7 @@ function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): { info: 
   const features = FEATURES.filter(([bit]) => bits & (1 << bit)).map(([, name]) => name);
   const tls = ffi().cString(ffi().pointerAt(data, SSL_VERSION));
   const zlib = loadZlib()?.version ?? null;
-  const info: LibcurlInfo = {
+  const info: Curl["info"] = {
     path,
     version: ffi().cString(ffi().pointerAt(data, VERSION)),
     tls: tls === "" ? null : tls,
@@ -249,5 +267,21 @@ function describe(path: string, symbols: Symbols<typeof CURL_SYMBOLS>): { info: 
       zlib === null ? "zlib" : [],
     ),
   };
-  return { info, versionNumber: fields.getUint32(VERSION_NUM, true) };
+  const versionNumber = fields.getUint32(VERSION_NUM, true);
+  return {
+    info,
+    versionNumber,
+    defaults: versionNumber < KNOWS_CAS ? { file: null, folder: null } : readPlaces(symbols),
+  };
+}
+
+/** The fields `cainfo` and `capath` came with 7.70. */
+const KNOWS_CAS = 0x074600;
+
+/** Reads the two of `curl_version_info_data`, which lie at these offsets where a pointer has 8 bytes. */
+function readPlaces({ curl_version_info }: Symbols<typeof CURL_SYMBOLS>): CaPlaces {
+  const CURLVERSION_SEVENTH = 6, CAINFO = 152, CAPATH = 160;
+  const data = curl_version_info(CURLVERSION_SEVENTH);
+  const [file, folder] = [CAINFO, CAPATH].map((at) => ffi().cString(ffi().pointerAt(data, at)));
+  return { file: file || null, folder: folder || null };
 }

@@ -4,37 +4,28 @@ import { isPath, type Pem, TLS_VERSIONS, type TlsOptions, type TlsVersion } from
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./option_setter.ts";
 import { runtime } from "../platform/runtime.ts";
-import { getText } from "./get_info.ts";
+import { cacheSeconds, type CaPlaces, caSource, noFolder, trustedPlaces } from "./ca_source.ts";
+import { BUNDLES, shareNames, systemBundle } from "./certificate_stores.ts";
 import { canOpen, readFile } from "../platform/files.ts";
-
-/** Where systems keep the certificates that they trust: the paths of curl's configure script, and macOS's. */
-const BUNDLES = [
-  "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Arch, Alpine
-  "/etc/pki/tls/certs/ca-bundle.crt", // Fedora, RHEL
-  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // CentOS
-  "/var/lib/ca-certificates/ca-bundle.pem", // openSUSE
-  "/etc/ssl/ca-bundle.pem", // older openSUSE
-  "/usr/share/ssl/certs/ca-bundle.crt",
-  "/usr/local/share/certs/ca-root-nss.crt", // FreeBSD
-  "/etc/ssl/cert.pem", // Alpine, OpenBSD, macOS
-];
-
-/** Returns the first that exists, or null. */
-function systemBundle(): string | null {
-  return runtime().os === "windows" ? null : BUNDLES.find((path) => canOpen(path)) ?? null;
-}
 
 /** Returns an error with libcurl's code for it. libcurl is not called: the file cannot be read here either. */
 const failure = (message: string, curlCode: number) => new CurlWebSocketError("ERR_TLS", message, { curlCode });
 const encoder = new TextEncoder();
 
 /**
- * Whose TLS it is. libcurl has each option twice: those for a proxy have the prefix. `what` is the name in messages.
+ * Whose TLS it is. libcurl has each option twice: those for a proxy have the prefix. `what` is the name in messages. `ownTrust`:
+ * whether `curlOptions` say what is trusted; libcurl's defaults are then left alone.
  */
 interface Side {
   readonly prefix: "" | "PROXY_";
   readonly what: "tls" | "proxy.tls";
+  readonly ownTrust: boolean;
 }
+
+/** The options that say what is trusted, each without `PROXY_` before it. */
+export const TRUST_OPTIONS: readonly string[] = [
+  ...["CAINFO", "CAPATH", "CAINFO_BLOB", "CRLFILE", "SSL_OPTIONS", "SSL_VERIFYPEER"],
+];
 
 const isGnuTls = (set: OptionSetter) => set.curl.info.tls?.includes("GnuTLS") ?? false;
 
@@ -45,18 +36,19 @@ function lacking(set: OptionSetter, need: string): CurlWebSocketError {
 }
 
 /**
- * Sets the options `tls`, or those of a proxy.
+ * Sets the options `tls`, or those of a proxy. `ownTrust`: whether `curlOptions` have any of {@linkcode TRUST_OPTIONS}. Returns for
+ * how many seconds libcurl may use a file of CAs that it has parsed.
  *
  * @throws {CurlWebSocketError} `ERR_TLS` if a file cannot be read, `ERR_LIBCURL` if libcurl lacks an option
  */
-export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"): void {
+export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_", ownTrust: boolean): number {
   const what = prefix === "" ? "tls" : "proxy.tls";
-  const side: Side = { prefix, what };
+  const side: Side = { prefix, what, ownTrust };
   if (tls.verify === false) {
     set.long(`${prefix}SSL_VERIFYPEER`, 0);
     set.long(`${prefix}SSL_VERIFYHOST`, 0);
   }
-  setTrust(set, tls, side);
+  const seconds = setTrust(set, tls, side);
   setIdentity(set, tls, side);
   if (tls.minVersion !== undefined || tls.maxVersion !== undefined) {
     set.long(`${prefix}SSLVERSION`, versionBits(tls.minVersion, tls.maxVersion));
@@ -72,6 +64,7 @@ export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"
     const pins = tls.pinnedPublicKey;
     set.text(`${prefix}PINNEDPUBLICKEY`, typeof pins === "string" ? pins : pins.join(";"));
   }
+  return seconds;
 }
 
 /** CURL_SSLVERSION_TLSv1_0 is 4, the next is 5, and so on; the newest to offer is shifted by 16 bits. */
@@ -80,65 +73,88 @@ function versionBits(min: TlsVersion | undefined, max: TlsVersion | undefined): 
   return value(min) + value(max) * 0x1_0000;
 }
 
-function setTrust(set: OptionSetter, tls: TlsOptions, { prefix, what }: Side): void {
-  const { ca, extraCa } = tls;
+/** Nothing that libcurl could keep is read, or it is not to keep it. */
+const READ_EACH_TIME = 0;
+
+function setTrust(set: OptionSetter, tls: TlsOptions, side: Side): number {
+  const { ca, extraCa } = tls, { prefix, what, ownTrust } = side, { cas } = set.curl;
   // Else the certificates of libcurl's built-in folder would be trusted too.
-  if (ca !== undefined) set.tryText(`${prefix}CAPATH`, null);
-  if (extraCa !== undefined) return setExtraTrust(set, tls, extraCa, { prefix, what });
-  if (ca !== undefined) return setPem(set, ca, `${prefix}CAINFO`, `${what}.ca`);
+  if (ca !== undefined) set.tryText(`${prefix}CAPATH`, noFolder(cas));
+  if (extraCa !== undefined) return setExtraTrust(set, tls, extraCa, side);
+  if (ca !== undefined) {
+    setPem(set, ca, `${prefix}CAINFO`, `${what}.ca`);
+    return isPath(ca) && !ownTrust ? cacheSeconds(ca) : READ_EACH_TIME;
+  }
+  let places = trustedPlaces(cas);
   if (tls.systemStore === true) {
-    if (hasNativeStore()) return set.long(`${prefix}SSL_OPTIONS`, C.CURLSSLOPT_NATIVE_CA);
-    const bundle = systemBundle();
-    if (bundle === null) {
+    if (hasNativeStore()) {
+      set.long(`${prefix}SSL_OPTIONS`, C.CURLSSLOPT_NATIVE_CA);
+      return READ_EACH_TIME;
+    }
+    places = { file: systemBundle(), folder: cas.defaults.folder };
+    if (places.file === null) {
       throw failure(
         `${what}.systemStore: none of the usual files exists: ${BUNDLES.join(", ")}`,
         C.CURLE_SSL_CACERT_BADFILE,
       );
     }
-    return set.text(`${prefix}CAINFO`, bundle);
+  } else if (tls.verify === false) {
+    // GnuTLS reads them all the same, and so did libcurl before 7.84 with OpenSSL.
+    if (!ownTrust) { for (const option of ["CAINFO", "CAPATH"]) set.tryText(prefix + option, null); }
+    return READ_EACH_TIME;
   }
-  if (tls.verify === false) return;
-  // A libcurl that was built for another distribution may look in the wrong place.
-  const file = getText(set.curl, set.easy, C.CURLINFO_CAINFO), folder = getText(set.curl, set.easy, C.CURLINFO_CAPATH);
-  if (file === null || canOpen(file) || (folder !== null && canOpen(folder))) return;
-  const bundle = systemBundle();
-  if (bundle !== null) set.text(`${prefix}CAINFO`, bundle);
+  if (ownTrust) {
+    setPlaces(set, places, prefix);
+    return READ_EACH_TIME;
+  }
+  const source = caSource(cas, places);
+  setPlaces(set, source, prefix);
+  return source.way === "cache" && source.file !== null ? cacheSeconds(source.file) : READ_EACH_TIME;
+}
+
+/** Sets what is not libcurl's default already. */
+function setPlaces(set: OptionSetter, { file, folder }: CaPlaces, prefix: Side["prefix"]): void {
+  const { cas } = set.curl, { defaults } = cas;
+  if (file !== defaults.file) set.text(`${prefix}CAINFO`, file);
+  if (folder !== defaults.folder) set.tryText(`${prefix}CAPATH`, folder ?? noFolder(cas));
 }
 
 function hasNativeStore(): boolean {
   return runtime().os === "windows" || runtime().os === "darwin";
 }
 
-/** Sets one bundle, because libcurl takes only one: the system's certificates, or `ca`, followed by `extraCa`. */
-function setExtraTrust(set: OptionSetter, { ca }: TlsOptions, extraCa: Pem, { prefix, what }: Side): void {
-  const extra = pemBytes(extraCa, `${what}.extraCa`);
+/** Beside a hashed directory, else in one bundle, the system's or `ca` and the others behind it: libcurl takes one. */
+function setExtraTrust(set: OptionSetter, { ca }: TlsOptions, extraCa: Pem, { prefix, what, ownTrust }: Side): number {
+  const extra = pemBytes(extraCa, `${what}.extraCa`), { cas } = set.curl;
+  const help = `this libcurl takes certificates only from one file; give all of them as ${what}.ca with its path`;
   let base: Uint8Array = new Uint8Array(0);
   if (ca !== undefined) {
     base = pemBytes(ca, `${what}.ca`);
   } else if (runtime().os === "windows") {
     set.long(`${prefix}SSL_OPTIONS`, C.CURLSSLOPT_NATIVE_CA);
   } else {
-    const own = getText(set.curl, set.easy, C.CURLINFO_CAINFO);
+    const { file: own, folder } = cas.defaults;
     const file = own !== null && canOpen(own) ? own : systemBundle();
-    const folder = getText(set.curl, set.easy, C.CURLINFO_CAPATH);
-    if (file !== null) base = pemBytes(file, `${what}.extraCa: the system's certificates`);
-    else if (folder === null || !canOpen(folder)) {
-      throw failure(
-        `${what}.extraCa: the system's certificates were not found; looked at ${BUNDLES.join(", ")}`,
-        C.CURLE_SSL_CACERT_BADFILE,
-      );
+    if (file === null) {
+      if (folder === null || !canOpen(folder)) {
+        throw failure(
+          `${what}.extraCa: the system's certificates were not found; looked at ${BUNDLES.join(", ")}`,
+          C.CURLE_SSL_CACERT_BADFILE,
+        );
+      }
+    } else {
+      const source = ownTrust ? null : caSource(cas, { file, folder });
+      if (source !== null && source.folder !== folder) set.tryText(`${prefix}CAPATH`, source.folder ?? noFolder(cas));
+      const beside = source?.way === "directory" && source.contents !== null && !shareNames(extra, source.contents);
+      if (!beside) base = pemBytes(file, `${what}.extraCa: the system's certificates`);
     }
   }
   const joined = new Uint8Array(base.length + 1 + extra.length);
   joined.set(base);
   joined[base.length] = 10;
   joined.set(extra, base.length + 1);
-  setBytes(
-    set,
-    `${prefix}CAINFO`,
-    joined,
-    `this libcurl takes certificates only from one file; give all of them as ${what}.ca with its path`,
-  );
+  setBytes(set, `${prefix}CAINFO`, joined, help);
+  return READ_EACH_TIME;
 }
 
 function pemBytes(pem: Pem, name: string): Uint8Array {

@@ -24,15 +24,15 @@ function readMode(): Uint8Array<ArrayBuffer> {
 const MAX_FILE_SIZE = 32 * 1024 * 1024;
 
 /**
- * Reads a file as libcurl would, with the rights of the process; null if it cannot be opened. For certificates that
- * are to be joined to others: libcurl takes one file.
+ * Reads a file as libcurl would, with the rights of the process; null if it cannot be opened. The bytes lie in `into`, as
+ * far as the file fits: whoever reads many small files passes the same buffer.
  */
-export function readFile(path: string): Uint8Array | null {
+export function readFile(path: string, into: Uint8Array<ArrayBuffer> = allocate(256 * 1024)): Uint8Array | null {
   const { fopen, fread, fclose } = files();
   const file = fopen(toCString(path), readMode());
   if (isNull(file)) return null;
   try {
-    let buffer = allocate(256 * 1024), length = 0;
+    let buffer = into, length = 0;
     while (length < MAX_FILE_SIZE) {
       if (length === buffer.length) {
         const longer = allocate(length * 2);

@@ -32,8 +32,8 @@ export interface Runtime {
   utf8(bytes: Uint8Array): string;
   /** The SHA-1 of ASCII text; Web Crypto's costs a thread hop. */
   sha1(text: string): Uint8Array;
-  /** A hash in hexadecimal; Web Crypto has no MD5. */
-  hash(algorithm: "md5" | "sha256", bytes: Uint8Array): string;
+  /** A hash in hexadecimal; Web Crypto has no MD5, and makes the others in another task. */
+  hash(algorithm: "md5" | "sha1" | "sha256", bytes: Uint8Array): string;
   /**
    * Runs all microtasks that wait, as a runtime does between two tasks. Returns false if it cannot: then the caller
    * has to {@linkcode defer} what follows. To be called from a task of the event loop, not from a microtask.

@@ -90,6 +90,10 @@ export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>
   dlopen: { null: gives(null) },
   fopen: { null: gives(null) },
   fread: { nothing: gives(0) },
+  opendir: { null: gives(null) },
+  // An error as well: what has been read until then is all there seems to be.
+  readdir: { null: gives(null) },
+  statx: { fails: gives(-1) },
   memfd_create: { fails: gives(-1) },
   write: { fails: gives(-1), short: (real, [fd, bytes]) => real(fd!, bytes!, 1) },
   epoll_create1: { fails: gives(-1) },
@@ -120,6 +124,7 @@ export const CANNOT_FAIL: Readonly<Record<string, string>> = {
   deflateEnd: "fails for a bad stream alone, which the books check",
   getenv: "NULL says that the variable is unset",
   fclose: "frees, whatever it returns",
+  closedir: "frees, whatever it returns",
   close: "frees, whatever it returns",
   free: "returns nothing",
 };

@@ -324,9 +324,11 @@ export class Faults implements Breakable {
         if (!this.#descriptors.delete(Number(first))) this.problems.push(`close() of a descriptor that is not ours`);
         return;
       case "fopen":
+      case "opendir":
         if (!isNull(result as Pointer)) this.#files++;
         return;
       case "fclose":
+      case "closedir":
         return void this.#files--;
       case "calloc":
         if (!isNull(result as Pointer)) this.#memory.add(this.#address(result as Pointer));

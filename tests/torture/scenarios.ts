@@ -1,5 +1,6 @@
 /** The scenarios of the torture tests, each of which runs again and again, with one failing call each time. */
 import type { ProxyOption } from "../../mod.ts";
+import { CaSources } from "../../src/curl/ca_source.ts";
 import type { Bench, Subject } from "./subject.ts";
 
 /** One scenario. Nothing in it may hang, whatever fails: every wait ends with the socket. */
@@ -73,6 +74,21 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   "https proxy wss": {
     secure: true,
     run: (bench) => withSocket(bench.socket("/echo", { secure: true, proxy: secureProxy(bench) }), small),
+  },
+  "the system's CAs": {
+    secure: true,
+    run: (bench) => {
+      // What a thread decides once, here each time, of a system of its own.
+      const { ca, cas } = bench.place, defaults = { file: `${cas}/bundle.pem`, folder: cas };
+      const library = { tls: "OpenSSL/3.0.0", versionNumber: 0x075801, defaults };
+      try {
+        bench.note(new CaSources(() => 0).find(library, defaults).way);
+      } catch (error) {
+        // Out of memory, as for all that a connection needs.
+        bench.note((error as Error).name);
+      }
+      return withSocket(bench.socket("/echo", { secure: true, tls: { extraCa: ca } }), small);
+    },
   },
   refusal: { run: (bench) => withSocket(bench.socket("/refuse"), small) },
   redirect: {

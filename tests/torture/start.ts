@@ -1,6 +1,9 @@
 /** Starts the torture tests' servers and runners. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -40,7 +43,11 @@ async function startServer(): Promise<{ place: Place; child: ChildProcess }> {
   const { ca, cert, key } = certificates();
   child.stdin.write(JSON.stringify({ cert, key }) + "\n");
   const [line] = await once(createInterface({ input: child.stdout }), "line");
-  return { place: { ...JSON.parse(String(line)), ca, cert, key }, child };
+  const cas = mkdtempSync(join(tmpdir(), "curlws-torture-"));
+  writeFileSync(join(cas, "bundle.pem"), ca);
+  const hash = execFileSync("openssl", ["x509", "-subject_hash", "-noout"], { input: ca, encoding: "utf8" }).trim();
+  writeFileSync(join(cas, `${hash}.0`), ca);
+  return { place: { ...JSON.parse(String(line)), ca, cert, key, cas }, child };
 }
 
 /** Runs a plan to its end, over runs that end the process. */
@@ -70,6 +77,7 @@ export async function torture({ print, tool, ...plan }: TortureOptions): Promise
       print(`PROBLEM ${outcome.what}\n    the process ended: ${outcome.why}`);
     }
   } finally {
+    rmSync(place.cas, { recursive: true });
     child.stdin!.end();
     await once(child, "close");
   }

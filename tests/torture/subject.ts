@@ -19,6 +19,8 @@ export interface Place {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** A folder with the CA in `bundle.pem`, and by its hash. */
+  readonly cas: string;
 }
 
 /** A user's callbacks, and what each may do that closes the socket, or is wrong. */
