@@ -1,5 +1,6 @@
 /** The way to an open connection: one handshake attempt after another, with cookies, redirects and Digest challenges between. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
+import { prepareCaSource } from "../curl/ca_source.ts";
 import { resolveBrowser } from "../curl/impersonate.ts";
 import type { Curl } from "../curl/library.ts";
 import type { Transport } from "../curl/transport.ts";
@@ -79,21 +80,29 @@ export class Dialer {
 
   /** Begins an attempt; the handler is called in a later task. */
   start(): void {
-    const { connectTimeout } = this.#options;
-    const { url, cookies } = this.#request;
     pacedStart(() =>
       this.#guard(() => {
-        this.#startedAt = performance.now();
-        this.#limit(connectTimeout, () => {
-          const proxy = this.#attempt?.proxyName ?? null, by = proxy === null ? "" : ` through the proxy ${proxy}`;
-          const message = `connecting to ${url.host}${by} took longer than connectTimeout, ${connectTimeout} ms`;
-          return new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message);
-        });
-        const cookie = cookiesFor(cookies, url);
-        if (cookie instanceof Promise) cookie.then((value) => this.#guard(() => this.#try(value)), this.#onError);
-        else if (!this.#closed) this.#try(cookie);
+        const { url: { protocol }, tls: { ca, verify } } = this.#request;
+        const readsCas = protocol === "wss:" && ca === undefined && verify !== false;
+        // The first of a process reads the system's certificates: that is a step of its own.
+        if (readsCas && prepareCaSource(this.#curl.cas)) paced(() => this.#guard(() => this.#begin()));
+        else this.#begin();
       })
     );
+  }
+
+  #begin(): void {
+    const { connectTimeout } = this.#options;
+    const { url, cookies } = this.#request;
+    this.#startedAt = performance.now();
+    this.#limit(connectTimeout, () => {
+      const proxy = this.#attempt?.proxyName ?? null, by = proxy === null ? "" : ` through the proxy ${proxy}`;
+      const message = `connecting to ${url.host}${by} took longer than connectTimeout, ${connectTimeout} ms`;
+      return new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message);
+    });
+    const cookie = cookiesFor(cookies, url);
+    if (cookie instanceof Promise) cookie.then((value) => this.#guard(() => this.#try(value)), this.#onError);
+    else if (!this.#closed) this.#try(cookie);
   }
 
   /** Says whether dialing keeps the process alive; it does by default. */

@@ -64,6 +64,8 @@ export class FairQueue {
   readonly #steps: Line = new Line();
   readonly #starts: Line = new Line();
   #scheduled = false;
+  /** Whether the next turn begins with a start, since the last one had time for none. */
+  #startsNext = false;
 
   constructor(time: LoopTime, budget: ConnectBudget) {
     this.#time = time;
@@ -88,19 +90,19 @@ export class FairQueue {
     this.#time.defer(this.#run);
   }
 
-  /** One step and one start at least, if there are any; the others as long as there is time. */
+  /** One at least, and others as long as there is time. */
   readonly #run = (): void => {
-    let steps = 0, starts = 0;
-    for (;;) {
-      const hasTime = this.#budget.allows();
-      if (this.#steps.length > 0 && (hasTime || steps === 0)) {
-        steps++;
-        attempt(this.#steps.shift());
-      } else if (this.#starts.length > 0 && (starts === 0 || (hasTime && !this.#budget.isWanted))) {
-        starts++;
+    let taken = 0, started = 0;
+    while (this.#budget.allows() || taken === 0) {
+      const mayStart = this.#starts.length > 0 && (started === 0 || !this.#budget.isWanted);
+      if (mayStart && (this.#steps.length === 0 || (taken === 0 && this.#startsNext))) {
+        started++;
         attempt(this.#starts.shift());
-      } else break;
+      } else if (this.#steps.length > 0) attempt(this.#steps.shift());
+      else break;
+      taken++;
     }
+    this.#startsNext = started === 0;
     this.#scheduled = false;
     if (this.#steps.length > 0 || this.#starts.length > 0) this.#schedule();
   };

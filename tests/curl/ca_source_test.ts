@@ -4,7 +4,14 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import "../../runtimes/mod.ts";
-import { type CaLibrary, CaSources, fileBeside, noFolder, trustedPlaces } from "../../src/curl/ca_source.ts";
+import {
+  type CaLibrary,
+  CaSources,
+  fileBeside,
+  noFolder,
+  prepareCaSource,
+  trustedPlaces,
+} from "../../src/curl/ca_source.ts";
 import { runtime } from "../../src/platform/runtime.ts";
 import { certificates } from "../support/certificates.ts";
 import { test } from "../support/testing.ts";
@@ -153,3 +160,13 @@ test("a library that does not tell what it trusts is left alone", () => {
   const folderOnly = library(null, system.folder);
   assertEquals(system.sources.find(folderOnly, trustedPlaces(folderOnly)).way, "directory");
 }, { skip });
+
+test("what a libcurl trusts is read ahead once, for each libcurl", () => {
+  const library = (): CaLibrary => ({
+    tls: "OpenSSL/3.0.19",
+    versionNumber: 0x075801,
+    defaults: { file: null, folder: null },
+  });
+  const one = library(), other = library();
+  assertEquals([one, one, other, one].map(prepareCaSource), [true, false, true, false]);
+});
