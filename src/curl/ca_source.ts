@@ -41,7 +41,7 @@ export interface CaSource extends CaPlaces {
   /** "library": its own default, which is not known. */
   readonly way: "directory" | "cache" | "file" | "library";
   /** With "directory": what is in it. */
-  readonly contents: Pick<CertificateFolder, "byHash"> | null;
+  readonly contents: Pick<CertificateFolder, "byHash" | "isComplete"> | null;
 }
 
 const TLS = (library: CaLibrary) => (library.tls ?? "").replaceAll(/\(.*?\) ?/g, "");
@@ -101,6 +101,9 @@ const UNSEEN = 60;
 /** How long a decision holds that was made while nothing could be read, ms. */
 const RETRY = 1_000;
 
+/** How many names of a directory are checked before it is used, and by each connection that uses it: half a millisecond of work. */
+const CHECKED_AT_ONCE = 8;
+
 /** What was decided for a library and places. */
 interface Decision {
   readonly source: CaSource;
@@ -125,11 +128,13 @@ export class CaSources {
   find(library: CaLibrary, places: CaPlaces): CaSource {
     const key = JSON.stringify([library, places]);
     const known = this.#decisions.get(key);
-    if (known !== undefined && this.#holds(known)) return known.source;
+    const holds = known !== undefined && this.#holds(known);
+    if (holds && known.source.contents?.isComplete(CHECKED_AT_ONCE) !== false) return known.source;
     // Before they are read: a later change is seen as one.
     const all = [places.file, places.folder, ...DIRECTORIES].filter((path) => path !== null);
     for (const path of all) this.#files.look(path);
-    const source = decide(library, places);
+    // Where a name has turned out to be wrong, all are checked before the directory is used again.
+    const source = decide(library, places, holds ? Infinity : CHECKED_AT_ONCE);
     const paths = all.filter((path) => path === places.file || path === places.folder || path === source.folder);
     const final = runtime().os === "windows" || canOpen("/dev/null");
     this.#decisions.set(key, { source, paths, at: this.#files.now(), final });
@@ -177,27 +182,29 @@ export function cacheSeconds(file: string): number {
   return sources.cacheSeconds(file);
 }
 
-function decide(library: CaLibrary, places: CaPlaces): CaSource {
+function decide(library: CaLibrary, places: CaPlaces, checked: number): CaSource {
   const { file, folder } = places;
   if (isGnuTls(library)) return decideWhole(library, places);
   const asBefore = withoutLookup(library, file, folder);
   if (!looksUpByHash(library)) return asBefore;
   const own = folder === null ? null : readCertificateFolder(folder, false);
-  if (file === null) return own === null ? asBefore : { way: "directory", file, folder, contents: own };
+  if (file === null) return own === null ? asBefore : { way: "directory", file, folder, contents: null };
   const inFile = certificatesOf(file);
   if (inFile === null) return asBefore;
   const directory = (path: string, contents: CertificateFolder): CaSource | null => {
     const beside = fileBeside(library, contents);
     return beside === undefined ? null : { way: "directory", file: beside, folder: path, contents };
   };
-  if (folder !== null && own?.complete && trustsTheSame(own, inFile)) return directory(folder, own) ?? asBefore;
+  if (folder !== null && own?.isComplete(checked) && trustsTheSame(own, inFile)) {
+    return directory(folder, own) ?? asBefore;
+  }
   // What only libcurl's own folder has is trusted as well: then both are needed.
   const needsFolder = folder !== null && canOpen(folder) && (own === null || !isWithin(own.hashed, inFile));
   if (needsFolder) return asBefore;
   for (const path of DIRECTORIES) {
     if (path === folder) continue;
     const contents = readCertificateFolder(path, false);
-    if (contents === null || !contents.complete || contents.hashed.size !== inFile.size) continue;
+    if (contents === null || !contents.isComplete(checked) || contents.hashed.size !== inFile.size) continue;
     const found = isWithin(inFile, contents.hashed) ? directory(path, contents) : null;
     if (found !== null) return found;
   }

@@ -13,7 +13,7 @@ import {
   trustedPlaces,
 } from "../../src/curl/ca_source.ts";
 import { runtime } from "../../src/platform/runtime.ts";
-import { certificates } from "../support/certificates.ts";
+import { certificates, makeCertificates } from "../support/certificates.ts";
 import { test } from "../support/testing.ts";
 import { tlsCertificates } from "../support/tls_certificates.ts";
 
@@ -88,6 +88,19 @@ test(
   },
   { skip },
 );
+
+test("a single name that is wrong among many is found by one of the next connections", () => {
+  const many = Array.from({ length: 18 }, () => makeCertificates(["DNS:localhost"]).ca);
+  using system = new System([first, ...many], [first]);
+  // All have the same name, so they are numbered; the wrong one, the last, is of another.
+  many.forEach((pem, i) => writeFileSync(join(system.folder, `${hash(pem)}.${i + 1}`), pem));
+  assertEquals(system.way(), DIRECTORY);
+  writeFileSync(join(system.folder, "00000000.0"), second);
+  system.bundle([first, ...many, second]);
+  system.now = 2_000;
+  const ways = Array.from({ length: 4 }, () => system.way());
+  assertEquals([ways.at(-1), new Set(ways).size <= 2], [CACHE, true]);
+}, { skip, timeout: 60_000 });
 
 test("what only the directory of libcurl's own has is trusted too; another library does not get it", () => {
   using more = new System([first], [first, second]);
