@@ -1,6 +1,6 @@
 /** The way to an open connection: one handshake attempt after another, with cookies, redirects and Digest challenges between. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
-import { prepareCaSource } from "../curl/ca_source.ts";
+import { isCaSourcePrepared, prepareCaSource } from "../curl/ca_source.ts";
 import { resolveBrowser } from "../curl/impersonate.ts";
 import type { Curl } from "../curl/library.ts";
 import type { Transport } from "../curl/transport.ts";
@@ -84,10 +84,24 @@ export class Dialer {
       this.#guard(() => {
         const { url: { protocol }, tls: { ca, verify } } = this.#request;
         const readsCas = protocol === "wss:" && ca === undefined && verify !== false;
-        // The first of a process reads the system's certificates: that is a step of its own.
-        if (readsCas && prepareCaSource(this.#curl.cas)) paced(() => this.#guard(() => this.#begin()));
+        if (readsCas && !isCaSourcePrepared(this.#curl.cas)) this.#prepare();
         else this.#begin();
       })
+    );
+  }
+
+  /**
+   * The first of a process reads the system's certificates. That is a step of its own, and neither in the turn of the
+   * event loop of the constructor, which has loaded libcurl, nor in that of the next step.
+   */
+  #prepare(): void {
+    runtime().defer(() =>
+      paced(() =>
+        this.#guard(() => {
+          prepareCaSource(this.#curl.cas);
+          paced(() => this.#guard(() => this.#begin()));
+        })
+      )
     );
   }
 

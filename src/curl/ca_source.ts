@@ -166,15 +166,16 @@ export function caSource(library: CaLibrary, places: CaPlaces = trustedPlaces(li
 /** The libraries whose source was read before anybody needed it. */
 const prepared = new WeakSet<CaLibrary>();
 
-/**
- * Reads what a libcurl trusts by itself, so that no step of connecting takes that time too: 10 ms for 140 certificates.
- * Returns whether it did; once it has, a later call returns false at once.
- */
-export function prepareCaSource(library: CaLibrary): boolean {
-  if (prepared.has(library)) return false;
+/** Whether {@linkcode prepareCaSource} was called. */
+export function isCaSourcePrepared(library: CaLibrary): boolean {
+  return prepared.has(library);
+}
+
+/** Reads what a libcurl trusts by itself, once, so that no step of connecting takes that time too: 10 ms for 140 certificates. */
+export function prepareCaSource(library: CaLibrary): void {
+  if (prepared.has(library)) return;
   prepared.add(library);
   caSource(library);
-  return true;
 }
 
 /** For `CURLOPT_CA_CACHE_TIMEOUT`: {@linkcode CaSources.cacheSeconds}. */
