@@ -84,6 +84,9 @@ function tlsOptions(to: "" | "proxy-"): Option[] {
       complete: "file",
       sets: sets("pinnedPublicKey"),
     },
+    ...(to === ""
+      ? [{ name: "no-sessionid", help: "resume no TLS sessions, and keep none", sets: sets("sessions") }]
+      : []),
   ];
 }
 

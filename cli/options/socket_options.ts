@@ -197,6 +197,7 @@ function tls(values: Values, to: "" | "proxy-"): TlsOptions | undefined {
     ciphers: text("ciphers"),
     cipherSuites: text("tls13-ciphers"),
     pinnedPublicKey: text("pinnedpubkey"),
+    sessions: to === "" && values.has("no-sessionid") ? false : undefined,
     serverName: to === "" ? text("servername") : undefined,
   });
   return tls as TlsOptions | undefined;

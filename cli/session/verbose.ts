@@ -40,9 +40,11 @@ export class Verbose implements Observer {
     this.#lines("*", [
       ...(unix ? [] : [`from ${localAddress} port ${localPort} to ${remoteAddress} port ${remotePort}`]),
       ...(proxy === null ? [] : [`through the proxy ${proxy}`]),
-      ...(tls === null
-        ? []
-        : [`TLS: ${tls.version ?? "version unknown"}, ${tls.cipher ?? "cipher unknown"}, ALPN ${tls.alpn ?? "none"}`]),
+      ...(tls === null ? [] : [
+        `TLS: ${tls.version ?? "version unknown"}, ${tls.cipher ?? "cipher unknown"}, ALPN ${tls.alpn ?? "none"}${
+          tls.resumed ? ", resumed" : ""
+        }`,
+      ]),
       `open; extensions: ${extensions || "none"}; subprotocol: ${protocol || "none"}`,
       `look-up ${milliseconds(times.lookup)}, TCP ${milliseconds(times.tcp)}, TLS or proxy ${
         milliseconds(times.tls)

@@ -10,6 +10,9 @@ import { type Drivers, driversOf } from "./drivers.ts";
 import { ErrorBuffer } from "./error_buffer.ts";
 import type { Curl } from "./library.ts";
 import { OptionSetter } from "./option_setter.ts";
+import type { SessionLease } from "./tls_sessions.ts";
+import type { CompleteProxy } from "../options/proxy.ts";
+import type { ConnectTarget } from "./handle_options.ts";
 
 /** Receives what libcurl says while it connects, and how that ends. */
 export interface ConnectReceiver extends Omit<EasyReceiver, "onThrown">, Source {
@@ -40,6 +43,8 @@ export class ConnectHandles implements Driven, EasyReceiver {
   readonly #drivers: Drivers;
   /** Null before it begins, and if there was none to have. */
   #driver: Driver | null = null;
+  /** The easy handle has its CURLSH until it is freed. */
+  #sessions: SessionLease | null = null;
   #startedAt = 0;
   #isFreed = false;
 
@@ -58,6 +63,17 @@ export class ConnectHandles implements Driven, EasyReceiver {
   /** Returns the functions for the easy handle, which live as long as it does. */
   setCallbacks(): ConnectCallbacks {
     return holdForEasy(this.address, this);
+  }
+
+  /** Lets the handle keep and resume the TLS sessions of its identity, if it is to do so at all. */
+  setSessions(target: ConnectTarget, proxy: CompleteProxy | null): void {
+    this.#sessions = this.#drivers.sessions.lease(target, proxy);
+    if (this.#sessions !== null) {
+      const code = this.#curl.setPointer(this.easy, C.CURLOPT_SHARE, this.#sessions.share);
+      if (code === C.CURLE_OK) return this.options.long("SSL_SESSIONID_CACHE", 1);
+    }
+    // From 8.12 on a multi has sessions of its own, for all who share it.
+    this.options.long("SSL_SESSIONID_CACHE", 0);
   }
 
   /**
@@ -134,6 +150,7 @@ export class ConnectHandles implements Driven, EasyReceiver {
       this.#driver = null;
       driver?.remove(this);
       this.#curl.curl_easy_cleanup(this.easy);
+      this.#sessions?.release();
       dropEasy(this.address);
       this.options.free();
     });

@@ -7,7 +7,7 @@ import type { Curl } from "./library.ts";
 import type { ConnectionInfo, TlsInfo } from "../observe/connection_info.ts";
 import type { TransferLog } from "./transfer_log.ts";
 
-const UNKNOWN: TlsInfo = { version: null, cipher: null, alpn: null };
+const UNKNOWN: TlsInfo = { version: null, cipher: null, alpn: null, resumed: null };
 
 /** Returns what a connection uses, when libcurl has connected. {@linkcode withHandshake} adds the handshake's time. */
 export function readConnection(

@@ -95,6 +95,7 @@ export class Connector implements ConnectReceiver {
       curl.setPointer(easy, C.CURLOPT_DEBUGFUNCTION, debug.pointer);
       if (!this.#hasDoh) options.long("VERBOSE", 1);
     }
+    this.#handles.setSessions(this.#target, this.#proxy);
     setOptions(options, this.#target, this.#proxy);
   }
 

@@ -36,6 +36,7 @@ export const CURLOPT_HTTP_VERSION = 84;
 export const CURLOPT_BUFFERSIZE = 98;
 export const CURLOPT_ERRORBUFFER = 10010;
 export const CURLOPT_XFERINFODATA = 10057;
+export const CURLOPT_SHARE = 10100;
 export const CURLOPT_DEBUGFUNCTION = 20094;
 export const CURLOPT_XFERINFOFUNCTION = 20219;
 export const CURL_HTTP_VERSION_1_1 = 2;
@@ -64,6 +65,9 @@ export const CURLMOPT_SOCKETDATA = 10002;
 export const CURLMOPT_TIMERFUNCTION = 20004;
 export const CURL_SOCKET_TIMEOUT = -1;
 export const CURL_POLL_REMOVE = 4;
+
+export const CURLSHOPT_SHARE = 1;
+export const CURL_LOCK_DATA_SSL_SESSION = 4;
 
 /** `curl_waitfd` events. */
 export const CURL_WAIT_POLLIN = 1;

@@ -1,9 +1,10 @@
-/** The drivers of a reactor: who shares one, and when they are freed. */
+/** The drivers of a reactor: who shares one, and when they are freed; with the TLS sessions of their connections. */
 import { runtime } from "../platform/runtime.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { Driver, type DriverOwner } from "./driver.ts";
 import type { ConnectTarget } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
+import { TlsSessions } from "./tls_sessions.ts";
 
 /**
  * How many connections share a driver, which takes two descriptors and some 40 KiB. Each read and each send looks the
@@ -25,7 +26,8 @@ const CLOSES_ON_REMOVAL = 0x075500;
 const CACHE_TIME = 60_000;
 
 /** Options of `curlOptions` that do something to a whole multi: to its cache of names, or to its other connections. */
-const WHOLE_MULTI = /^(DNS_|DOH_|RESOLVE$|MAXCONNECTS$|MAXAGE_CONN$|MAXLIFETIME_CONN$|UPKEEP_INTERVAL_MS$|\d+$)/;
+const WHOLE_MULTI =
+  /^(DNS_|DOH_|RESOLVE$|MAXCONNECTS$|MAXAGE_CONN$|MAXLIFETIME_CONN$|UPKEEP_INTERVAL_MS$|SSL_SESSIONID_CACHE$|\d+$)/;
 
 /**
  * Whether a connection has to have a driver of its own: `resolve` writes into the cache of names, and DNS over HTTPS has
@@ -44,11 +46,13 @@ export class Drivers implements DriverOwner {
   readonly #open: Map<Driver, number> = new Map();
   /** Those of one connection. */
   readonly #alone: Set<Driver> = new Set();
+  readonly sessions: TlsSessions;
   #hasEnded = false;
 
   constructor(curl: Curl, reactor: Reactor) {
     this.#curl = curl;
     this.#reactor = reactor;
+    this.sessions = new TlsSessions(curl);
     runtime().onThreadEnd(() => this.#end());
   }
 
@@ -100,6 +104,7 @@ export class Drivers implements DriverOwner {
   #end(): void {
     this.#hasEnded = true;
     for (const driver of [...this.#open.keys(), ...this.#alone]) this.#freeIfEmpty(driver);
+    this.sessions.end();
   }
 }
 

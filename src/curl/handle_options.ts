@@ -66,10 +66,8 @@ const MARGIN = 0.1, MOST_MARGIN = 1_000;
 /** Sets what every attempt needs: to connect and nothing more, whatever the user's options are. */
 export function setConnecting(set: OptionSetter, { timeout, browser }: ConnectTarget): void {
   set.long("CONNECT_ONLY", 1);
-  // Others' connections are in the same multi. libcurl uses none again for an attempt that is to connect only, and no TLS
-  // session of theirs is to be used either.
+  // Others' connections are in the same multi. libcurl uses none again for an attempt that is to connect only.
   set.long("FRESH_CONNECT", 1);
-  set.long("SSL_SESSIONID_CACHE", 0);
   set.long("NOSIGNAL", 1);
   set.long("TCP_NODELAY", 1);
   set.long("HTTP_VERSION", C.CURL_HTTP_VERSION_1_1);

@@ -51,6 +51,8 @@ export interface Curl extends Symbols<typeof CURL_SYMBOLS> {
   setPointer(easy: Pointer, option: number, value: Pointer): number;
   /** `curl_multi_setopt` with a callback, or a pointer of C's; returns the CURLMcode. */
   setMultiPointer(multi: Pointer, option: number, value: Pointer): number;
+  /** `curl_share_setopt` with an `int`; returns the CURLSHcode. */
+  setShare(share: Pointer, option: number, value: number): number;
   /** `curl_easy_getinfo`, which writes 8 bytes at most. */
   getInfo(easy: Pointer, info: number, into: Uint8Array): number;
   /** libcurl's general words for a CURLcode. */
@@ -238,6 +240,7 @@ function open(path: string): Curl {
     setBuffer: (easy, option, value) => variadic.setopt_buffer(easy, option, ...padding, value),
     setPointer: (easy, option, value) => variadic.setopt_pointer(easy, option, ...padding, value),
     setMultiPointer: (multi, option, value) => variadic.multi_setopt_pointer(multi, option, ...padding, value),
+    setShare: (share, option, value) => variadic.share_setopt(share, option, ...padding, value),
     getInfo: (easy, what, into) => variadic.getinfo(easy, what, ...padding, into),
     message: (code) => ffi().cString(symbols.curl_easy_strerror(code)),
   };

@@ -7,6 +7,10 @@
 export const VARIADIC_PADDING = 6;
 
 export const CURL_SYMBOLS = {
+  // CURLSH *curl_share_init(void)
+  curl_share_init: { parameters: [], result: "pointer" },
+  // CURLSHcode curl_share_cleanup(CURLSH *)
+  curl_share_cleanup: { parameters: ["pointer"], result: "i32" },
   // CURLcode curl_global_init(long flags)
   curl_global_init: { parameters: ["i64"], result: "i32" },
   // curl_version_info_data *curl_version_info(CURLversion age)
@@ -67,6 +71,8 @@ const VARIADIC_SYMBOLS = {
   setopt_pointer: { name: "curl_easy_setopt", parameters: ["pointer", "i32", "pointer"], result: "i32" },
   // CURLMcode curl_multi_setopt(CURLM *, CURLMoption, void *)
   multi_setopt_pointer: { name: "curl_multi_setopt", parameters: ["pointer", "i32", "pointer"], result: "i32" },
+  // CURLSHcode curl_share_setopt(CURLSH *, CURLSHoption, int)
+  share_setopt: { name: "curl_share_setopt", parameters: ["pointer", "i32", "i64"], result: "i32" },
   // CURLcode curl_easy_getinfo(CURL *, CURLINFO, void *)
   getinfo: { name: "curl_easy_getinfo", parameters: ["pointer", "i32", "buffer"], result: "i32" },
 } as const;

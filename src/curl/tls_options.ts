@@ -48,6 +48,7 @@ export function setTls(set: OptionSetter, tls: TlsOptions, prefix: "" | "PROXY_"
     set.long(`${prefix}SSL_VERIFYPEER`, 0);
     set.long(`${prefix}SSL_VERIFYHOST`, 0);
   }
+  if (tls.sessions === true && isGnuTls(set)) throw lacking(set, `${what}.sessions: with GnuTLS sessions are not kept`);
   const seconds = setTrust(set, tls, side);
   setIdentity(set, tls, side);
   if (tls.minVersion !== undefined || tls.maxVersion !== undefined) {

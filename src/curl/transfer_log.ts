@@ -21,6 +21,9 @@ export class TransferLog {
   readonly sessions: TlsInfo[] = [];
   /** Whether a peer asked for a client certificate. */
   certificateRequested = false;
+  /** Of the TLS handshake that is under way: whether a session was offered, and whether the peer sent a certificate. */
+  #offered = false;
+  #certificate = false;
   #response: { status: string; headers: [string, string][]; complete: boolean } | null = null;
 
   /** The proxy's last response. */
@@ -39,11 +42,17 @@ export class TransferLog {
   }
 
   #addText(text: string): void {
+    // "SSL re-using session ID", later "SSL reusing session ID" and "SSL reusing session with ALPN 'http/1.1'"
+    if (/^SSL re-?using session/.test(text)) this.#offered = true;
+    // "TLSv1.3 (IN), TLS handshake, Certificate (11):": a server that resumes a session sends none.
+    if (text.includes("(IN), TLS handshake, Certificate (11)")) this.#certificate = true;
     // "SSL connection using TLSv1.3 / TLS_AES_256_GCM_SHA384 / X25519 / RSASSA-PSS"
     const session = /^SSL connection using (\S+) \/ (\S+)/.exec(text);
     if (session !== null) {
       // GnuTLS writes TLS1.3.
-      this.sessions.push({ version: session[1]!.replace(/^TLS(?=\d)/, "TLSv"), cipher: session[2]!, alpn: null });
+      const version = session[1]!.replace(/^TLS(?=\d)/, "TLSv"), resumed = this.#offered && !this.#certificate;
+      this.sessions.push({ version, cipher: session[2]!, alpn: null, resumed });
+      this.#offered = this.#certificate = false;
       return;
     }
     // "TLSv1.3 (IN), TLS handshake, Request CERT (13):"
@@ -52,7 +61,12 @@ export class TransferLog {
     const alpn = /^ALPN[:,] server accepted (?:to use )?(\S+)/.exec(text)?.[1];
     if (alpn === undefined) return;
     const last = this.sessions.pop();
-    this.sessions.push({ version: last?.version ?? null, cipher: last?.cipher ?? null, alpn });
+    this.sessions.push({
+      version: last?.version ?? null,
+      cipher: last?.cipher ?? null,
+      alpn,
+      resumed: last?.resumed ?? null,
+    });
   }
 
   #addHeader(text: string): void {

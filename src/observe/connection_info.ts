@@ -8,6 +8,8 @@ export interface TlsInfo {
   readonly cipher: string | null;
   /** The protocol agreed by ALPN, `"http/1.1"`; null also if the server knows no ALPN. */
   readonly alpn: string | null;
+  /** Whether an earlier session was resumed; null if that is not known. */
+  readonly resumed: boolean | null;
 }
 
 /** How long each phase of connecting took, in milliseconds; together they are the time from the start to the open event. */

@@ -45,6 +45,14 @@ export interface ProxyTlsOptions {
    * in a list; or the path of a file with the key in PEM or DER.
    */
   pinnedPublicKey?: string | readonly string[];
+  /**
+   * Whether to resume TLS sessions, which saves the most of a handshake when a server, or proxy, is connected to again;
+   * default true. Only connections of this thread with the same settings do so: the same proxy and credentials, local
+   * address, browser and TLS options, so that no server can tell from a session that two of them are one client's. With
+   * false nothing is kept either; for a `wss:` connection by an `https:` proxy, false of one holds for both. GnuTLS's
+   * libcurl resumes none, and true is an error there. No request is sent before the handshake is over (no 0-RTT).
+   */
+  sessions?: boolean;
 }
 
 /**
@@ -71,7 +79,7 @@ export interface TlsOptions extends ProxyTlsOptions {
 
 const NAMES = [
   ...["ca", "extraCa", "systemStore", "cert", "key", "pfx", "passphrase", "verify", "minVersion", "maxVersion"],
-  ...["ciphers", "cipherSuites", "pinnedPublicKey"],
+  ...["ciphers", "cipherSuites", "pinnedPublicKey", "sessions"],
 ];
 /** Oldest first. */
 export const TLS_VERSIONS: readonly TlsVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
@@ -95,6 +103,7 @@ export function tlsOptions(what: "tls" | "proxy.tls", given: TlsOptions): TlsOpt
     throw new TypeError(`${what}.serverName must be a host name, and is ${JSON.stringify(tls.serverName)}`);
   }
   flagOf(`${what}.verify`, tls.verify, true);
+  flagOf(`${what}.sessions`, tls.sessions, true);
   if (flagOf(`${what}.systemStore`, tls.systemStore, false) && tls.ca !== undefined) {
     throw new TypeError(`${what}.ca replaces the system's store; with systemStore, use ${what}.extraCa`);
   }

@@ -35,6 +35,10 @@ interface Handshake {
 /** What a server sees of a socket. */
 async function handshake(options: CurlWebSocketOptions): Promise<Handshake> {
   await using server = await HelloServer.start();
+  return await handshakeWith(server, options);
+}
+
+async function handshakeWith(server: HelloServer, options: CurlWebSocketOptions): Promise<Handshake> {
   const socket = new CurlWebSocket(server.url("/feed"), { tls: { ca: certificates().ca }, proxy: false, ...options });
   const open = opened(socket);
   const hello = await server.hello();
@@ -97,6 +101,39 @@ testWith(NAMES, "the ClientHello for wss is the browser's", async (library, name
     assert(!hello.extensions.includes(Extension.alps) && !hello.extensions.includes(Extension.newAlps), impersonate);
   }
 });
+
+/** Extensions of TLS 1.3 for a session: `early_data`, and `pre_shared_key`, which is the last one. */
+const EARLY_DATA = 42, PRE_SHARED_KEY = 41;
+
+testWith(
+  NAMES,
+  "with a session to resume, the ClientHello is the same and the session behind it",
+  async (library, name) => {
+    for (const [impersonate, ja4] of JA4[name]!) {
+      await using server = await HelloServer.start();
+      const { hello: first } = await handshakeWith(server, { library, impersonate });
+      const { hello: second } = await handshakeWith(server, { library, impersonate });
+      assertEquals(first.ja4, ja4, impersonate);
+      if (impersonate.startsWith("tor")) {
+        assertEquals(second.ja4, ja4);
+        continue;
+      }
+      assertEquals(second.extensions.at(-1), PRE_SHARED_KEY, impersonate);
+      assert(!second.extensions.includes(EARLY_DATA), impersonate);
+      const sorted = (extensions: readonly number[]) => extensions.toSorted((a, b) => a - b);
+      // Padding depends on the size.
+      const PADDING = 21;
+      const others = sorted(second.extensions.slice(0, -1)).filter((id) => id !== PADDING);
+      assertEquals(others, sorted(first.extensions).filter((id) => id !== PADDING), impersonate);
+      // JA4: version, server name and ciphers are the same; and one extension is counted more, if there is no padding.
+      assertEquals(second.ja4.slice(0, 6), ja4.slice(0, 6), impersonate);
+      assertEquals(second.ja4.split("_")[1], ja4.split("_")[1], impersonate);
+      // Without sessions it is the first one again.
+      const off = { ca: certificates().ca, sessions: false };
+      assertEquals((await handshakeWith(server, { library, impersonate, tls: off })).hello.ja4, ja4, impersonate);
+    }
+  },
+);
 
 testWith(
   NAMES,

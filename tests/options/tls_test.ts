@@ -298,7 +298,7 @@ test("socket.connection has the addresses, TLS details and times", async () => {
   await opened(socket);
   const info = socket.connection!;
   const cipher = isGnuTls ? "ECDHE_ECDSA_AES_128_GCM_SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256";
-  assertEquals(info.tls, { version: "TLSv1.2", cipher, alpn: "http/1.1" });
+  assertEquals(info.tls, { version: "TLSv1.2", cipher, alpn: "http/1.1", resumed: false });
   assertEquals([info.remoteAddress, info.remotePort, info.localAddress], ["127.0.0.1", server.port, "127.0.0.1"]);
   assert(info.localPort > 0 && info.proxy === null);
   for (const [phase, time] of Object.entries(info.times)) assert(time >= 0 && time < 5_000, `${phase}: ${time}`);

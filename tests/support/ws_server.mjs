@@ -54,6 +54,10 @@ function serve(socket, request) {
         client: request.socket.getPeerCertificate().subject?.CN ?? null,
       }));
       break;
+    case "/session": // whether the client resumed a TLS session
+      socket.send(String(request.socket.isSessionReused()));
+      socket.on("message", (data, binary) => socket.send(data, { binary }));
+      break;
     case "/headers":
       socket.send(JSON.stringify(request.rawHeaders));
       break;
@@ -100,6 +104,10 @@ const lines = createInterface({ input: process.stdin });
 lines.once("line", (line) => {
   const { tls, deflate } = JSON.parse(line);
   const server = tls ? createHttpsServer(tls, respond) : createHttpServer(respond);
+  // Sessions of TLS 1.2 by their numbers: libcurl's OpenSSL takes no tickets there. Those of 1.3 are tickets.
+  const sessions = new Map();
+  server.on("newSession", (id, data, done) => (sessions.set(id.toString("hex"), data), done()));
+  server.on("resumeSession", (id, done) => done(null, sessions.get(id.toString("hex")) ?? null));
   const sockets = new WebSocketServer({
     server,
     perMessageDeflate: deflate ?? false,

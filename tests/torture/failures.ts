@@ -25,6 +25,7 @@ export const CURLE_OUT_OF_MEMORY = 27, CURLE_BAD_FUNCTION_ARGUMENT = 43, CURLE_U
 export const CURLE_SEND_ERROR = 55, CURLE_RECV_ERROR = 56, CURLE_AGAIN = 81;
 export const CURLM_BAD_HANDLE = 1, CURLM_OUT_OF_MEMORY = 3, CURLM_INTERNAL_ERROR = 4, CURLM_WAKEUP_FAILURE = 9;
 export const CURLM_UNRECOVERABLE_POLL = 12;
+const CURLSHE_NOMEM = 4;
 const Z_STREAM_ERROR = -2, Z_DATA_ERROR = -3, Z_MEM_ERROR = -4;
 
 const gives = (value: unknown): Failure => () => value;
@@ -75,6 +76,9 @@ export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>
   setopt_buffer: { memory: gives(CURLE_OUT_OF_MEMORY), unknown: gives(CURLE_UNKNOWN_OPTION) },
   setopt_pointer: { memory: gives(CURLE_OUT_OF_MEMORY), unknown: gives(CURLE_UNKNOWN_OPTION) },
   multi_setopt_pointer: { fails: gives(CURLM_OUT_OF_MEMORY) },
+  // Then there are no sessions to resume.
+  curl_share_init: { null: gives(null) },
+  share_setopt: { memory: gives(CURLSHE_NOMEM) },
   getinfo: { unknown: gives(CURLE_UNKNOWN_OPTION) },
   curl_easy_option_by_id: { null: gives(null) },
 
@@ -117,6 +121,7 @@ export const CANNOT_FAIL: Readonly<Record<string, string>> = {
   curl_slist_free_all: "returns nothing",
   curl_multi_cleanup: "fails for a bad handle or inside a callback alone, which the books check",
   curl_multi_remove_handle: "fails for a bad handle or inside a callback alone, which the books check",
+  curl_share_cleanup: "fails for one that is in use alone, which the books check",
   curl_multi_info_read: "NULL says that there is no message",
   curl_multi_wakeup: "fails for a handle that was made without descriptors alone: `unwakeable` of curl_multi_init",
   zlibVersion: "returns static memory",

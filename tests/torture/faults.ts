@@ -65,7 +65,7 @@ export class Faults implements Breakable {
   problems: string[] = [];
   /** Functions that are neither known to fail nor known not to. */
   readonly unknown: Set<string> = new Set();
-  readonly #alive: Map<bigint, "easy" | "multi" | "slist" | "zlib"> = new Map();
+  readonly #alive: Map<bigint, "easy" | "multi" | "share" | "slist" | "zlib"> = new Map();
   readonly #descriptors: Set<number> = new Set();
   readonly #memory: Set<bigint> = new Set();
   readonly #timers: Set<Timer> = new Set();
@@ -257,7 +257,10 @@ export class Faults implements Breakable {
 
   /** A handle that is used or freed after it was freed: noted, and not passed to C, which would crash. */
   #misuse(name: string, [first, second, third]: CArgument[]): unknown {
-    if (!/^(curl_easy_(?!init|strerror|option)|curl_multi_(?!init)|setopt|getinfo|multi_setopt)/.test(name)) {
+    if (
+      !/^(curl_easy_(?!init|strerror|option)|curl_multi_(?!init)|curl_share_(?!init)|setopt|getinfo|multi_setopt|share_setopt)/
+        .test(name)
+    ) {
       return null;
     }
     for (const handle of name.endsWith("_handle") ? [first, second] : [first]) {
@@ -279,7 +282,7 @@ export class Faults implements Breakable {
   }
 
   #book(name: string, [first, second, third]: CArgument[], result: unknown): void {
-    const made = (kind: "easy" | "multi" | "slist") => {
+    const made = (kind: "easy" | "multi" | "share" | "slist") => {
       const key = this.#address(result as Pointer);
       if (key !== 0n) this.#alive.set(key, kind);
       this.#broken.delete(key);
@@ -290,6 +293,11 @@ export class Faults implements Breakable {
         return made("easy");
       case "curl_multi_init":
         return made("multi");
+      case "curl_share_init":
+        return made("share");
+      case "curl_share_cleanup":
+        if (result !== 0) this.problems.push("curl_share_cleanup of one that is in use");
+        return void this.#alive.delete(this.#address(first as Pointer));
       case "curl_slist_append":
         if (isNull(first as Pointer)) made("slist");
         return;

@@ -57,6 +57,7 @@ test("options spelled as curl's become options of CurlWebSocket", () => {
     tls: { verify: false, minVersion: "TLSv1.2", maxVersion: "TLSv1.3", ciphers: "A:B", cipherSuites: "C" },
     ipVersion: 4,
   });
+  assertEquals(made("--no-sessionid"), { tls: { sessions: false } });
   assertEquals(made("--cacert", "ca.pem", "-E", "c\\:1.pem:pa:ss", "--key", "k.pem", "--servername", "h"), {
     tls: { ca: "ca.pem", cert: "c:1.pem", key: "k.pem", passphrase: "pa:ss", serverName: "h" },
   });

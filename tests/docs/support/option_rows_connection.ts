@@ -20,6 +20,7 @@ const tlsRow = (name: string, what: string, fallback: string, heading: string, .
 const CLIENT = "a client certificate can be text, bytes, paths and PKCS#12";
 const VERSIONS = "minVersion and maxVersion limit the TLS version";
 const CIPHERS = "ciphers and cipherSuites choose the cipher, and invalid ones are named";
+const SESSIONS = "the second connection to a server resumes the first one's TLS session, if tls.sessions is not false";
 const PASSPHRASE = "a wrong passphrase or key is an error, and nothing prompts at the terminal";
 
 export const SECURE: Row[] = [
@@ -64,6 +65,11 @@ export const SECURE: Row[] = [
     "pinned-key",
     "pinnedPublicKey accepts that key only, also without verify",
   ),
+  {
+    ...tlsRow("sessions", "whether TLS sessions are resumed", "true", "sessions"),
+    tests: [["options/tls_sessions_test.ts", SESSIONS]],
+    lacks: ({ tls }) => tls.includes("GnuTLS") ? "ERR_LIBCURL" : undefined,
+  },
   tlsRow(
     "serverName",
     "SNI, and the name that is checked",

@@ -1,0 +1,102 @@
+import { assertEquals, assertNotEquals } from "@std/assert";
+import type { ConnectTarget } from "../../src/curl/handle_options.ts";
+import { sessionIdentity, wantsSessions } from "../../src/curl/session_identity.ts";
+import type { Browser } from "../../src/handshake/browsers.ts";
+import type { CompleteProxy } from "../../src/options/proxy.ts";
+import type { TlsOptions } from "../../src/options/tls.ts";
+import { test } from "../support/testing.ts";
+
+const target = (
+  { url = "https://a.example/", tls = {}, network = {}, curlOptions = [], browser = null }: {
+    url?: string;
+    tls?: TlsOptions;
+    network?: object;
+    curlOptions?: readonly [number, unknown][];
+    browser?: string | null;
+  } = {},
+) =>
+  ({
+    url: new URL(url),
+    tls,
+    network: { resolve: [], connectTo: [], ...network },
+    curlOptions: curlOptions.map(([number, value]) => ({ option: { number }, value })),
+    browser: browser === null ? null : { target: browser } as Browser,
+  }) as unknown as ConnectTarget;
+
+const PROXY: CompleteProxy = {
+  scheme: "http",
+  host: "proxy.example",
+  port: 8080,
+  path: "",
+  username: "a",
+  password: "b",
+  auth: undefined,
+  headers: [],
+  tls: {},
+  noProxy: undefined,
+  source: "the proxy option",
+};
+const proxy = (change: Partial<CompleteProxy> = {}): CompleteProxy => ({ ...PROXY, ...change });
+const digest = (data: Uint8Array | string) => `digest of ${data.length}: ${data[0]}`;
+const identity = (to: ConnectTarget, through: CompleteProxy | null = null) => sessionIdentity(to, through, digest);
+const PEM = `-----BEGIN CERTIFICATE-----\n${"A".repeat(200)}`;
+
+test("the same settings are one identity, in whatever order they were given, whatever the server", () => {
+  const tls: TlsOptions = { ca: PEM, verify: true };
+  assertEquals(
+    identity(target({ tls })),
+    identity(target({ url: "https://b.example:8443/x", tls: { verify: true, ca: PEM, cert: undefined } })),
+  );
+  assertEquals(
+    identity(target(), proxy()),
+    identity(target(), proxy({ source: "HTTPS_PROXY", noProxy: "c.example" })),
+  );
+});
+
+test("each of these is an identity of its own", () => {
+  const all: [what: string, key: string][] = [
+    ["nothing", identity(target())],
+    ["a CA", identity(target({ tls: { ca: PEM } }))],
+    ["the same as bytes", identity(target({ tls: { ca: new TextEncoder().encode(PEM) } }))],
+    ["another CA", identity(target({ tls: { ca: PEM + "B" } }))],
+    ["one more CA", identity(target({ tls: { extraCa: PEM } }))],
+    ["unverified", identity(target({ tls: { verify: false } }))],
+    ["a client certificate", identity(target({ tls: { cert: "client.pem" } }))],
+    ["another one", identity(target({ tls: { cert: "other.pem" } }))],
+    ["its passphrase", identity(target({ tls: { cert: "client.pem", passphrase: "x" } }))],
+    ["a version", identity(target({ tls: { maxVersion: "TLSv1.2" } }))],
+    ["ciphers", identity(target({ tls: { ciphers: "A" } }))],
+    ["a pinned key", identity(target({ tls: { pinnedPublicKey: ["x"] } }))],
+    ["another name", identity(target({ tls: { serverName: "c.example" } }))],
+    ["a browser", identity(target({ browser: "chrome150" }))],
+    ["another browser", identity(target({ browser: "firefox147" }))],
+    ["a proxy", identity(target(), proxy())],
+    ["another proxy", identity(target(), proxy({ host: "other.example" }))],
+    ["another port", identity(target(), proxy({ port: 8081 }))],
+    ["another username", identity(target(), proxy({ username: "c" }))],
+    ["another password", identity(target(), proxy({ password: "c" }))],
+    ["no credentials", identity(target(), proxy({ username: undefined, password: undefined }))],
+    ["a header for it", identity(target(), proxy({ headers: [["X-Session", "1"]] }))],
+    ["TLS to it", identity(target(), proxy({ scheme: "https", tls: { verify: false } }))],
+    ["an interface", identity(target({ network: { interface: "eth1" } }))],
+    ["a local address", identity(target({ network: { localAddress: "10.0.0.2" } }))],
+    ["a Unix socket", identity(target({ network: { unixSocket: "/s" } }))],
+    ["another way to a host", identity(target({ network: { connectTo: ["a.example:443:b.example:443"] } }))],
+    ["an option of libcurl", identity(target({ curlOptions: [[10_318, "X25519"]] }))],
+    ["another value for it", identity(target({ curlOptions: [[10_318, "P-256"]] }))],
+    ["ws to an https proxy", identity(target({ url: "http://a.example/" }), proxy({ scheme: "https" }))],
+  ];
+  for (const [i, [what, key]] of all.entries()) {
+    for (const [other, otherKey] of all.slice(i + 1)) assertNotEquals(key, otherKey, `${what} and ${other}`);
+  }
+});
+
+test("who wants sessions", () => {
+  const wants = (to: ConnectTarget, through: CompleteProxy | null = null) => wantsSessions(to, through);
+  const plain = target({ url: "http://a.example/" }), off: TlsOptions = { sessions: false };
+  assertEquals([wants(target()), wants(plain), wants(target({ tls: off }))], [true, false, false]);
+  assertEquals([wants(target({ browser: "firefox147" })), wants(target({ browser: "tor145" }))], [true, false]);
+  const secure = proxy({ scheme: "https" }), secureOff = proxy({ scheme: "https", tls: off });
+  assertEquals([wants(plain, proxy()), wants(plain, secure), wants(plain, secureOff)], [false, true, false]);
+  assertEquals([wants(target(), secureOff), wants(target({ tls: off }), secure)], [false, false]);
+});
