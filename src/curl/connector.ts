@@ -12,7 +12,7 @@ import type { Source } from "../reactor/source.ts";
 import type { CallbackReceiver } from "./connect_callbacks.ts";
 import { explainFailure } from "./connect_errors.ts";
 import { ConnectHandles } from "./connect_handles.ts";
-import { readConnection } from "./connection_info.ts";
+import { readConnection } from "./read_connection.ts";
 import * as C from "./constants.ts";
 import { getNumber } from "./get_info.ts";
 import { chooseProxy, type ConnectTarget, setConnecting, setOptions } from "./handle_options.ts";
