@@ -15,7 +15,7 @@ import { ConnectHandles } from "./connect_handles.ts";
 import { readConnection } from "./read_connection.ts";
 import * as C from "./constants.ts";
 import { getNumber } from "./get_info.ts";
-import { chooseProxy, type ConnectTarget, setConnecting, setOptions } from "./handle_options.ts";
+import { chooseProxy, type ConnectTarget, setBaseOptions, setUserOptions } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
 import { clientCertificate } from "./tls_errors.ts";
 import { TransferLog } from "./transfer_log.ts";
@@ -79,7 +79,7 @@ export class Connector implements Source, CallbackReceiver {
   #setOptions(): void {
     const { easy, options, errors } = this.#handles, curl = this.#curl;
     curl.setBuffer(easy, C.CURLOPT_ERRORBUFFER, errors.bytes);
-    setConnecting(options, this.#target);
+    setBaseOptions(options, this.#target);
     const { debug, progress } = this.#handles.setCallbacks();
     if (this.#proxy?.scheme.startsWith("http")) {
       curl.setPointer(easy, C.CURLOPT_XFERINFOFUNCTION, progress.pointer);
@@ -89,7 +89,7 @@ export class Connector implements Source, CallbackReceiver {
       curl.setPointer(easy, C.CURLOPT_DEBUGFUNCTION, debug.pointer);
       if (!this.#hasDoh) options.long("VERBOSE", 1);
     }
-    setOptions(options, this.#target, this.#proxy);
+    setUserOptions(options, this.#target, this.#proxy);
   }
 
   /**
