@@ -30,7 +30,7 @@ export type ErrorCode =
   | "ERR_INTERNAL"
   | "ERR_ABORTED";
 
-/** What an error may carry beside its message. */
+/** What an error may have besides its message. */
 export interface CurlWebSocketErrorInit extends ErrorOptions {
   /** The URL of the connection. */
   url?: string;

@@ -24,7 +24,8 @@ export interface ConnectionHandler {
   /** Whose connection it is: what subscribers of `node:diagnostics_channel` get. */
   readonly owner: object;
   onOpen(agreement: Agreement): void;
-  onMessage(data: string | ArrayBuffer): void;
+  /** Is passed on as it is, without its object. */
+  readonly onMessage: (data: string | ArrayBuffer) => void;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;
@@ -107,7 +108,7 @@ export class Connection {
     const handler = this.#handler, observer = this.#observer;
     try {
       return new OpenConnection(init, {
-        onMessage: (data) => handler.onMessage(data),
+        onMessage: handler.onMessage,
         onPong: (payload) => handler.onPong(payload),
         onClosing: () => handler.onClosing(),
         onSendFailed: (error) => handler.onSendFailed(error),

@@ -19,7 +19,8 @@ import { Deadline } from "../platform/deadline.ts";
 import { paced, pacedStart } from "../platform/fair_queue.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Reactor } from "../reactor/reactor.ts";
-import { authorization, type DialRequest, redirectedRequest } from "./dial_request.ts";
+import { authorization } from "./authorization.ts";
+import { type DialRequest, redirectedRequest } from "./redirected_request.ts";
 import { HandshakeAttempt } from "./handshake_attempt.ts";
 
 /** How dialing ends: exactly one of `onOpened` and `onFailed` is called, unless it is closed before. */

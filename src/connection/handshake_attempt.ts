@@ -1,5 +1,5 @@
 /** One attempt at a WebSocket connection: libcurl connects, the request is sent, and the response is read. */
-import { withHandshake } from "../curl/connection_info.ts";
+import { withHandshake } from "../curl/read_connection.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { Connector, type ConnectTarget } from "../curl/connector.ts";
 import { READABLE, WRITABLE } from "../reactor/readiness.ts";

@@ -21,7 +21,8 @@ import { socketStats } from "./socket_stats.ts";
 
 /** Who receives an open connection's events, in the reactor's turns. */
 export interface OpenConnectionHandler {
-  onMessage(data: string | ArrayBuffer): void;
+  /** As {@linkcode ReceiverHost.onMessage}. */
+  readonly onMessage: (data: string | ArrayBuffer) => void;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;
@@ -118,7 +119,7 @@ export class OpenConnection implements Source {
       observer,
     }, {
       onBytes: () => this.#heartbeat.heard(),
-      onMessage: (data) => this.#handler.onMessage(data),
+      onMessage: this.#handler.onMessage,
       onPing: (payload) => this.#sender.pong(payload),
       onPong: (payload) => {
         if (this.#heartbeat.ponged(payload)) return false;

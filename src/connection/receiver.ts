@@ -17,7 +17,8 @@ import { runtimeDecoder } from "./runtime_decoder.ts";
 export interface ReceiverHost {
   /** Bytes came. */
   onBytes(): void;
-  onMessage(data: string | ArrayBuffer): void;
+  /** Is passed on as it is, without its object: a call in between would be paid for each message. */
+  readonly onMessage: (data: string | ArrayBuffer) => void;
   onPing(payload: Uint8Array<ArrayBuffer>): void;
   /** Returns whether the user got it, so that it was a task of its own. */
   onPong(payload: Uint8Array<ArrayBuffer>): boolean;
@@ -87,13 +88,13 @@ export class Receiver {
     this.#inflater = deflate === null
       ? null
       : new MessageInflater(deflate, (bits) => new ZlibInflate(loadZlib()!, bits));
-    const inflater = this.#inflater;
+    const inflater = this.#inflater, { onMessage } = host;
     this.#reader = new MessageReader({ maxMessageSize, inflater, observer, decoder: runtimeDecoder }, {
       onMessage: (data) => {
         const size = typeof data === "string" ? data.length : data.byteLength;
         if (!closing.mayDeliver) return this.#goOnSilently(size);
         this.messages++;
-        host.onMessage(data);
+        onMessage(data);
         return this.#goOn(size);
       },
       onPing: (payload) => {

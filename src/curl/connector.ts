@@ -8,11 +8,11 @@ import { runtime } from "../platform/runtime.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { explainFailure } from "./connect_errors.ts";
 import { ConnectHandles, type ConnectReceiver } from "./connect_handles.ts";
-import { readConnection } from "./connection_info.ts";
+import { readConnection } from "./read_connection.ts";
 import * as C from "./constants.ts";
 import { isAlone } from "./drivers.ts";
 import { getNumber } from "./get_info.ts";
-import { chooseProxy, type ConnectTarget, setConnecting, setOptions } from "./handle_options.ts";
+import { chooseProxy, type ConnectTarget, setBaseOptions, setUserOptions } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
 import { clientCertificate } from "./tls_errors.ts";
 import { TransferLog } from "./transfer_log.ts";
@@ -84,7 +84,7 @@ export class Connector implements ConnectReceiver {
   #setOptions(): void {
     const { easy, options, errors } = this.#handles, curl = this.#curl;
     curl.setBuffer(easy, C.CURLOPT_ERRORBUFFER, errors.bytes);
-    setConnecting(options, this.#target);
+    setBaseOptions(options, this.#target);
     const { debug, progress } = this.#handles.setCallbacks();
     if (this.#proxy?.scheme.startsWith("http")) {
       curl.setPointer(easy, C.CURLOPT_XFERINFOFUNCTION, progress.pointer);
@@ -96,7 +96,7 @@ export class Connector implements ConnectReceiver {
       if (!this.#hasDoh) options.long("VERBOSE", 1);
     }
     this.#handles.setSessions(this.#target, this.#proxy);
-    setOptions(options, this.#target, this.#proxy);
+    setUserOptions(options, this.#target, this.#proxy);
   }
 
   /**

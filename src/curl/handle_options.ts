@@ -64,7 +64,7 @@ const FOREVER = 0x7fff_ffff;
 const MARGIN = 0.1, MOST_MARGIN = 1_000;
 
 /** Sets what every attempt needs: to connect and nothing more, whatever the user's options are. */
-export function setConnecting(set: OptionSetter, { timeout, browser }: ConnectTarget): void {
+export function setBaseOptions(set: OptionSetter, { timeout, browser }: ConnectTarget): void {
   set.long("CONNECT_ONLY", 1);
   // Others' connections are in the same multi. libcurl uses none again for an attempt that is to connect only.
   set.long("FRESH_CONNECT", 1);
@@ -83,7 +83,7 @@ export function setConnecting(set: OptionSetter, { timeout, browser }: ConnectTa
 }
 
 /** Sets what the user's options say. `proxy` is {@linkcode chooseProxy}'s. */
-export function setOptions(set: OptionSetter, target: ConnectTarget, proxy: CompleteProxy | null): void {
+export function setUserOptions(set: OptionSetter, target: ConnectTarget, proxy: CompleteProxy | null): void {
   const { url, tls, network, curlOptions } = target;
   const secure = url.protocol === "https:";
   const host = secure && tls.serverName !== undefined ? bracketed(tls.serverName) : url.hostname;

@@ -18,7 +18,7 @@ const clock: Clock = {
 
 const reactors = new Map<Curl, Reactor>();
 
-/** This thread's reactor for a library, made when it is first asked for. One that was lost gives way to a new one. */
+/** Returns this thread's reactor for a library, which the first call makes. A reactor that was lost is replaced. */
 export function reactorOf(curl: Curl): Reactor {
   let reactor = reactors.get(curl);
   if (reactor === undefined) {

@@ -4,7 +4,7 @@ import { shownSubprotocols, shownText } from "../observe/redact.ts";
 import { acceptDeflate, type DeflateOffer, type DeflateParameters, type ExtensionError } from "./extensions.ts";
 import { fieldValues, type HeaderList } from "./fields.ts";
 
-/** What the request asks for. */
+/** What the request offers. */
 export interface HandshakeOffer {
   readonly protocols: readonly string[];
   /** Null if compression is not offered. */

@@ -7,7 +7,7 @@ import type { HandshakeOffer } from "./agreement.ts";
 import { checkFields, fieldValues, type HeaderList } from "./fields.ts";
 
 /** Fields that every handshake has: a caller may choose their place, spelling and value, if the value matches. */
-const FIXED: ReadonlyMap<string, RegExp> = new Map([
+const REQUIRED: ReadonlyMap<string, RegExp> = new Map([
   ["upgrade", /^websocket$/i],
   ["connection", /(^|,)\s*upgrade\s*(,|$)/i],
   ["sec-websocket-version", /^13$/],
@@ -32,7 +32,7 @@ export function checkHeaders(headers: HeaderList): void {
         : "";
       throw new TypeError(`headers: ${name} is made by CurlWebSocket${instead}`);
     }
-    if (FIXED.get(lower)?.test(value) === false) {
+    if (REQUIRED.get(lower)?.test(value) === false) {
       throw new TypeError(`headers: ${name}: ${shownValue(name, value)} would make no WebSocket handshake`);
     }
   }

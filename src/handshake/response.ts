@@ -49,7 +49,7 @@ export class ResponseReader {
   }
 
   /**
-   * Takes bytes. Returns null while more are needed, else the agreement and the bytes behind the header, which belong
+   * Takes bytes. Returns null while more are needed, else the agreement and the bytes after the header, which belong
    * to the first frame.
    *
    * @throws {CurlWebSocketError} if the server refuses, or responds with what no WebSocket server may

@@ -33,8 +33,8 @@ export type ParamsOption =
   | Readonly<Record<string, string | number | boolean | readonly (string | number | boolean)[]>>
   | Iterable<readonly [name: string, value: string | number | boolean]>;
 
-/** The options that {@linkcode httpOptions} checks. */
-export interface HttpOptions {
+/** The options that {@linkcode handshakeOptions} checks. */
+export interface HandshakeOptions {
   impersonate?: string;
   origin?: string;
   auth?: AuthOptions;
@@ -48,7 +48,7 @@ export type CompleteAuth =
   | { readonly type: "digest"; readonly username: string; readonly password: string };
 
 /** The checked options. */
-export interface CompleteHttpOptions {
+export interface CompleteHandshakeOptions {
   /** A target, or a bare name, of `browsers.ts`. */
   readonly impersonate: string | null;
   readonly origin: string | null;
@@ -62,7 +62,7 @@ export interface CompleteHttpOptions {
  *
  * @throws {TypeError | RangeError} that names the option
  */
-export function httpOptions(options: HttpOptions, headers: HeaderList): CompleteHttpOptions {
+export function handshakeOptions(options: HandshakeOptions, headers: HeaderList): CompleteHandshakeOptions {
   for (const [option, field] of [["origin", "origin"], ["auth", "authorization"], ["cookies", "cookie"]] as const) {
     if (options[option] !== undefined && headers.some(([name]) => name.toLowerCase() === field)) {
       throw new TypeError(`${option} and the ${field} of headers say the same thing; give one of them`);

@@ -7,7 +7,7 @@ import { checkNames, numberOf, textOf } from "./validate.ts";
 import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./deflate.ts";
 import { type CurlOptionValue, type RawCurlOption, rawCurlOptions } from "./curl_options.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
-import { type AuthOptions, type CompleteHttpOptions, httpOptions, type ParamsOption } from "./handshake.ts";
+import { type AuthOptions, type CompleteHandshakeOptions, handshakeOptions, type ParamsOption } from "./handshake.ts";
 import { type CompleteNetwork, NETWORK_NAMES, type NetworkOptions, networkOptions } from "./network.ts";
 import { type CompleteProxy, type ProxyOption, proxyOptions } from "./proxy.ts";
 import { type TlsOptions, tlsOptions } from "./tls.ts";
@@ -188,7 +188,7 @@ export interface CurlWebSocketOptions extends NetworkOptions {
 }
 
 /** Options with every default in place. */
-export interface CompleteOptions extends CompleteHttpOptions {
+export interface CompleteOptions extends CompleteHandshakeOptions {
   readonly headers: HeaderList;
   readonly tls: TlsOptions;
   /** Null if the environment decides. */
@@ -207,7 +207,7 @@ export interface CompleteOptions extends CompleteHttpOptions {
   readonly deflate: CompleteDeflateOptions | null;
   readonly library: string | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Who observes the connection beside the debug log and the channels; not public. */
+  /** An observer of the connection, in addition to the debug log and the channels; not public. */
   readonly observer: Observer | null;
 }
 
@@ -258,7 +258,7 @@ export function completeOptions(options: CurlWebSocketOptions): CompleteOptions 
     numberOf(name, options[name] ?? fallback, 0, max);
   const headers = headerList("headers", options.headers);
   checkHeaders(headers);
-  const http = httpOptions(options, headers);
+  const http = handshakeOptions(options, headers);
   return {
     ...http,
     headers,

@@ -202,8 +202,10 @@ function parseProxy(name: string, given: string, { httpPort, strict, source }: R
   // A URL that is not parsed may contain a password: messages show only its scheme.
   const scheme = full.slice(0, full.indexOf("://")).toLowerCase() as Scheme;
   if (!SCHEMES.includes(scheme)) {
+    // What cannot be a scheme (RFC 3986 section 3.1) may be a part of a password that has "://" in it.
+    const shown = /^[a-z][a-z0-9+.-]*$/.test(scheme) ? `, and is ${JSON.stringify(scheme)}` : "";
     throw new TypeError(
-      `${name}: a proxy's scheme must be one of ${SCHEMES.join(", ")}, and is ${JSON.stringify(scheme)}`,
+      `${name}: a proxy's scheme must be one of ${SCHEMES.join(", ")}${shown}`,
     );
   }
   // Parsed as http, so that the host of a socks URL is checked too. The parser drops port 80, so the port is read

@@ -6,7 +6,7 @@ import type { MessageInflater } from "./permessage_deflate.ts";
 import type { FrameObserver } from "./frame_observer.ts";
 import { FrameParser } from "./frame_parser.ts";
 
-/** What a reader of messages tells, in the order in which it came. A callback that returns false stops {@linkcode MessageReader.receive}. */
+/** What came, in order. A callback that returns false stops {@linkcode MessageReader.receive}. */
 export interface MessageReaderEvents {
   onMessage(data: string | ArrayBuffer): boolean;
   onPing(payload: Uint8Array<ArrayBuffer>): boolean;
@@ -27,7 +27,7 @@ const REASON = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** What a reader is made with. */
 export interface MessageReaderOptions {
-  /** In bytes, of the inflated message where it is compressed. */
+  /** In bytes; of a compressed message, of what it inflates to. */
   readonly maxMessageSize: number;
   /** Null without permessage-deflate. */
   readonly inflater: MessageInflater | null;
@@ -65,7 +65,7 @@ export class MessageReader {
   }
 
   /**
-   * Takes bytes from `at`; returns the offset up to which they were taken: short of the end where a callback said stop.
+   * Takes bytes from `at`; returns the offset up to which they were taken: short of the end if a callback said stop.
    *
    * @throws {P.ProtocolViolation} at the first thing the peer does wrong; the reader is of no more use then
    */

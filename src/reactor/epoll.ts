@@ -20,7 +20,7 @@ const opened = once(() => openLibc(EPOLL));
 
 const EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16;
-/** How many ready sockets one call takes; a level-triggered queue tells the others the next time. */
+/** How many ready sockets one call takes; a level-triggered queue returns the others the next time. */
 const MAX_READY = 1024;
 
 /** epoll(7), level-triggered. */

@@ -16,7 +16,7 @@ const KQUEUE = {
 
 const opened = once(() => openLibc(KQUEUE));
 
-/** How many ready sockets one call takes; a level-triggered queue tells the others the next time. */
+/** How many ready sockets one call takes; a level-triggered queue returns the others the next time. */
 const MAX_READY = 1024;
 /** `struct kevent {uintptr_t ident; int16_t filter; uint16_t flags; uint32_t fflags; intptr_t data; void *udata}` */
 const KEVENT_SIZE = 32;

@@ -109,7 +109,7 @@ export class Moderation {
     if (found > 0) this.#emptyWaits = 0;
   }
 
-  /** Whether waits return at once and tell nothing, over and over. */
+  /** Whether waits return at once and find nothing, over and over. */
   get isStuck(): boolean {
     return this.#emptyWaits === MAX_EMPTY_WAITS;
   }

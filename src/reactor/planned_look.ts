@@ -3,6 +3,7 @@ import type { Timer } from "../platform/runtime.ts";
 import type { Clock } from "./clock.ts";
 import { isTurning, postpone } from "./turn_guard.ts";
 
+/** It is planned by a reactor that does not wait; a look inside a turn of any reactor is postponed. */
 export class PlannedLook {
   readonly #clock: Clock;
   readonly #look: (timed: boolean) => void;

@@ -18,6 +18,7 @@ const TURN_TIME = 5;
 
 const NONE: Turn[] = [];
 
+/** What it waits by, its time and its kernel are handed in; it knows neither libcurl nor a runtime. */
 export class Reactor {
   readonly #clock: Clock;
   readonly #onLost: () => void;
@@ -326,7 +327,7 @@ export class Reactor {
     this.detach(source);
   }
 
-  /** Waits return at once, and nothing is ready: sockets may have been closed by someone else, which no wait tells. */
+  /** Waits return at once, and nothing is ready: sockets may have been closed by someone else, which no wait reports. */
   #endClosedSockets(): void {
     for (const fd of this.#set.closedFds()) {
       const message = `the connection's socket, file descriptor ${fd}, was closed by another part of this process`;

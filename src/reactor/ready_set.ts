@@ -6,8 +6,8 @@ import type { Source, Turn } from "./source.ts";
 import type { Interests, Waiter } from "./waiter.ts";
 
 /**
- * Up to this many sockets are passed to the waiter one by one, in an array: that costs less than the call into a queue,
- * whose time does not grow with its sockets.
+ * Up to this many sockets are passed to the waiter one by one, in an array: to write and read so few entries costs less
+ * than the calls that a kernel queue takes, whose time does not grow with the number of sockets.
  */
 const FEW_SOCKETS = 8;
 
@@ -20,6 +20,7 @@ interface Watch {
 /** Nothing is added to it. */
 const NO_TURNS: Turn[] = [];
 
+/** Who watches which socket, and by what they are waited for: the array or a queue. It makes no call that waits. */
 export class ReadySet {
   readonly #kernel: Kernel;
   readonly #watched: Map<number, Watch> = new Map();
@@ -33,7 +34,6 @@ export class ReadySet {
   isStale = false;
   /** Queues that gave way. They are to be closed when no wait is out: it may have been given one. */
   readonly outgrown: KernelQueue[] = [];
-
   /** How many sockets the last {@linkcode collect} found ready, watched or not. */
   found = 0;
   /** Where {@linkcode collect} gathers them. */
@@ -129,8 +129,8 @@ export class ReadySet {
   }
 
   /**
-   * Back to the array, or on with it: the kernel would not make a queue, or take a socket into one, or the queue tells
-   * nothing. It is asked again for twice as many sockets.
+   * Goes back to the array, or on with it: the kernel would not make a queue, or take a socket into one, or the queue
+   * finds nothing. A queue is tried again for twice as many sockets.
    */
   useArray(): void {
     this.#queueFrom = 2 * Math.max(this.#queueFrom, this.#watched.size);

@@ -25,7 +25,7 @@ export class SocketWait {
   /** Whether that wait was woken; and whether the last one that is over had been. */
   #woken = false;
   wasWoken = false;
-  /** No wait will be over any more, as far as we shall see: what is to be closed is closed at once. */
+  /** The wait that is out may never be over, or no later task will run: what is to be closed is closed at once. */
   isLost = false;
   /** Whether {@linkcode releaseSoon} has a task to come. */
   #releasing = false;

@@ -1,6 +1,7 @@
 /** The sources that are attached to a reactor, and whether they keep the process alive. */
 import type { Source } from "./source.ts";
 
+/** By the source itself, in the order in which they came. */
 export class Sources {
   readonly #sources: Map<Source, { refed: boolean; readonly maxDelay: number }> = new Map();
   /** How many keep the process alive. */

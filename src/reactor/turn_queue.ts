@@ -1,6 +1,7 @@
 /** The turns of sources that want another one before any wait: they have more to do at once. */
 import type { Source, Turn } from "./source.ts";
 
+/** A source has one turn a socket in it; the first to come out is the first that went in. */
 export class TurnQueue {
   #turns: Turn[] = [];
 

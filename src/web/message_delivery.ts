@@ -29,7 +29,7 @@ export class MessageDelivery {
     if (this.listeners.any) this.listeners.dispatch(new FastMessageEvent(data, this.#origin, this.#socket));
   }
 
-  /** Returns the iterator over the messages from now on: one for all who ask. */
+  /** Returns the iterator over the messages from now on. There is only one. */
   iterate(): MessageQueue {
     const queue = this.#queue ??= new MessageQueue(this.#socket, this.#highWaterMark);
     if (this.#end !== null) queue.end(this.#end.error);

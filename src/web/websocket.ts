@@ -69,7 +69,7 @@ export class CurlWebSocket extends EventTarget {
   constructor(url: string | URL, protocols?: string | Iterable<string>, options?: CurlWebSocketOptions);
   /** For the type checker: see {@linkcode NativeInit}. */
   constructor(url: string | URL, options?: NativeInit);
-  /** Connects with options alone. */
+  /** Connects with options only. */
   constructor(url: string | URL, options?: CurlWebSocketInit);
   constructor(url: string | URL, ...rest: args.AfterUrl) {
     super();
@@ -381,7 +381,7 @@ export class CurlWebSocket extends EventTarget {
 }
 
 defineInterface(CurlWebSocket, {
-  // Not the class's own name: programs that ask for it want to know whether this is a WebSocket.
+  // Not the class's own name: programs use it to find out whether this is a WebSocket.
   name: "WebSocket",
   enumerable: [
     ...["url", "readyState", "bufferedAmount", "onopen", "onerror", "onclose", "extensions", "protocol", "close"],

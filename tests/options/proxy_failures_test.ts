@@ -1,6 +1,6 @@
 /** What a proxy can do wrong, and the error that a socket then has. */
-import { assert, assertEquals } from "@std/assert";
-import { libcurl } from "../../mod.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CurlWebSocket, libcurl } from "../../mod.ts";
 import { ProxyServer, type ProxyServerOptions } from "../support/proxy_server.ts";
 import { closedPort } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
@@ -169,4 +169,15 @@ test("a proxy that stays silent is named in the error of connectTimeout", async 
   });
   assert(error.code === "ERR_CONNECT_TIMEOUT" || error.code === "ERR_TLS", error.code);
   assert(error.message.includes(`https://127.0.0.1:${silent.port}`), error.message);
+});
+
+test("a wrong scheme is named in the error, unless it may be a part of a password", () => {
+  for (const [url, shown] of [["gopher://proxy", true], ["joe:pa://ss@proxy:1", false]] as const) {
+    const error = assertThrows(
+      () => new CurlWebSocket("ws://127.0.0.1:1/", { proxy: url }),
+      TypeError,
+      "scheme must be one of",
+    );
+    assertEquals(error.message.includes(url.slice(0, url.indexOf("://"))), shown, error.message);
+  }
 });

@@ -3,9 +3,8 @@ import { assertEquals } from "@std/assert";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import process from "node:process";
-import { CurlWebSocket } from "../../mod.ts";
 import { runtime } from "../../src/platform/runtime.ts";
-import { opened } from "../support/events.ts";
+import { Pair } from "../support/pair.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
@@ -97,12 +96,8 @@ test("every descriptor of a connection, and of what waits for it, is close-on-ex
 }, { skip, timeout: 60_000 });
 
 test("a child process does not hold the connection", async () => {
-  await using server = await RawServer.start();
-  const socket = new CurlWebSocket(server.url());
-  const open = opened(socket);
-  const peer = await server.connection();
-  await peer.accept();
-  await open;
+  await using pair = await Pair.open();
+  const { socket, peer } = pair;
   const child = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
   try {
     await once(child, "spawn");

@@ -30,6 +30,7 @@ export interface Result {
 const HANGS = 7_000;
 /** A run that takes longer was ended by a limit: the failure itself went unnoticed. */
 const UNNOTICED = 1_900;
+const LATE = "it took";
 /** How long what is freed in a later task may take. */
 const SETTLES = 1_500;
 
@@ -117,8 +118,15 @@ export class TortureThread {
     await this.#others(null);
   }
 
-  /** Runs a scenario, once; without a fault it is a run to compare others with. */
+  /** Runs a scenario; without a fault it is a run to compare others with. */
   async run(name: string, fault: Fault | null): Promise<Result> {
+    const result = await this.#runOnce(name, fault);
+    const { problems: [problem, ...others] } = result;
+    // A busy machine takes its time, once: a failure that goes unnoticed does so each time.
+    return problem?.startsWith(LATE) && others.length === 0 ? await this.#runOnce(name, fault) : result;
+  }
+
+  async #runOnce(name: string, fault: Fault | null): Promise<Result> {
     const scenario = SCENARIOS[name]!, { faults } = this;
     if (this.#anew) await this.warmUp(name);
     this.#anew = false;
@@ -136,7 +144,7 @@ export class TortureThread {
     const problems: string[] = [];
     const { log } = bench;
     if (!ended) problems.push(`it hangs; ${log}`);
-    else if (milliseconds > UNNOTICED) problems.push(`it took ${Math.round(milliseconds)} ms; ${log}`);
+    else if (milliseconds > UNNOTICED) problems.push(`${LATE} ${Math.round(milliseconds)} ms; ${log}`);
     if (ended) this.#compare(name, fault, log, fired, problems);
     const after = await this.#settled(before, scenario.cold ?? false);
     for (const what of NAMES) {

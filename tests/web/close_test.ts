@@ -2,6 +2,7 @@ import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { CurlWebSocket } from "../../mod.ts";
 import { closed, failed, opened } from "../support/events.ts";
 import { closePayload, frame, Opcode, readClose } from "../support/frames.ts";
+import { Pair } from "../support/pair.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
@@ -42,12 +43,8 @@ test("close() sends its code and reason", async () => {
 });
 
 test("messages before close() are sent before it", async () => {
-  await using server = await RawServer.start();
-  const socket = new CurlWebSocket(server.url());
-  const open = opened(socket);
-  const peer = await server.connection();
-  await peer.accept();
-  await open;
+  await using pair = await Pair.open();
+  const { socket, peer } = pair;
   const end = closed(socket);
   socket.send("one");
   socket.send(new Blob(["two"]));
@@ -113,12 +110,8 @@ test("a server that drops the connection after a message is 1006", async () => {
 });
 
 test("closeTimeout ends a connection that the server keeps open after its close frame", async () => {
-  await using server = await RawServer.start();
-  const socket = new CurlWebSocket(server.url(), { closeTimeout: 100 });
-  const open = opened(socket);
-  const peer = await server.connection();
-  await peer.accept();
-  await open;
+  await using pair = await Pair.open({ closeTimeout: 100 });
+  const { socket, peer } = pair;
   const end = closed(socket);
   socket.close(1000);
   const sent = await peer.closeFrame();
@@ -128,12 +121,8 @@ test("closeTimeout ends a connection that the server keeps open after its close 
 });
 
 test("closeTimeout ends a connection whose server sends no close frame", async () => {
-  await using server = await RawServer.start();
-  const socket = new CurlWebSocket(server.url(), { closeTimeout: 100 });
-  const open = opened(socket);
-  const peer = await server.connection();
-  await peer.accept();
-  await open;
+  await using pair = await Pair.open({ closeTimeout: 100 });
+  const { socket, peer } = pair;
   const end = closed(socket);
   socket.close(1000);
   await peer.closeFrame();
@@ -142,12 +131,8 @@ test("closeTimeout ends a connection whose server sends no close frame", async (
 });
 
 test("messages that arrive while closing are dropped, as WHATWG says", async () => {
-  await using server = await RawServer.start();
-  const socket = new CurlWebSocket(server.url());
-  const open = opened(socket);
-  const peer = await server.connection();
-  await peer.accept();
-  await open;
+  await using pair = await Pair.open();
+  const { socket, peer } = pair;
   const got: unknown[] = [];
   socket.onmessage = ({ data }: MessageEvent) => void got.push(data);
   const end = closed(socket);

@@ -3,6 +3,7 @@ import { CurlWebSocket } from "../../mod.ts";
 import { certificates } from "../support/certificates.ts";
 import { domException, message, opened } from "../support/events.ts";
 import { frame, Opcode } from "../support/frames.ts";
+import { Pair } from "../support/pair.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
@@ -138,12 +139,8 @@ test("a fragmented message arrives, with a ping between its fragments", async ()
 });
 
 test("each frame of the client is masked, with a new mask each time", async () => {
-  await using server = await RawServer.start();
-  const socket = new CurlWebSocket(server.url());
-  const open = opened(socket);
-  const peer = await server.connection();
-  await peer.accept();
-  await open;
+  await using pair = await Pair.open();
+  const { socket, peer } = pair;
   const start = peer.received.length;
   socket.send("same");
   socket.send("same");

@@ -1,7 +1,5 @@
-import { createHash } from "node:crypto";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { authorization, type DialRequest, redirectedRequest } from "../../src/connection/dial_request.ts";
-import { digestChallenge, type Hasher } from "../../src/handshake/digest.ts";
+import { type DialRequest, redirectedRequest } from "../../src/connection/redirected_request.ts";
 import { rawCurlOptions } from "../../src/options/curl_options.ts";
 import { test } from "../support/testing.ts";
 
@@ -47,21 +45,4 @@ test("a jar stays: it knows which cookies are for whom", () => {
   const jar = { getCookieString: () => "", setCookie: () => {} };
   const redirected = redirectedRequest({ ...REQUEST, cookies: jar }, new URL("wss://b.example/"));
   assertStrictEquals(redirected.cookies, jar);
-});
-
-test("Authorization: what the option says, what answers a challenge, or what the URL makes", () => {
-  const hasher: Hasher = (algorithm, bytes) => createHash(algorithm).update(bytes).digest("hex");
-  const challenge = digestChallenge(['Digest realm="r", nonce="n", qop="auth"'])!;
-  let nonces = 0;
-  const nonce = () => `cnonce${++nonces}`;
-  const of = (auth: DialRequest["auth"], answered = challenge as typeof challenge | null) =>
-    authorization({ ...REQUEST, auth }, answered, nonce, hasher);
-  assertEquals(of(REQUEST.auth), "Bearer secret");
-  assertEquals(of(null), undefined);
-  const digest = { type: "digest", username: "joe", password: "secret" } as const;
-  assertEquals(of(digest, null), null);
-  assertEquals(nonces, 0);
-  const value = of(digest)!;
-  assertEquals(value.startsWith('Digest username="joe", realm="r", nonce="n", uri="/a?x", response="'), true);
-  assertEquals(value.endsWith(', qop=auth, nc=00000001, cnonce="cnonce1"'), true);
 });

@@ -1,7 +1,5 @@
-/** What the next attempt asks for, and with which credentials; a redirect to another origin leaves some of them out. Pure. */
+/** What the next attempt asks for: a redirect to another origin leaves the first origin's credentials out. Pure. */
 import type { CompleteCookies } from "../handshake/cookies.ts";
-import { type Challenge, digestCredentials, type Hasher } from "../handshake/digest.ts";
-import { requestTarget } from "../handshake/request.ts";
 import { withoutIdentity } from "../options/curl_options.ts";
 import type { CompleteOptions } from "../options/options.ts";
 
@@ -38,22 +36,4 @@ export function redirectedRequest(request: DialRequest, url: URL): DialRequest {
     tls,
     curlOptions: withoutIdentity(request.curlOptions),
   };
-}
-
-/**
- * Returns the value of Authorization, null for none; undefined for what the URL's user and password make. `challenge` is the
- * Digest challenge to answer, or null; `makeNonce` returns a random text for the answer.
- */
-export function authorization(
-  { url, auth }: DialRequest,
-  challenge: Challenge | null,
-  makeNonce: () => string,
-  hasher: Hasher,
-): string | null | undefined {
-  if (auth === null) return undefined;
-  if (auth.type === "header") return auth.authorization;
-  if (challenge === null) return null;
-  const { username, password } = auth;
-  const request = { username, password, method: "GET", uri: requestTarget(url), cnonce: makeNonce() };
-  return digestCredentials(challenge, request, hasher);
 }
