@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { CurlWebSocketError } from "../../src/errors.ts";
+import { ConnectBudget } from "../../src/platform/fair_queue.ts";
 import { READABLE } from "../../src/reactor/readiness.ts";
 import { ReadySet } from "../../src/reactor/ready_set.ts";
 import { SocketWait } from "../../src/reactor/socket_wait.ts";
@@ -13,7 +14,12 @@ class ScriptedWait {
   readonly waiter: ScriptedWaiter = new ScriptedWaiter(this.calls);
   readonly kernel: ScriptedKernel = new ScriptedKernel(this.waiter, this.calls);
   readonly set: ReadySet = new ReadySet(this.kernel);
-  readonly wait: SocketWait = new SocketWait(this.waiter, this.clock, this.set);
+  readonly wait: SocketWait = new SocketWait(
+    this.waiter,
+    this.clock,
+    this.set,
+    new ConnectBudget(this.clock),
+  );
 
   constructor() {
     this.kernel.hasQueues = true;
