@@ -63,14 +63,14 @@ export function holdForMulti(address: number, receiver: MultiReceiver): ConnectC
   return functions;
 }
 
-/** The handle is freed. */
+/** The handle is freed. The last one's end frees the functions, in a later task: another attempt may follow at once. */
 export function dropEasy(address: number): void {
-  if (easies.delete(address)) drop();
+  if (easies.delete(address) && --users === 0) runtime().defer(closeUnused);
 }
 
-/** The handle is freed. */
+/** The same for a multi, which is freed in a later task itself: the program may end its Worker when it sees its sockets closed. */
 export function dropMulti(address: number): void {
-  if (multis.delete(address)) drop();
+  if (multis.delete(address) && --users === 0) closeUnused();
 }
 
 function hold(): ConnectCallbacks {
@@ -79,15 +79,10 @@ function hold(): ConnectCallbacks {
   return callbacks;
 }
 
-/** The last one's end frees the functions, in a later task. */
-function drop(): void {
-  if (--users > 0) return;
-  // Another attempt may follow at once.
-  runtime().defer(() => {
-    if (users > 0 || callbacks === null) return;
-    for (const callback of Object.values(callbacks)) callback.close();
-    callbacks = null;
-  });
+function closeUnused(): void {
+  if (users > 0 || callbacks === null) return;
+  for (const callback of Object.values(callbacks)) callback.close();
+  callbacks = null;
 }
 
 /** Makes a call for an easy handle's receiver. What it throws is its own affair, and nobody else's in the same multi. */
