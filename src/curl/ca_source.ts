@@ -141,6 +141,11 @@ export class CaSources {
     return source;
   }
 
+  /** Texts that change when these files and folders do, which is noticed within a second; empty if there is no such file. */
+  stamps(paths: readonly string[]): string[] {
+    return paths.map((path) => this.#files.look(path).stamp ?? "");
+  }
+
   /** For how many seconds a bundle that libcurl has parsed may be used: until it changes, noticed within two seconds. */
   cacheSeconds(file: string): number {
     const { stamp, changed } = this.#files.look(file);
@@ -240,4 +245,9 @@ function decideWhole(library: CaLibrary, { file, folder }: CaPlaces): CaSource {
   // Without a file the folder's were all.
   if (file === null && (contents === null || !isWithin(inFile, contents.all))) return asBefore;
   return withoutLookup(library, bundle, null);
+}
+
+/** As {@linkcode CaSources.stamps}. */
+export function stampsOf(paths: readonly string[]): string[] {
+  return sources.stamps(paths);
 }

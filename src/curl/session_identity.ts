@@ -1,5 +1,8 @@
 /** Who may resume whose TLS sessions. */
 import type { CompleteProxy } from "../options/proxy.ts";
+import { isPath } from "../options/tls.ts";
+import type { CaPlaces } from "./ca_source.ts";
+import { BUNDLES, DIRECTORIES } from "./certificate_stores.ts";
 import type { ConnectTarget } from "./handle_options.ts";
 
 /** A longer certificate, key or list stands in the key by its digest. */
@@ -39,6 +42,32 @@ export function sessionIdentity(
     network.dohUrl,
     curlOptions.map(({ option, value }) => [option.number, value]),
   ], short);
+}
+
+/** Options of `curlOptions` that name a file or folder of certificates or keys. */
+const NAMES_FILE = /(?:CAINFO|CAPATH|CRLFILE|ISSUERCERT|SSLCERT|SSLKEY)$/;
+
+/**
+ * Returns the files and folders that say whom an attempt trusts and who it is. If one of them changes, a session from before
+ * is another's: a server is not verified again when it resumes one, so a CA that was removed would still be trusted.
+ * `defaults` is what libcurl trusts by itself.
+ */
+export function identityFiles(
+  { file, folder }: CaPlaces,
+  { url, tls, curlOptions }: Pick<ConnectTarget, "url" | "tls" | "curlOptions">,
+  proxy: CompleteProxy | null,
+): string[] {
+  const sides = [...url.protocol === "https:" ? [tls] : [], ...proxy?.scheme === "https" ? [proxy.tls] : []];
+  const files = new Set<string>();
+  for (const { ca, extraCa, cert, key, pfx, verify } of sides) {
+    for (const pem of [ca, extraCa, cert, key, pfx]) if (pem !== undefined && isPath(pem)) files.add(pem);
+    if (ca !== undefined || verify === false) continue;
+    for (const path of [file, folder, ...BUNDLES, ...DIRECTORIES]) if (path !== null) files.add(path);
+  }
+  for (const { option, value } of curlOptions) {
+    if (typeof value === "string" && NAMES_FILE.test(option.name)) files.add(value);
+  }
+  return [...files];
 }
 
 /** The members of an object by name: it does not matter in which order a user wrote them. */

@@ -5,7 +5,8 @@ import type { CompleteProxy } from "../options/proxy.ts";
 import * as C from "./constants.ts";
 import type { ConnectTarget } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
-import { type Digest, sessionIdentity, wantsSessions } from "./session_identity.ts";
+import { stampsOf } from "./ca_source.ts";
+import { type Digest, identityFiles, sessionIdentity, wantsSessions } from "./session_identity.ts";
 
 /**
  * How many CURLSHs are kept that no handle uses: the identities that a program has of late. Each holds 8 sessions with
@@ -47,7 +48,8 @@ export class TlsSessions {
   lease(target: ConnectTarget, proxy: CompleteProxy | null): SessionLease | null {
     // GnuTLS waits for a session of TLS 1.3 inside the call, for a round trip and 60 ms, before libcurl 8.12.
     if (!wantsSessions(target, proxy) || this.#curl.info.tls?.includes("GnuTLS") || this.#hasEnded) return null;
-    const key = sessionIdentity(target, proxy, this.#digest);
+    const stamps = stampsOf(identityFiles(this.#curl.cas.defaults, target, proxy));
+    const key = sessionIdentity(target, proxy, this.#digest) + stamps.join();
     const kept = this.#all.get(key) ?? this.#make();
     if (kept === null) return null;
     if (this.#all.delete(key) && kept.users === 0) this.#idle--;

@@ -1,6 +1,7 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import type { ConnectTarget } from "../../src/curl/handle_options.ts";
-import { sessionIdentity, wantsSessions } from "../../src/curl/session_identity.ts";
+import { BUNDLES, DIRECTORIES } from "../../src/curl/certificate_stores.ts";
+import { identityFiles, sessionIdentity, wantsSessions } from "../../src/curl/session_identity.ts";
 import type { Browser } from "../../src/handshake/browsers.ts";
 import type { CompleteProxy } from "../../src/options/proxy.ts";
 import type { TlsOptions } from "../../src/options/tls.ts";
@@ -99,4 +100,26 @@ test("who wants sessions", () => {
   const secure = proxy({ scheme: "https" }), secureOff = proxy({ scheme: "https", tls: off });
   assertEquals([wants(plain, proxy()), wants(plain, secure), wants(plain, secureOff)], [false, true, false]);
   assertEquals([wants(target(), secureOff), wants(target({ tls: off }), secure)], [false, false]);
+});
+
+test("the files of an identity: certificates, keys, and the system's CAs unless others are trusted instead", () => {
+  const defaults = { file: "/own/bundle.pem", folder: null };
+  const files = (to: ConnectTarget, through: CompleteProxy | null = null) => identityFiles(defaults, to, through);
+  const system = ["/own/bundle.pem", ...BUNDLES.filter((path) => path !== "/own/bundle.pem"), ...DIRECTORIES];
+  assertEquals(files(target()), system);
+  assertEquals(files(target({ tls: { extraCa: "extra.pem", cert: "c.pem", key: "k.pem" } })), [
+    "extra.pem",
+    "c.pem",
+    "k.pem",
+    ...system,
+  ]);
+  assertEquals(files(target({ tls: { ca: "ca.pem", pfx: "client.p12" } })), ["ca.pem", "client.p12"]);
+  assertEquals(files(target({ tls: { ca: PEM } })), []);
+  assertEquals(files(target({ tls: { verify: false, cert: new Uint8Array(1) } })), []);
+  const plain = target({ url: "http://a.example/", tls: { ca: "unused.pem" } });
+  assertEquals(files(plain, proxy({ tls: { ca: "unused.pem" } })), []);
+  assertEquals(files(plain, proxy({ scheme: "https", tls: { ca: "proxy.pem" } })), ["proxy.pem"]);
+  const raw = ["PROXY_CAINFO", "SSLCERT", "URL"].map((name) => ({ option: { name, number: 1 }, value: name }));
+  const own = { ...target({ tls: { ca: PEM } }), curlOptions: raw } as unknown as ConnectTarget;
+  assertEquals(files(own), ["PROXY_CAINFO", "SSLCERT"]);
 });

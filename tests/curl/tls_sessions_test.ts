@@ -1,9 +1,13 @@
 import { assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import "../../mod.ts";
 import type { ConnectTarget } from "../../src/curl/handle_options.ts";
 import type { Curl } from "../../src/curl/library.ts";
 import { KEPT, TlsSessions } from "../../src/curl/tls_sessions.ts";
 import { allocate, ffi, type Pointer } from "../../src/platform/ffi.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { test } from "../support/testing.ts";
 
 /** A libcurl whose CURLSHs are counted; `fails` may let a call fail. */
@@ -14,6 +18,7 @@ function counted(
   const live = new Map<Pointer, Uint8Array>();
   const curl = {
     info: { tls },
+    cas: { tls, versionNumber: 0x075801, defaults: { file: null, folder: null } },
     curl_share_init: () => {
       if (fails.init) return null;
       const memory = allocate(8), pointer = ffi().pointerTo(memory);
@@ -81,3 +86,27 @@ test("no TLS, GnuTLS, or no memory: no sessions", () => {
     assertEquals([sessions.lease(target(), null), live(), sessions.size], [null, 0, 0]);
   }
 });
+
+test(
+  "a file of CAs that changes makes another identity: no session from before is resumed without a look at the CAs",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "curlws-sessions-")), file = join(folder, "ca.pem");
+    try {
+      writeFileSync(file, "before");
+      const { curl } = counted(), sessions = new TlsSessions(curl);
+      const before = sessions.lease(target(file), null)!.share;
+      assertStrictEquals(sessions.lease(target(file), null)!.share, before);
+      writeFileSync(file, "after that");
+      // Files are looked at once a second.
+      let now = before;
+      for (let turn = 0; now === before && turn < 500; turn++) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        now = sessions.lease(target(file), null)!.share;
+      }
+      assertNotStrictEquals(now, before);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+  { skip: runtime().os === "linux" ? undefined : "only Linux tells whether a file has changed" },
+);
