@@ -68,18 +68,16 @@ export class OpenConnection implements Source {
   readonly #receiver: Receiver;
   readonly #heartbeat: Heartbeat;
   readonly #deadline: Deadline = new Deadline();
-  #paused: boolean;
   #wakeups = 0;
   #turns = 0;
 
   /** Takes over the transport, unless it throws: for want of memory or descriptors. */
   constructor(init: OpenConnectionInit, handler: OpenConnectionHandler) {
-    const { transport, reactor, options, observer, paused, refed } = init;
+    const { transport, reactor, options, observer, refed } = init;
     this.#transport = transport;
     this.#reactor = reactor;
     this.#closeTimeout = options.closeTimeout;
     this.#handler = handler;
-    this.#paused = paused;
     this.#closing = this.#createClosing();
     this.#sender = new Sender(transport, reactor, this.#closing, observer, {
       onFlushed: (bytes, unblocked) => this.#onFlushed(bytes, unblocked),
@@ -101,7 +99,7 @@ export class OpenConnection implements Source {
 
   /** Reads what has come, and waits for more: the handler is called from now on, not before. */
   start(): void {
-    if (!this.#paused) this.#readAgain();
+    if (!this.paused) this.#readAgain();
     this.#watch();
   }
 
@@ -198,20 +196,20 @@ export class OpenConnection implements Source {
   }
 
   get paused(): boolean {
-    return this.#paused;
+    return this.#receiver.paused;
   }
 
   /** Stops reading, after the message being handled: TCP makes the sender wait. */
   pause(): void {
-    if (this.#paused || this.#closing.sent || this.#closing.finished) return;
-    this.#paused = this.#receiver.paused = true;
+    if (this.paused || this.#closing.sent || this.#closing.finished) return;
+    this.#receiver.paused = true;
     this.#heartbeat.pause();
     this.#watch();
   }
 
   resume(): void {
-    if (!this.#paused) return;
-    this.#paused = this.#receiver.paused = false;
+    if (!this.paused) return;
+    this.#receiver.paused = false;
     if (!this.#closing.sent && !this.#closing.finished) this.#heartbeat.start();
     this.#readAgain();
     this.#watch();
@@ -231,7 +229,7 @@ export class OpenConnection implements Source {
     this.#turns++;
     if (this.#reactor.woke) this.#wakeups++;
     if (events & WRITABLE) this.#sender.flush();
-    if (!(events & READABLE) || this.#paused || !this.#closing.reads) return false;
+    if (!(events & READABLE) || this.paused || !this.#closing.reads) return false;
     try {
       const more = this.#receiver.read();
       if (more !== "end") return more;
@@ -271,13 +269,13 @@ export class OpenConnection implements Source {
     this.#receiver.endWhenDrained();
     this.#closing.failSending(error);
     this.#handler.onSendFailed(error);
-    if (!this.#paused) this.#readAgain();
+    if (!this.paused) this.#readAgain();
     this.#watch();
   }
 
   #watch(): void {
     if (this.#closing.finished) return;
-    const events = (this.#paused || !this.#closing.reads ? 0 : READABLE) | (this.#sender.waiting ? WRITABLE : 0);
+    const events = (this.paused || !this.#closing.reads ? 0 : READABLE) | (this.#sender.waiting ? WRITABLE : 0);
     this.#reactor.watch(this.#transport.fd, this, events);
   }
 

@@ -13,7 +13,6 @@ export const CURLE_WEIRD_SERVER_REPLY = 8;
 export const CURLE_OUT_OF_MEMORY = 27;
 export const CURLE_OPERATION_TIMEDOUT = 28;
 export const CURLE_SSL_CONNECT_ERROR = 35;
-export const CURLE_ABORTED_BY_CALLBACK = 42;
 export const CURLE_BAD_FUNCTION_ARGUMENT = 43;
 export const CURLE_INTERFACE_FAILED = 45;
 export const CURLE_UNKNOWN_OPTION = 48;
