@@ -18,7 +18,7 @@ const HELP = `usage: npm run bench -- [options]
 
   --quick            a few scenarios, 3 short rounds: under 2 minutes
   --only LIST        scenarios by name, or by how their names begin, comma-separated: flood,paced-1000,json,send,idle,connections,round,open,first,
-                     reconnect,count
+                     reconnect,count,cold
   --peers LIST       peers, comma-separated; see --list
   --rounds N         rounds of each (default 5)
   --seconds N        how long one measurement lasts (default 1)
@@ -50,32 +50,43 @@ interface Base {
   before: boolean;
 }
 
+/**
+ * What a process receives before a paced feed is measured for the first time: some 5,000 wake-ups, one message each, after which the
+ * engines have compiled what a wake-up runs. On a feed of 5 messages/s that would take them a quarter of an hour.
+ */
+const WARMING = { action: "receive", rate: 2500, seconds: 2, batch: 125, warmUp: 0, size: 200, kind: "text" } as const;
+
 /** Starts a peer. */
-async function start(peer: Peer, { command }: Scenario, cas: SystemCas | null): Promise<Child> {
+async function start(peer: Peer, { command, fresh = false }: Scenario, { cas, url }: Base): Promise<Child> {
   const child = command.verify && cas !== null
     ? new Child(cas.inside(peer.verifying ?? peer.command), { ...peer.env, ...cas.env })
     : new Child(peer.command, { NODE_TLS_REJECT_UNAUTHORIZED: "0", ...peer.env });
-  await child.read(60_000).catch((error) => {
+  try {
+    await child.read(60_000);
+    if (command.rate > 0 && !fresh) await child.ask({ ...WARMING, url: `${url}/feed?rate=2500&size=200` });
+  } catch (error) {
     child.end();
     throw error;
-  });
+  }
   return child;
 }
 
 /** The command for one measurement. */
-function commandOf({ command, path }: Scenario, { url, seconds, warmUp }: Base): Command {
-  // A slow feed has few messages. An idle client has to finish starting up, and its runtime's garbage collection too.
-  const idle = command.action === "idle", slow = command.rate > 0 && command.rate < 50;
+function commandOf({ command, path, fresh = false }: Scenario, { url, seconds, warmUp }: Base): Command {
+  const isIdle = command.action === "idle", isPaced = command.action === "receive" && command.rate > 0;
+  // A slow feed has few messages.
+  const isShort = (isPaced && command.rate < 50) || isIdle || (isPaced && fresh);
   return {
     ...command,
     url: url + path,
-    seconds: idle || slow ? Math.max(3, seconds) : seconds,
-    warmUp: idle ? Math.max(2000, warmUp) : warmUp,
+    seconds: isShort ? Math.max(3, seconds) : seconds,
+    // An idle client has to finish starting up, and its runtime's garbage collection too.
+    warmUp: isIdle ? Math.max(2000, warmUp) : isPaced && fresh ? 0 : warmUp,
   };
 }
 
 async function runScenario(scenario: Scenario, peers: Peer[], base: Base): Promise<Result> {
-  const { rounds, tls, cas } = base;
+  const { rounds, tls } = base;
   const rows: Row[] = peers.map(({ name }) => ({ peer: name, rounds: [], values: {}, ratios: {} }));
   const started: (Child | undefined)[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -84,7 +95,7 @@ async function runScenario(scenario: Scenario, peers: Peer[], base: Base): Promi
       if (row.error !== undefined) continue;
       progress(`${base.label} ${scenario.title}${tls ? ", TLS" : ""}: round ${round + 1} of ${rounds}, ${peer.name}`);
       try {
-        const child = started[index] ??= await start(peer, scenario, cas);
+        const child = started[index] ??= await start(peer, scenario, base);
         const measured = await child.ask(commandOf(scenario, base));
         if (measured.error === undefined) row.rounds.push(measured);
         else row.error = measured.error;

@@ -5,55 +5,52 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import pc from "picocolors";
+import { Child, endAll } from "./child.ts";
 import { drawChart } from "./demo/chart.ts";
+import { type FeedName, FEEDS, type Measurement, secondsOf } from "./demo/feeds.ts";
 import { runLive } from "./demo/live.ts";
-import { endChildren, findRuntimes, readJsonLine, type Runtime, startChild } from "./demo/runtimes.ts";
+import { findRuntimes, type Runtime } from "./demo/runtimes.ts";
+import { formatNumber, printTables, type Run } from "./demo/table.ts";
 
 const HELP = `usage: npm start -- [--seconds N] [URL [--send TEXT]...]
 
-  (no URL)      compare the ways of waiting on two local feeds; takes about 80 s
+  (no URL)      compare the ways of waiting on three local feeds; takes about 110 s
   URL           ws://, wss://, http:// or https://: show that server's messages and what they cost
-  --seconds N   how long each measurement lasts (default 3)
+  --seconds N   how long each measurement lasts (default 2; twice as long on the slow feed)
   --send TEXT   a message to send once connected, such as a subscription`;
 
+/** The last two are measured one right after the other. */
 const STRATEGIES = ["busy", "sleep-1ms", "adaptive", "native", "curlws"] as const;
-const FEEDS = [
-  { path: "slow", title: "slow feed, about 5 messages/s" },
-  { path: "fast", title: "fast feed, about 2,000 messages/s" },
-] as const;
 
-interface Measurement {
-  cpuPercent: number;
-  wakeupsPerSecond: number | null;
-  pollsPerSecond: number | null;
-  seconds: number;
-  messages: number;
-  p50: number | null;
-  p99: number | null;
+/** What each takes beside the measurements: starting, and for the last two being measured cold and warming up, s. */
+const EXTRA_SECONDS = { loop: 2, socket: 6 };
+
+function start({ command, args }: Runtime, script: string, ...rest: string[]): Child {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  return new Child([command, ...args, path, ...rest], { DENO_NO_UPDATE_CHECK: "1" });
 }
 
-interface Run {
-  feed: typeof FEEDS[number]["path"];
-  runtime: Runtime["name"];
-  strategy: typeof STRATEGIES[number];
-  result?: Measurement;
-  error?: string;
+function isSocket(strategy: string): boolean {
+  return strategy === "native" || strategy === "curlws";
 }
 
-async function measure(port: number, run: Run, runtime: Runtime, seconds: number): Promise<void> {
-  const url = `ws://127.0.0.1:${port}/${run.feed}`;
-  const child = startChild(runtime, "./client.ts", [run.strategy, url, String(seconds)]);
-  const ended = new Promise((resolve) => child.once("close", resolve));
+async function measure(url: string, run: Run, runtime: Runtime, seconds: number): Promise<void> {
+  const child = start(runtime, "./demo/client.ts", run.strategy, url, String(seconds));
   try {
-    const result = await readJsonLine<Measurement>(child, seconds * 1000 + 8000);
-    if (result.messages === 0) throw new Error("received no messages");
-    run.result = result;
+    for (let left = FEEDS.length + (isSocket(run.strategy) ? 1 : 0); left > 0; left--) {
+      const limit = 2 * seconds * 1000 + 15_000;
+      const { feed, measured } = await child.read<{ feed: FeedName | "cold"; measured: Measurement }>(limit);
+      if (measured.messages === 0) throw new Error(`received no messages of the feed ${feed}`);
+      run.results[feed] = measured;
+    }
   } catch (error) {
     run.error = (error as Error).message;
+  } finally {
+    child.end();
   }
-  await ended;
 }
 
 function showProgress(text: string): void {
@@ -61,76 +58,29 @@ function showProgress(text: string): void {
   else if (text) console.log(text);
 }
 
-function formatNumber(value: number | null, digits: number): string {
-  if (value === null) return "-";
-  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-}
-
-function tableRow(cells: string[]): string {
-  return cells.map((cell, i) => i === 0 ? `  ${cell.padEnd(11)}` : cell.padStart(12)).join("");
-}
-
-/** One line that compares `curlws` with the busy loop that it replaces. */
-function summarize(runs: Run[]): string | null {
-  const result = (strategy: Run["strategy"]) => runs.find((run) => run.strategy === strategy)?.result;
-  const own = result("curlws");
-  const busy = result("busy");
-  if (!own || !busy) return null;
-  const times = busy.cpuPercent / own.cpuPercent;
-  return `  busy takes ${formatNumber(times, times < 10 ? 1 : 0)} times the CPU of curlws; median latency: ` +
-    `curlws ${formatNumber(own.p50, 2)} ms, busy ${formatNumber(busy.p50, 2)} ms`;
-}
-
-function printTable(runs: Run[], runtimes: Runtime[]): void {
-  for (const feed of FEEDS) {
-    for (const runtime of runtimes) {
-      console.log(`\n${pc.bold(`${runtime.name} ${runtime.version}, ${feed.title}`)}`);
-      console.log(pc.dim(tableRow(["strategy", "CPU %", "wake-ups/s", "polls/s", "messages/s", "p50 ms", "p99 ms"])));
-      const panel = runs.filter((run) => run.feed === feed.path && run.runtime === runtime.name);
-      for (const { strategy, result, error } of panel) {
-        if (!result) {
-          console.log(pc.red(`  ${strategy.padEnd(11)} failed: ${error}`));
-          continue;
-        }
-        const line = tableRow([
-          strategy,
-          formatNumber(result.cpuPercent, 2),
-          formatNumber(result.wakeupsPerSecond, 0),
-          formatNumber(result.pollsPerSecond, 0),
-          formatNumber(result.messages / result.seconds, 0),
-          formatNumber(result.p50, 2),
-          formatNumber(result.p99, 2),
-        ]);
-        console.log(strategy === "curlws" ? pc.green(line) : line);
-      }
-      const summary = summarize(panel);
-      if (summary) console.log(summary);
-    }
-  }
-  console.log(pc.dim(`
-  busy, sleep-1ms, adaptive: loops around curl_easy_recv on a libcurl connection; native: the runtime's own WebSocket
-  CPU % of one core, all threads; wake-ups/s: voluntary context switches, all threads; p50, p99: from send to handler`));
-}
-
 function save(runs: Run[], runtimes: Runtime[], seconds: number): string {
   const folder = new URL("./results/", import.meta.url);
   mkdirSync(folder, { recursive: true });
+  const date = new Date().toISOString().slice(0, 10);
   const machine = `${process.platform} ${process.arch}, ${cpus().length} cores`;
   const versions = runtimes.map(({ name, version }) => `${name} ${version}`);
   const panels = FEEDS.flatMap((feed) =>
     runtimes.map((runtime, i) => ({
       title: `${versions[i]}, ${feed.title}`,
-      bars: runs.filter((run) => run.feed === feed.path && run.runtime === runtime.name).map((run) => ({
-        label: run.strategy,
-        value: run.result?.cpuPercent ?? null,
-        note: run.result ? `p50 ${formatNumber(run.result.p50, 2)} ms` : "",
+      bars: runs.filter((run) => run.runtime === runtime.name).map((
+        { strategy, results: { [feed.name]: result } },
+      ) => ({
+        label: strategy,
+        value: result?.cpuPercent ?? null,
+        note: result ? `p50 ${formatNumber(result.p50, 2)} ms` : "",
       })),
     }))
   );
   const subtitle =
-    `Percent of one core, all threads, over ${seconds} s; p50: latency from send to handler. ${machine}.`;
+    `Percent of one core, all threads: less is better; p50: latency from send to handler. ${machine}, ${date}.`;
   writeFileSync(new URL("demo.svg", folder), drawChart("CPU to receive WebSocket messages", subtitle, panels));
-  writeFileSync(new URL("demo.json", folder), JSON.stringify({ machine, versions, seconds, runs }, null, 2) + "\n");
+  const report = { date, machine, versions, seconds, runs };
+  writeFileSync(new URL("demo.json", folder), JSON.stringify(report, null, 2) + "\n");
   return "bench/results/demo.svg and demo.json";
 }
 
@@ -138,26 +88,27 @@ async function compare(seconds: number): Promise<number> {
   const runtimes = findRuntimes();
   const [first] = runtimes;
   if (!first) throw new Error("found neither deno nor bun; run npm install first");
-  const server = startChild(first, "./feed_server.ts", []);
-  const { port } = await readJsonLine<{ port: number }>(server, 15_000);
-  const runs: Run[] = FEEDS.flatMap((feed) =>
-    runtimes.flatMap((runtime) => STRATEGIES.map((strategy) => ({ feed: feed.path, runtime: runtime.name, strategy })))
+  const server = start(first, "./demo/feed_server.ts");
+  const { port } = await server.read<{ port: number }>(15_000);
+  const runs = runtimes.flatMap((runtime) =>
+    STRATEGIES.map((strategy) => ({ runtime, run: { runtime: runtime.name, strategy, results: {} } as Run }))
   );
+  const each = FEEDS.reduce((sum, { name }) => sum + secondsOf(name, seconds), 0);
+  const estimate = ({ run: { strategy } }: typeof runs[number]) =>
+    each + EXTRA_SECONDS[isSocket(strategy) ? "socket" : "loop"];
   const startedAt = performance.now();
-  for (const [index, run] of runs.entries()) {
-    const runtime = runtimes.find(({ name }) => name === run.runtime)!;
-    const left = Math.ceil((runs.length - index) * (seconds + 0.8));
-    showProgress(
-      `[${index + 1}/${runs.length}] ${run.feed} feed, ${run.runtime}, ${run.strategy} (about ${left} s left)`,
-    );
-    await measure(port, run, runtime, seconds);
+  for (const [index, { run, runtime }] of runs.entries()) {
+    const left = Math.ceil(runs.slice(index).reduce((sum, one) => sum + estimate(one), 0));
+    showProgress(`[${index + 1}/${runs.length}] ${run.runtime}, ${run.strategy} (about ${left} s left)`);
+    await measure(`ws://127.0.0.1:${port}/`, run, runtime, seconds);
   }
   showProgress("");
-  endChildren();
-  printTable(runs, runtimes);
-  const files = save(runs, runtimes, seconds);
+  endAll();
+  const results = runs.map(({ run }) => run);
+  printTables(results, runtimes);
+  const files = save(results, runtimes, seconds);
   console.log(`\n${runs.length} runs in ${((performance.now() - startedAt) / 1000).toFixed(0)} s; saved ${files}`);
-  return runs.some(({ error }) => error) ? 1 : 0;
+  return results.some(({ error }) => error) ? 1 : 0;
 }
 
 function readArgs() {
@@ -165,7 +116,7 @@ function readArgs() {
     args: process.argv.slice(2),
     allowPositionals: true,
     options: {
-      seconds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "2" },
       send: { type: "string", multiple: true, default: [] },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -194,7 +145,7 @@ async function main(): Promise<number> {
   if (url !== undefined) return await runLive(url, values.send);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      endChildren();
+      endAll();
       process.exit(130);
     });
   }
@@ -204,7 +155,7 @@ async function main(): Promise<number> {
 try {
   process.exit(await main());
 } catch (error) {
-  endChildren();
+  endAll();
   console.error(pc.red((error as Error).message));
   process.exit(1);
 }

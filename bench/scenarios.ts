@@ -47,6 +47,12 @@ function paced(rate: number, quick: boolean, extra: Extra = {}, name = `paced-${
   };
 }
 
+/** The first seconds of a process, before its engine has compiled what a message runs. */
+function cold(rate: number): Scenario {
+  const title = `${rate.toLocaleString("en-US")} messages/s of 200 B, the first 3 s of a process`;
+  return { ...paced(rate, false), name: `cold-${rate}`, title, fresh: true };
+}
+
 function json(deflate: boolean): Scenario {
   return {
     name: deflate ? "json-deflate" : "json",
@@ -128,6 +134,8 @@ function base(command: Extra & Pick<Command, "action" | "batch">): Scenario["com
 }
 
 export const SCENARIOS: Scenario[] = [
+  cold(100),
+  cold(1000),
   paced(5, false),
   paced(100, false),
   paced(1000, true),

@@ -1,10 +1,12 @@
 /**
- * Loopback WebSocket server with two market-data feeds. Prints its port as one JSON line.
+ * Loopback WebSocket server with market-data feeds. Prints its port as one JSON line.
  * `/slow`: about 5 messages a second at irregular gaps, like an exchange's ticker (Gemini market data).
- * `/fast`: about 2,000 messages a second of 200-400 bytes, like a screener's pair updates (Dexscreener).
+ * `/fast`: about 2,000 messages a second of 200-400 bytes in bursts of 4 or 5, like a screener's pair updates (Dexscreener).
+ * `/even`: the same messages, one at a time, each half a millisecond after the one before.
  * Every message carries `sentAt`, the server's clock in epoch milliseconds.
  */
 import process from "node:process";
+import { setImmediate } from "node:timers";
 import { WebSocketServer } from "ws";
 import { makeRandom } from "../load/messages.ts";
 import { epochNow } from "./clock.ts";
@@ -68,26 +70,47 @@ function runSlow(peer: Peer): () => void {
   return () => clearTimeout(timer);
 }
 
-function runFast(peer: Peer): () => void {
+const PER_MILLISECOND = 2;
+
+/** Returns a function that sends what is due by now. */
+function pairSender(peer: Peer): () => void {
   const random = makeRandom(2000);
-  const perMillisecond = 2;
   let sequence = 0;
   let startedAt = performance.now();
-  const timer = setInterval(() => {
+  return () => {
     const elapsed = performance.now() - startedAt;
-    let due = Math.floor(elapsed * perMillisecond) - sequence;
+    let due = Math.floor(elapsed * PER_MILLISECOND) - sequence;
     if (due > 100) { // fell behind (the machine was busy): skip rather than burst
-      startedAt += (due - 2) / perMillisecond;
+      startedAt += (due - 2) / PER_MILLISECOND;
       due = 2;
     }
     for (let i = 0; i < due; i++) peer.send(pairMessage(sequence++, random));
-  }, 1);
+  };
+}
+
+function runFast(peer: Peer): () => void {
+  const timer = setInterval(pairSender(peer), 1);
   return () => clearInterval(timer);
 }
 
+/** Timers are too coarse for it: it keeps a core of its own busy. */
+function runEven(peer: Peer): () => void {
+  const sendDue = pairSender(peer);
+  let stopped = false;
+  const tick = () => {
+    if (stopped) return;
+    sendDue();
+    setImmediate(tick);
+  };
+  tick();
+  return () => stopped = true;
+}
+
+const FEEDS: Record<string, (peer: Peer) => () => void> = { "/slow": runSlow, "/fast": runFast, "/even": runEven };
+
 const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
 server.on("connection", (peer: Peer, request: Request) => {
-  const stop = request.url === "/fast" ? runFast(peer) : runSlow(peer);
+  const stop = (FEEDS[request.url ?? ""] ?? runSlow)(peer);
   peer.on("close", stop);
   peer.on("error", stop);
 });
