@@ -1,6 +1,16 @@
 /** The primitives of `src/platform/ffi.ts` on Bun. */
 import type { FFIFunction, Pointer as Address } from "bun:ffi";
-import type { Callback, CFunction, CType, Ffi, Pointer, Poller, Symbols, SymbolTable } from "../src/platform/ffi.ts";
+import type {
+  Callback,
+  CFunction,
+  CType,
+  Ffi,
+  Pointer,
+  Poller,
+  Symbols,
+  SymbolTable,
+  TakeFunction,
+} from "../src/platform/ffi.ts";
 import { BunPoller } from "./bun_poller.ts";
 
 const BUN_TYPES: Record<CType, FFIFunction["returns"]> = {
@@ -59,6 +69,6 @@ export function createBunFfi(): Ffi {
       return { pointer: opaque(callback.ptr), close: () => callback.close() };
     },
 
-    createPoller: (libraryPath: string): Poller => new BunPoller(libraryPath),
+    createPoller: (libraryPath: string, take: TakeFunction | null): Poller => new BunPoller(libraryPath, take),
   };
 }

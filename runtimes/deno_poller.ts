@@ -19,6 +19,11 @@ const pollOf = oncePerLibrary((path) => Deno.dlopen(path, POLL).symbols.curl_mul
 
 /** Deno calls `curl_multi_poll` on a thread of its own pool. */
 export class DenoPoller implements Poller {
+  /**
+   * A call that returns is all that the pool's threads can do. A Worker could stay, but here gains nothing: its wake-ups cost as
+   * much as the call.
+   */
+  readonly standing: null = null;
   readonly #libraryPath: string;
   #out: Promise<number> | null = null;
   #refed = true;
@@ -47,6 +52,11 @@ export class DenoPoller implements Poller {
   unref(): void {
     this.#refed = false;
     if (this.#out) denoCore().unrefOpPromise?.(this.#out);
+  }
+
+  /** The end of a call is told by a task, so it cannot be waited for. */
+  stop(): boolean {
+    return this.#out === null;
   }
 
   close(): void {}

@@ -1,11 +1,11 @@
 /** Waits for sockets with libcurl: another thread sleeps in `curl_multi_poll`, and `curl_multi_wakeup` wakes it. */
 import { CurlWebSocketError, wordsOf } from "../errors.ts";
-import { ffi, isNull, type Pointer, type Poller } from "../platform/ffi.ts";
+import { ffi, isNull, type Pointer, type Poller, type TakeFunction } from "../platform/ffi.ts";
 import { allocateNative, type NativeMemory } from "../platform/native_memory.ts";
 import { noHandle } from "../platform/out_of_files.ts";
 import { runtime } from "../platform/runtime.ts";
 import { READABLE, WRITABLE } from "../reactor/readiness.ts";
-import type { Interests, WaitDone, Waiter } from "../reactor/waiter.ts";
+import type { Gate, Interests, WaitDone, Waiter } from "../reactor/waiter.ts";
 import { CURL_WAIT_POLLIN, CURL_WAIT_POLLOUT } from "./constants.ts";
 import { createMulti, isWakeable } from "./create_multi.ts";
 import type { Curl } from "./library.ts";
@@ -32,9 +32,18 @@ export class MultiWaiter implements Waiter {
   /** How many of them the last wait, or look, was given, until they are collected. */
   #count = 0;
   #done: WaitDone | null = null;
+  readonly #take: TakeFunction | null;
+  /** Where the thread stands, or stood last; null if the last wait was not at a gate. */
+  #gate: Gate | null = null;
 
-  constructor(curl: Curl) {
+  /** `take` is how to take what has passed a gate, if there are gates. */
+  constructor(curl: Curl, take: TakeFunction | null = null) {
     this.#curl = curl;
+    this.#take = take;
+  }
+
+  get canStand(): boolean {
+    return this.#take !== null && this.#poller?.standing != null;
   }
 
   open(): void {
@@ -43,7 +52,7 @@ export class MultiWaiter implements Waiter {
     if (isNull(multi)) throw noHandle();
     try {
       if (!isWakeable(this.#curl, multi)) throw noHandle();
-      this.#poller ??= ffi().createPoller(this.#curl.info.path);
+      this.#poller ??= ffi().createPoller(this.#curl.info.path, this.#take);
       this.#poller[this.#refed ? "ref" : "unref"]();
     } catch (cause) {
       this.#curl.curl_multi_cleanup(multi);
@@ -54,6 +63,7 @@ export class MultiWaiter implements Waiter {
   }
 
   wait(interests: Interests, done: WaitDone): void {
+    this.#leaveGate();
     try {
       const waitfds = this.#layOut(interests);
       this.#done = done;
@@ -63,9 +73,38 @@ export class MultiWaiter implements Waiter {
     }
   }
 
+  waitAt(gate: Gate, done: WaitDone): boolean {
+    if (gate !== this.#gate) this.#leaveGate();
+    try {
+      const standing = this.#poller!.standing!;
+      if (!standing.isStanding()) {
+        standing.start(this.#multi, this.#layOut(new Map([[gate.fd, { events: READABLE }]])), FAR, gate.take);
+        // What passes is taken by the thread, and not to be collected.
+        this.#count = 0;
+      }
+      this.#gate = gate;
+      this.#done = done;
+      standing.next(this.#onPolled);
+    } catch (cause) {
+      throw failure(`the thread that waits in curl_multi_poll could not be used: ${wordsOf(cause)}`, cause);
+    }
+    // Only now: what passes from here on is what this wait is for.
+    const isOpen = gate.open();
+    if (!isOpen) this.#done = null;
+    return isOpen;
+  }
+
   readonly #onPolled = (code: number, error?: unknown): void => {
-    this.#done!(code === 0 ? null : pollFailure(code, error));
+    const done = this.#done;
+    this.#done = null;
+    done?.(code === 0 ? null : pollFailure(code, error));
   };
+
+  /** No thread stands at a gate. */
+  #leaveGate(): void {
+    if (this.#gate !== null && !this.stop()) throw failure("the thread that waits in curl_multi_poll does not answer");
+    this.#gate = null;
+  }
 
   look(interests: Interests): void {
     let code: number;
@@ -114,6 +153,7 @@ export class MultiWaiter implements Waiter {
   }
 
   wake(): void {
+    if (this.#gate !== null) return this.#poller!.standing!.cancel();
     const code = this.#curl.curl_multi_wakeup(this.#multi);
     if (code === 0) return;
     throw failure(`waking the thread that waits for the sockets failed in curl_multi_wakeup (CURLMcode ${code})`);
@@ -129,10 +169,22 @@ export class MultiWaiter implements Waiter {
     this.#poller?.unref();
   }
 
+  stop(): boolean {
+    if (this.#poller === null || isNull(this.#multi)) return true;
+    return this.#poller.stop(() => void this.#curl.curl_multi_wakeup(this.#multi));
+  }
+
   close(): void {
+    const isFree = this.stop();
     const multi = this.#multi, waitfds = this.#waitfds;
-    this.#multi = this.#waitfds = null;
+    this.#multi = this.#waitfds = this.#gate = null;
     this.#count = 0;
+    if (!isFree) {
+      // The thread may go on to use all this, whenever that will be: another one is made for what is to come.
+      this.#poller!.unref();
+      this.#poller = null;
+      return;
+    }
     try {
       waitfds?.free();
       if (!isNull(multi)) this.#curl.curl_multi_cleanup(multi);

@@ -3,7 +3,7 @@ import type { ReactorStats } from "../observe/statistics.ts";
 import { connectBudget } from "../platform/fair_queue.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Clock } from "../reactor/clock.ts";
-import { systemKernel } from "../reactor/kernel.ts";
+import { gateTake, systemKernel } from "../reactor/kernel.ts";
 import { Reactor } from "../reactor/reactor.ts";
 import type { Curl } from "./library.ts";
 import { MultiWaiter } from "./multi_waiter.ts";
@@ -23,7 +23,7 @@ export function reactorOf(curl: Curl): Reactor {
   let reactor = reactors.get(curl);
   if (reactor === undefined) {
     const onLost = () => reactors.delete(curl);
-    const made = reactor = new Reactor(new MultiWaiter(curl), clock, systemKernel, connectBudget, onLost);
+    const made = reactor = new Reactor(new MultiWaiter(curl, gateTake()), clock, systemKernel, connectBudget, onLost);
     reactors.set(curl, made);
     runtime().onThreadEnd(() => made.end());
   }

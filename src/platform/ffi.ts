@@ -38,8 +38,20 @@ export interface Callback {
 /** Receives the `CURLMcode` that `curl_multi_poll` returned, or the error if it could not be called. */
 export type PollDone = (code: number, error?: unknown) => void;
 
+/**
+ * A C function that a polling thread calls by itself after each poll, to take what it has found: it returns how much that
+ * was. Addresses are `usize`.
+ */
+export interface TakeFunction {
+  readonly library: string;
+  readonly name: string;
+  readonly parameters: readonly ("i32" | "usize")[];
+}
+
 /** `curl_multi_poll` on another thread, one call at a time. */
 export interface Poller {
+  /** Null if this runtime has no thread that could stay. */
+  readonly standing: StandingPoll | null;
   /**
    * Polls `count` `curl_waitfd`s at `fds`, and calls `done` once when that is over, never inside this call: in a task,
    * where `Runtime.checkpoint` can work, or in a microtask that another checkpoint may have run. Both memories must
@@ -53,8 +65,35 @@ export interface Poller {
   ref(): void;
   /** A call that is out lets the process end. */
   unref(): void;
+  /**
+   * Ends all use of the memory that was passed, `done` included, if that can be waited for: `wake` is to end the poll that is
+   * out. It blocks this thread until the other one has answered, some 30 us. Returns false if it cannot, or has no answer.
+   */
+  stop(wake: () => void): boolean;
   /** Frees what it holds, or what it does not need soon. Only while no call is out; a later {@linkcode poll} works. */
   close(): void;
+}
+
+/**
+ * A thread that stays in `curl_multi_poll`. What ends a poll it takes by itself, by a {@linkcode TakeFunction}; it notifies
+ * this thread, and polls again. So a wait costs two wake-ups, of either thread, and not a third one to send it back to sleep.
+ */
+export interface StandingPoll {
+  /**
+   * Begins to poll the one `curl_waitfd` at `fds`, and to call the function with `take`. It goes on until
+   * {@linkcode stop}; or by itself if polling fails, or ends twice in a row with nothing to take. What it is given has to
+   * stay until then, and as in {@linkcode Poller.poll} may not be JavaScript's.
+   */
+  start(multi: Pointer, fds: Pointer, milliseconds: number, take: readonly number[]): void;
+  /** Whether it polls, or will: false once it has ended by itself. */
+  isStanding(): boolean;
+  /**
+   * Calls `done` once, never inside this call, when something is taken from now on, or when it has ended by itself: then
+   * with what the poll returned. What was about to be notified by then may count too.
+   */
+  next(done: PollDone): void;
+  /** Calls the `done` that is waited for, in a task to come; the thread sleeps on. */
+  cancel(): void;
 }
 
 /** The FFI of one JavaScript runtime. */
@@ -80,8 +119,8 @@ export interface Ffi {
   cString(pointer: Pointer): string;
   /** A C function that calls `fn` on this thread, until it is closed. */
   callback(parameters: readonly CType[], result: CType, fn: (...args: never[]) => number): Callback;
-  /** The off-thread poll of one opened libcurl. */
-  createPoller(libraryPath: string): Poller;
+  /** The off-thread poll of one opened libcurl. One that stands takes by `take`; null if this system has no such function. */
+  createPoller(libraryPath: string, take: TakeFunction | null): Poller;
 }
 
 /** Whether a pointer is NULL, on either runtime. */

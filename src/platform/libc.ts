@@ -15,12 +15,21 @@ function names(): string[] {
   ];
 }
 
+let opened: string | undefined;
+
+/** The name under which the C library was last opened here: another thread of the process can open it by that. */
+export function libcName(): string {
+  return opened ?? names()[0]!;
+}
+
 /** Opens functions of the C library. */
 export function openLibc<Table extends SymbolTable>(table: Table): Symbols<Table> {
   let cause: unknown;
   for (const name of names()) {
     try {
-      return ffi().open(name, table);
+      const symbols = ffi().open(name, table);
+      opened = name;
+      return symbols;
     } catch (error) {
       if (ffi().isPermissionError(error)) {
         throw new CurlWebSocketError(

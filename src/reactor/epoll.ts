@@ -1,9 +1,9 @@
 /** The kernel queue of Linux: epoll(7). */
-import { openLibc } from "../platform/libc.ts";
+import { libcName, openLibc } from "../platform/libc.ts";
 import type { NativeMemory } from "../platform/native_memory.ts";
 import { once } from "../platform/once.ts";
 import { runtime } from "../platform/runtime.ts";
-import type { Symbols } from "../platform/ffi.ts";
+import { ffi, type Symbols, type TakeFunction } from "../platform/ffi.ts";
 import { DescriptorQueue } from "./kernel_queue.ts";
 import { READABLE, WRITABLE } from "./readiness.ts";
 
@@ -19,9 +19,14 @@ const EPOLL = {
 const opened = once(() => openLibc(EPOLL));
 
 const EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
-const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16;
+const EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16, EPOLLONESHOT = 0x4000_0000;
 /** How many ready sockets one call takes; a level-triggered queue returns the others the next time. */
 const MAX_READY = 1024;
+
+/** How a thread takes what has passed the gate. */
+export function epollTake(): TakeFunction {
+  return { library: libcName(), name: "epoll_wait", parameters: ["i32", "usize", "i32", "i32"] };
+}
 
 /** epoll(7), level-triggered. */
 export class Epoll extends DescriptorQueue {
@@ -38,10 +43,29 @@ export class Epoll extends DescriptorQueue {
   }
 
   /** Makes a queue. Returns null if the process is out of descriptors; throws if it is out of memory. */
-  static create(): Epoll | null {
+  static create(gated: boolean): Epoll | null {
     const libc = opened();
     const queue = libc.epoll_create1(EPOLL_CLOEXEC);
-    return queue < 0 ? null : new Epoll(libc, queue);
+    if (queue < 0) return null;
+    const epoll = new Epoll(libc, queue);
+    if (!gated || epoll.#addGate()) return epoll;
+    epoll.close();
+    return null;
+  }
+
+  /** An epoll of its own, in which the queue is a member that is told of once: EPOLL_CTL_MOD lets it be told of again. */
+  #addGate(): boolean {
+    const event = this.allocate(16), taken = this.allocate(16);
+    event.view.setUint32(0, EPOLLIN | EPOLLONESHOT, true);
+    const gate = this.#libc.epoll_create1(EPOLL_CLOEXEC);
+    if (gate < 0) return false;
+    const { epoll_ctl } = this.#libc, { queue } = this;
+    epoll_ctl(gate, EPOLL_CTL_ADD, queue, event.pointer);
+    return this.setGate({
+      fd: gate,
+      take: [gate, Number(ffi().address(taken.pointer)), 1, 0],
+      open: () => epoll_ctl(gate, EPOLL_CTL_MOD, queue, event.pointer) === 0,
+    });
   }
 
   set(fd: number, events: number): boolean {

@@ -1,7 +1,7 @@
 /** The kernel queue of macOS: kqueue(2). */
 import { closeOnExec } from "../platform/descriptors.ts";
-import type { Symbols } from "../platform/ffi.ts";
-import { openLibc } from "../platform/libc.ts";
+import { ffi, type Symbols, type TakeFunction } from "../platform/ffi.ts";
+import { libcName, openLibc } from "../platform/libc.ts";
 import type { NativeMemory } from "../platform/native_memory.ts";
 import { once } from "../platform/once.ts";
 import { DescriptorQueue } from "./kernel_queue.ts";
@@ -20,9 +20,14 @@ const opened = once(() => openLibc(KQUEUE));
 const MAX_READY = 1024;
 /** `struct kevent {uintptr_t ident; int16_t filter; uint16_t flags; uint32_t fflags; intptr_t data; void *udata}` */
 const KEVENT_SIZE = 32;
-const EV_ADD = 1, EV_DELETE = 2;
+const EV_ADD = 1, EV_DELETE = 2, EV_ENABLE = 4, EV_DISPATCH = 0x80;
 const EVFILT_READ = -1, EVFILT_WRITE = -2;
 const FILTERS = [[READABLE, EVFILT_READ], [WRITABLE, EVFILT_WRITE]] as const;
+
+/** How a thread takes what has passed the gate. */
+export function kqueueTake(): TakeFunction {
+  return { library: libcName(), name: "kevent", parameters: ["i32", "usize", "i32", "usize", "i32", "usize"] };
+}
 
 /** kqueue(2), level-triggered, for macOS. Written by its manual; nobody has run it yet. */
 export class Kqueue extends DescriptorQueue {
@@ -39,12 +44,33 @@ export class Kqueue extends DescriptorQueue {
   }
 
   /** Makes a queue. Returns null if the process is out of descriptors; throws if it is out of memory. */
-  static create(): Kqueue | null {
+  static create(gated: boolean): Kqueue | null {
     const libc = opened();
     const queue = libc.kqueue();
     if (queue < 0) return null;
     closeOnExec(queue);
-    return new Kqueue(libc, queue);
+    const kqueue = new Kqueue(libc, queue);
+    if (!gated || kqueue.#addGate()) return kqueue;
+    kqueue.close();
+    return null;
+  }
+
+  /** A kqueue of its own, in which the queue is a member that EV_DISPATCH disables when it is told of. */
+  #addGate(): boolean {
+    const change = this.allocate(KEVENT_SIZE), taken = this.allocate(KEVENT_SIZE);
+    const { kevent, kqueue } = this.#libc, address = (memory: NativeMemory) => Number(ffi().address(memory.pointer));
+    change.view.setBigUint64(0, BigInt(this.queue), true);
+    change.view.setInt16(8, EVFILT_READ, true);
+    // Added again, a member has its flags set anew.
+    change.view.setUint16(10, EV_ADD | EV_ENABLE | EV_DISPATCH, true);
+    const gate = kqueue();
+    if (gate < 0) return false;
+    closeOnExec(gate);
+    return this.setGate({
+      fd: gate,
+      take: [gate, 0, 0, address(taken), 1, address(this.#now)],
+      open: () => kevent(gate, change.pointer, 1, null, 0, null) === 0,
+    });
   }
 
   set(fd: number, events: number): boolean {

@@ -146,9 +146,7 @@ export class Reactor {
     this.#planned.cancelTimer();
     const error = new CurlWebSocketError("ERR_ABORTED", "the program or the Worker ended");
     for (const source of this.#sources.all()) this.#endSource(source, error);
-    this.#wait.closeSockets();
-    // While a wait is out, its thread uses what the waiter and the kernel's queue have: they are left.
-    if (!this.#wait.isOut) this.#wait.release();
+    this.#wait.end();
   }
 
   /** Goes on: to the next turn if there may be something to do, else to sleep. */

@@ -3,7 +3,7 @@ import type { Kernel } from "./kernel.ts";
 import type { KernelQueue } from "./kernel_queue.ts";
 import { READABLE } from "./readiness.ts";
 import type { Source, Turn } from "./source.ts";
-import type { Interests, Waiter } from "./waiter.ts";
+import type { Gate, Interests, Waiter } from "./waiter.ts";
 
 /**
  * Up to this many sockets are passed to the waiter one by one, in an array: to write and read so few entries costs less
@@ -28,6 +28,8 @@ export class ReadySet {
   #queue: KernelQueue | null = null;
   /** From how many sockets on a queue is tried. */
   #queueFrom = FEW_SOCKETS + 1;
+  /** Whether queues have gates: then one serves from the start. */
+  #isGated = false;
   /** What the last wait was given; {@linkcode #queue} may have changed while it was out. */
   #waited: KernelQueue | null = null;
   /** Whether a wait that is out waits for something else than it should. */
@@ -41,6 +43,12 @@ export class ReadySet {
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+  }
+
+  /** Before sockets are watched: the waiter stands at a gate, if it can. */
+  open(isGated: boolean): void {
+    this.#isGated = isGated;
+    if (isGated) this.#useQueue();
   }
 
   /** How many sockets are watched. */
@@ -92,6 +100,11 @@ export class ReadySet {
     return true;
   }
 
+  /** The gate of the queue that serves; null if it has none, or an array serves. */
+  get gate(): Gate | null {
+    return this.#queue?.gate ?? null;
+  }
+
   /** What the next wait, or look, is to be given. */
   interests(): Interests {
     this.isStale = false;
@@ -118,7 +131,7 @@ export class ReadySet {
 
   /** Goes over to a kernel queue, if one can be had: the array serves as well. */
   #useQueue(): void {
-    const queue = this.#kernel.createQueue();
+    const queue = this.#kernel.createQueue(this.#isGated);
     if (queue === null) return this.useArray();
     for (const [fd, { events }] of this.#watched) {
       if (queue.set(fd, events)) continue;

@@ -8,6 +8,10 @@ import type { Turn } from "./source.ts";
 /**
  * While a wait is out, another thread and the kernel use the waiter's memory, the kernel queue, and the sockets' numbers.
  * So they are closed when it is over: sockets first, then queues that gave way, then what the waiter has.
+ *
+ * A thread that stands at a gate uses the memory and the queue also between two waits, so it is stopped before they are
+ * closed. It has no socket's number: a socket may be closed at any time. Whoever does so has taken it out of the queue;
+ * and of a descriptor that somebody else closes, the kernel takes it out, so no number is mistaken for the next socket's.
  */
 export class SocketWait {
   readonly #waiter: Waiter;
@@ -22,6 +26,8 @@ export class SocketWait {
   isOpen = false;
   /** Whether a wait is out. */
   isOut = false;
+  /** Whether the last one that began is at a gate. */
+  #isAtGate = false;
   /** Whether that wait was woken; and whether the last one that is over had been. */
   #woken = false;
   wasWoken = false;
@@ -42,6 +48,7 @@ export class SocketWait {
     if (this.isOpen) return;
     this.#waiter.open();
     this.isOpen = true;
+    this.#set.open(this.#waiter.canStand);
   }
 
   /** Whether a wait that is out keeps the process alive. */
@@ -51,8 +58,18 @@ export class SocketWait {
 
   /** Begins a wait. `done` is to call {@linkcode over}. Throws what {@linkcode Waiter.wait} throws. */
   begin(done: WaitDone): void {
-    this.#waiter.wait(this.#set.interests(), done);
+    const interests = this.#set.interests(), { gate } = this.#set;
+    this.#isAtGate = gate !== null && this.#waiter.waitAt(gate, done);
+    if (gate === null) this.#waiter.wait(interests, done);
+    else if (!this.#isAtGate) return this.#beginWithout(done);
     this.isOut = true;
+  }
+
+  /** The kernel does not open its gate: the sockets are waited for one by one. */
+  #beginWithout(done: WaitDone): void {
+    this.#set.useArray();
+    this.closeOutgrown();
+    this.begin(done);
   }
 
   /** Ends the wait that is out, if one is. Throws what {@linkcode Waiter.wake} throws: then the wait is lost. */
@@ -94,7 +111,9 @@ export class SocketWait {
 
   /** Looks for ready sockets without waiting. Throws what {@linkcode Waiter.look} throws. */
   look(): void {
-    this.#waiter.look(this.#set.interests());
+    const interests = this.#set.interests();
+    // A queue is asked in any case, when what is ready is collected.
+    if (!this.#set.hasQueue) this.#waiter.look(interests);
   }
 
   /** The turns of the sockets that the last wait or look found ready. `ReadySet.found` is how many sockets those were. */
@@ -102,9 +121,9 @@ export class SocketWait {
     return this.#set.collect(this.#waiter);
   }
 
-  /** Runs `close` when no wait is out. Returns whether that is yet to come: then the wait has to be woken. */
+  /** Runs `close` when no wait is out that has a socket's number. Returns whether that is yet to come: the wait has to be woken. */
   closeWhenOver(close: () => void): boolean {
-    if (!this.isOut || this.isLost) {
+    if (!this.isOut || this.isLost || this.#isAtGate) {
       apart(this.#clock, close);
       return false;
     }
@@ -123,7 +142,9 @@ export class SocketWait {
   closeOutgrown(): void {
     const { outgrown } = this.#set;
     if (outgrown.length === 0 || this.isOut) return;
-    for (const queue of outgrown.splice(0)) apart(this.#clock, () => queue.close());
+    // Those that the thread would go on to use are left to it.
+    const isUsed = !this.#waiter.stop();
+    for (const queue of outgrown.splice(0)) if (!isUsed) apart(this.#clock, () => queue.close());
   }
 
   /**
@@ -139,6 +160,14 @@ export class SocketWait {
       this.#releasing = false;
       if (isIdle() && !this.isOut) this.release();
     });
+  }
+
+  /** No task is to come: closes all sockets, and frees what waiting takes, unless another thread goes on to use it. */
+  end(): void {
+    this.closeSockets();
+    if (!this.#waiter.stop()) return;
+    this.isOut = false;
+    this.release();
   }
 
   /** Frees what waiting takes. No wait may be out. */

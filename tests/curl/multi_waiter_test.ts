@@ -29,6 +29,7 @@ function collected(waiter: MultiWaiter): [number, number][] {
 
 /** A poll that a test ends. */
 class TestPoller implements Poller {
+  readonly standing: null = null;
   fds: Pointer = null;
   count = 0;
   done: PollDone = () => {};
@@ -49,6 +50,10 @@ class TestPoller implements Poller {
 
   unref(): void {
     this.refed = false;
+  }
+
+  stop(): boolean {
+    return true;
   }
 
   close(): void {

@@ -18,7 +18,7 @@ function collected(queue: KernelQueue): [number, number][] {
 test("epoll tells what is ready of its sockets, as long as it is", () => {
   using one = new SocketPair();
   using other = new SocketPair();
-  const queue = Epoll.create()!;
+  const queue = Epoll.create(false)!;
   assertEquals([queue.set(one.fd, READABLE), queue.set(other.fd, READABLE)], [true, true]);
   assertEquals(collected(queue), []);
   one.write();
@@ -37,7 +37,7 @@ test("epoll tells what is ready of its sockets, as long as it is", () => {
 
 test("epoll takes a number that was closed and opened again", () => {
   const first = new SocketPair();
-  const queue = Epoll.create()!;
+  const queue = Epoll.create(false)!;
   queue.set(first.fd, READABLE);
   first[Symbol.dispose]();
   using second = new SocketPair();
@@ -49,7 +49,7 @@ test("epoll takes a number that was closed and opened again", () => {
 
 test("epoll takes no number of no descriptor, and a closed queue tells nothing", () => {
   using pair = new SocketPair();
-  const queue = Epoll.create()!;
+  const queue = Epoll.create(false)!;
   assertEquals(queue.set(123_456, READABLE), false);
   queue.set(pair.fd, READABLE);
   pair.write();

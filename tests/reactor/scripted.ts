@@ -9,7 +9,7 @@ import type { KernelQueue } from "../../src/reactor/kernel_queue.ts";
 import { Reactor } from "../../src/reactor/reactor.ts";
 import { READABLE } from "../../src/reactor/readiness.ts";
 import type { Source } from "../../src/reactor/source.ts";
-import type { Interests, WaitDone, Waiter } from "../../src/reactor/waiter.ts";
+import type { Gate, Interests, WaitDone, Waiter } from "../../src/reactor/waiter.ts";
 
 /** What was done that may not be. A reactor takes what is thrown at it for a failure, and goes on: a test looks here. */
 export const problems: string[] = [];
@@ -98,6 +98,7 @@ export class ScriptedClock implements Clock {
 /** A waiter whose waits the test ends. Whatever is called when it may not be fails the test. */
 export class ScriptedWaiter implements Waiter {
   readonly log: string[];
+  canStand = false;
   isOpen = false;
   refed = false;
   /** The wait that is out: the sockets as they were when it began. */
@@ -127,6 +128,11 @@ export class ScriptedWaiter implements Waiter {
     this.out = { interests, sockets: new Map([...interests].map(([fd, { events }]) => [fd, events])), done };
   }
 
+  waitAt(): boolean {
+    must(false, "it was to stand, though it cannot");
+    return false;
+  }
+
   look(interests: Interests): void {
     must(this.isOpen && this.out === null, "looked while it may not");
     this.#call("look");
@@ -151,6 +157,10 @@ export class ScriptedWaiter implements Waiter {
 
   unref(): void {
     this.refed = false;
+  }
+
+  stop(): boolean {
+    return this.out === null;
   }
 
   close(): void {
@@ -191,6 +201,7 @@ export class ScriptedWaiter implements Waiter {
 /** A kernel queue that refuses what a test wants it to. */
 export class ScriptedQueue implements KernelQueue {
   readonly interests: Interests;
+  readonly gate: Gate | null = null;
   readonly members: Map<number, number> = new Map();
   /** What is ready now. */
   ready: ReadonlyMap<number, number> = new Map();

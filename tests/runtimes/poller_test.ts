@@ -14,7 +14,7 @@ const FOREVER = 3_600_000;
 /** A poller, with a multi handle and memory for no sockets; freed when no call is out any more. */
 class PollerBench {
   readonly #curl = loadCurl();
-  readonly poller: Poller = ffi().createPoller(this.#curl.info.path);
+  readonly poller: Poller = ffi().createPoller(this.#curl.info.path, null);
   readonly multi: Pointer = this.#curl.curl_multi_init();
   readonly #memory = allocateNative(8);
 
@@ -102,7 +102,7 @@ function processWithPoll(ends: boolean, steps: string): Promise<string> {
     `const { ffi } = await import(${ffiModule});
     const { allocateNative } = await import(${memoryModule});
     const { loadCurl } = await import(${libraryModule});
-    const curl = loadCurl(), poller = ffi().createPoller(curl.info.path);
+    const curl = loadCurl(), poller = ffi().createPoller(curl.info.path, null);
     const poll = (milliseconds, done) => poller.poll(curl.curl_multi_init(), allocateNative(8).pointer, 0, milliseconds, done);
     // The Worker of Bun has started by then.
     await new Promise((resolve) => poll(0, resolve));

@@ -154,6 +154,7 @@ export function waysToFail(hooks: Readonly<Record<string, readonly string[]>>): 
     ...Object.fromEntries(Object.entries(FAILURES).map(([name, kinds]) => [name, Object.keys(kinds)])),
     ...Object.fromEntries(Object.keys(THROWS).map((name) => [name, ["throws"]])),
     "Poller.poll": ["fails"],
+    "StandingPoll.next": ["fails"],
     checkpoint: ["cannot"],
     ArrayBuffer: ["throws"],
     ...hooks,

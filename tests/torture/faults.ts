@@ -12,9 +12,11 @@ import {
   type Ffi,
   isNull,
   type Pointer,
+  type PollDone,
   type Poller,
   type Symbols,
   type SymbolTable,
+  type TakeFunction,
 } from "../../src/platform/ffi.ts";
 import type { Runtime, Timer } from "../../src/platform/runtime.ts";
 import {
@@ -177,19 +179,26 @@ export class Faults implements Breakable {
         };
         return throwing.callback(parameters, result, guarded);
       },
-      createPoller: (path: string): Poller => {
-        const poller = throwing.createPoller(path);
-        const around: Poller = Object.create(poller);
-        around.poll = (multi, fds, count, milliseconds, done) => {
-          if (this.called("Poller.poll") === null) return poller.poll(multi, fds, count, milliseconds, done);
-          defer(() => done(-1, new Error("torture: the poll failed")));
+      createPoller: (path: string, take: TakeFunction | null): Poller => {
+        const poller = throwing.createPoller(path, take);
+        const { standing } = poller;
+        const fail = (done: PollDone) => defer(() => done(-1, new Error("torture: the poll failed")));
+        return {
+          standing: standing === null ? null : {
+            start: (...args) => standing.start(...args),
+            isStanding: () => standing.isStanding(),
+            next: (done) => this.called("StandingPoll.next") === null ? standing.next(done) : fail(done),
+            cancel: () => standing.cancel(),
+          },
+          poll: (multi, fds, count, milliseconds, done) => {
+            if (this.called("Poller.poll") === null) poller.poll(multi, fds, count, milliseconds, done);
+            else fail(done);
+          },
+          ref: () => poller.ref(),
+          unref: () => poller.unref(),
+          stop: (wake) => poller.stop(wake),
+          close: () => poller.close(),
         };
-        for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(poller)) as (keyof Poller)[]) {
-          if (name as string === "constructor" || name === "poll") continue;
-          const method = poller[name] as (...args: unknown[]) => unknown;
-          Object.defineProperty(around, name, { value: (...args: unknown[]) => method.apply(poller, args) });
-        }
-        return around;
       },
     };
   }

@@ -274,7 +274,7 @@ async function within(milliseconds: number, promise: Promise<unknown>): Promise<
 }
 
 function isPoll(fault: Fault | null): boolean {
-  return fault?.name === "Poller.poll" || fault?.name === "curl_multi_poll";
+  return ["Poller.poll", "StandingPoll.next", "curl_multi_poll"].includes(fault?.name ?? "");
 }
 
 let pairs = 0;
