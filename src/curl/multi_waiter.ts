@@ -43,7 +43,7 @@ export class MultiWaiter implements Waiter {
   }
 
   get canStand(): boolean {
-    return this.#take !== null && this.#poller?.standing != null;
+    return this.#take !== null && (this.#poller?.standing ?? null) !== null;
   }
 
   open(): void {
