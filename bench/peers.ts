@@ -85,6 +85,14 @@ function peersOf({ name, version, command, args }: Runtime, before?: string): Pe
     lacks: ["deflate", "tls", "connections", "flood", "json", "options"],
     quick: false,
   }));
+  const taken = ["iterator", "stream"].map((client): Peer => ({
+    name: `${name} ${client}`,
+    version: `${name} ${version}`,
+    command: [...run, inPeers("worker.ts"), client],
+    actions: ["receive"],
+    lacks: ["connections", "paced", "options"],
+    quick: false,
+  }));
   const raw: Peer = {
     name: `${name} raw`,
     version: `${name} ${version}`,
@@ -99,7 +107,7 @@ function peersOf({ name, version, command, args }: Runtime, before?: string): Pe
     command: [...run, join(before, "bench", "peers", "worker.ts"), "curlws"],
     verifying: [...verifying, join(before, "bench", "peers", "worker.ts"), "curlws"],
   }];
-  return [...sockets, ...earlier, ...loops, ...(name === "bun" ? [raw] : [])];
+  return [...sockets, ...earlier, ...taken, ...loops, ...(name === "bun" ? [raw] : [])];
 }
 
 /** The peers of the runtimes, and the wanted ones among those that have to be installed first. */

@@ -4,6 +4,7 @@
  * of the process.
  */
 import process from "node:process";
+import type { CurlWebSocketInit } from "../../mod.ts";
 import { cpuNow } from "../cpu_clock.ts";
 import { epochNow } from "../demo/clock.ts";
 import { frameSize } from "../../src/protocol/frame_writer.ts";
@@ -12,14 +13,23 @@ import { countFeed, openMany, reconnect } from "./many.ts";
 import { answer, measure, quantiles } from "./measure.ts";
 import { drop, type Make, open, type Socket } from "./socket.ts";
 
+function optionsOf({ deflate, options, verify = false }: Command): CurlWebSocketInit {
+  return { ...(verify ? {} : { tls: { verify } }), perMessageDeflate: deflate === true, ...options };
+}
+
 async function peer(name: string): Promise<Make> {
   switch (name) {
     case "curlws": {
       const { CurlWebSocket } = await import("../../mod.ts");
-      return (url, { deflate, options, verify = false }) => {
-        const all = { ...(verify ? {} : { tls: { verify } }), perMessageDeflate: deflate === true, ...options };
-        return new CurlWebSocket(url, all) as unknown as Socket;
-      };
+      return (url, command) => new CurlWebSocket(url, optionsOf(command)) as unknown as Socket;
+    }
+    case "iterator": {
+      const { IteratedSocket } = await import("./taken.ts");
+      return (url, command) => new IteratedSocket(url, optionsOf(command));
+    }
+    case "stream": {
+      const { StreamedSocket } = await import("./taken.ts");
+      return (url, command) => new StreamedSocket(url, optionsOf(command));
     }
     case "native":
       return (url) => new WebSocket(url) as unknown as Socket;

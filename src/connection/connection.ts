@@ -24,8 +24,8 @@ export interface ConnectionHandler {
   /** Whose connection it is: what subscribers of `node:diagnostics_channel` get. */
   readonly owner: object;
   onOpen(agreement: Agreement): void;
-  /** Is passed on as it is, without its object. */
-  readonly onMessage: (data: string | ArrayBuffer) => void;
+  /** As {@linkcode ReceiverHost.onMessage}. */
+  readonly onMessage: (data: string | ArrayBuffer) => boolean;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;

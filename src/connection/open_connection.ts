@@ -22,7 +22,7 @@ import { socketStats } from "./socket_stats.ts";
 /** Who receives an open connection's events, in the reactor's turns. */
 export interface OpenConnectionHandler {
   /** As {@linkcode ReceiverHost.onMessage}. */
-  readonly onMessage: (data: string | ArrayBuffer) => void;
+  readonly onMessage: (data: string | ArrayBuffer) => boolean;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;

@@ -17,8 +17,12 @@ import { runtimeDecoder } from "./runtime_decoder.ts";
 export interface ReceiverHost {
   /** Bytes came. */
   onBytes(): void;
-  /** Is passed on as it is, without its object: a call in between would be paid for each message. */
-  readonly onMessage: (data: string | ArrayBuffer) => void;
+  /**
+   * Is passed on as it is, without its object: a call in between would be paid for each message. Returns whether microtasks
+   * should run now, as behind an event, which is a task of its own. A message that waits for a loop to take it needs none:
+   * {@linkcode Receiver} hands over several, and then lets the loop run.
+   */
+  readonly onMessage: (data: string | ArrayBuffer) => boolean;
   onPing(payload: Uint8Array<ArrayBuffer>): void;
   /** Returns whether the user got it, so that it was a task of its own. */
   onPong(payload: Uint8Array<ArrayBuffer>): boolean;
@@ -67,6 +71,9 @@ export class Receiver {
   #unchecked = 0;
   #checkEvery = 1;
   #checkedAt = 0;
+  /** Whether messages were handed over to a loop that has not run since, and whether it can be made to run. */
+  #unread = false;
+  #canRun = false;
   /** Since the start: messages that were delivered, and bytes. */
   messages = 0;
   bytes = 0;
@@ -94,16 +101,21 @@ export class Receiver {
         const size = typeof data === "string" ? data.length : data.byteLength;
         if (!closing.mayDeliver) return this.#goOnSilently(size);
         this.messages++;
-        onMessage(data);
-        return this.#goOn(size);
+        return onMessage(data) ? this.#goOn(size) : this.#goOnQueued(size);
       },
       onPing: (payload) => {
         host.onPing(payload);
         return this.#goOnSilently(0);
       },
-      onPong: (payload) => host.onPong(payload) ? this.#goOn(0) : this.#goOnSilently(0),
+      onPong: (payload) => {
+        this.#runLoops();
+        return host.onPong(payload) ? this.#goOn(0) : this.#goOnSilently(0);
+      },
       onFragment: (size) => this.#goOnSilently(size),
-      onClose: (code, reason) => host.onClose(code, reason),
+      onClose: (code, reason) => {
+        this.#runLoops();
+        host.onClose(code, reason);
+      },
     });
   }
 
@@ -201,7 +213,13 @@ export class Receiver {
   #take(bytes: Uint8Array, owned: boolean): boolean {
     if (this.#discarding) return !this.#stopped;
     this.#yielded = false;
-    const at = this.#reader.receive(bytes, 0);
+    let at: number;
+    try {
+      at = this.#reader.receive(bytes, 0);
+    } finally {
+      // Before what ends the connection: what a loop sends in reply still goes out.
+      this.#runLoops();
+    }
     if (at === bytes.length) return !this.#yielded && !this.#stopped;
     if (!this.#discarding) this.#held = owned ? bytes.subarray(at) : bytes.slice(at);
     return false;
@@ -212,8 +230,29 @@ export class Receiver {
    * event loop.
    */
   #goOn(size: number): boolean {
-    this.#yielded = !runtime().checkpoint() || this.#late(size);
+    this.#canRun = runtime().checkpoint();
+    this.#unread = false;
+    this.#yielded = !this.#canRun || this.#late(size);
     return !this.#yielded && !this.#stopped;
+  }
+
+  /**
+   * As {@linkcode #goOn} for a message that was queued for a loop. The loop runs when the clock would be looked at, so
+   * that a slow one takes them one by one: each run of microtasks costs more than the rest of a small message.
+   */
+  #goOnQueued(size: number): boolean {
+    const unchecked = this.#unchecked + 1 + (size >>> 10);
+    if (!this.#canRun || unchecked >= this.#checkEvery) return this.#goOn(size);
+    this.#unchecked = unchecked;
+    this.#unread = true;
+    return !this.#stopped;
+  }
+
+  /** Lets loops take what was queued for them, before anything else happens. */
+  #runLoops(): void {
+    if (!this.#unread) return;
+    this.#unread = false;
+    this.#canRun = runtime().checkpoint();
   }
 
   /** As {@linkcode #goOn} for what delivers nothing, of which there may be a flood as well. */

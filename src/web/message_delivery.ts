@@ -21,12 +21,16 @@ export class MessageDelivery {
     this.listeners = new MessageListeners(socket);
   }
 
-  /** Delivers a message to the iterator first, then to the listeners. */
-  deliver(message: string | ArrayBuffer): void {
-    const text = typeof message === "string";
-    const data = text || this.binaryType === "arraybuffer" ? message : new Blob([message]);
-    this.#queue?.push(data, text ? message.length : message.byteLength);
-    if (this.listeners.any) this.listeners.dispatch(new FastMessageEvent(data, this.#origin, this.#socket));
+  /**
+   * Delivers a message to the iterator first, then to the listeners. Returns whether microtasks should run now: an event is
+   * a task of its own, and messages that only wait for a loop are not.
+   */
+  deliver(message: string | ArrayBuffer): boolean {
+    const data = typeof message === "string" || this.binaryType === "arraybuffer" ? message : new Blob([message]);
+    const full = this.#queue?.push(data) ?? false;
+    if (!this.listeners.any) return full;
+    this.listeners.dispatch(new FastMessageEvent(data, this.#origin, this.#socket));
+    return true;
   }
 
   /** Returns the iterator over the messages from now on. There is only one. */

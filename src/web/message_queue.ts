@@ -1,5 +1,6 @@
 /** The async iterator over a socket's messages, with backpressure. */
 import type { CurlWebSocketError } from "../errors.ts";
+import { Fifo } from "./fifo.ts";
 
 type Data = string | Blob | ArrayBuffer;
 
@@ -17,11 +18,12 @@ export const MESSAGE_COST = 64;
 export class MessageQueue implements AsyncIterableIterator<Data> {
   readonly #socket: QueuedSocket;
   readonly #highWaterMark: number;
-  #messages: { data: Data; size: number }[] = [];
+  readonly #messages: Fifo<Data> = new Fifo();
+  /** What the messages count together. */
   #size = 0;
   /** Whether this paused the socket: if the user did, the user resumes it. */
   #paused = false;
-  #waiting: PromiseWithResolvers<IteratorResult<Data>>[] = [];
+  readonly #waiting: Fifo<PromiseWithResolvers<IteratorResult<Data>>> = new Fifo();
   #ended = false;
   #error: CurlWebSocketError | null = null;
 
@@ -30,32 +32,44 @@ export class MessageQueue implements AsyncIterableIterator<Data> {
     this.#highWaterMark = highWaterMark;
   }
 
-  push(data: Data, size: number): void {
+  /**
+   * Returns whether a loop that has not yet run should do so now, as half of the high-water mark waits: one that keeps up
+   * is never the reason to pause.
+   */
+  push(data: Data): boolean {
+    const cost = costOf(data), size = this.#size + cost;
     const waiting = this.#waiting.shift();
-    if (waiting !== undefined) return waiting.resolve({ done: false, value: data });
-    this.#messages.push({ data, size: size + MESSAGE_COST });
-    this.#size += size + MESSAGE_COST;
-    if (this.#size < this.#highWaterMark) return;
-    this.#paused = true;
-    this.#socket.pause();
+    if (waiting !== undefined) {
+      waiting.resolve({ done: false, value: data });
+    } else {
+      this.#messages.push(data);
+      this.#size = size;
+      if (size >= this.#highWaterMark) {
+        this.#paused = true;
+        this.#socket.pause();
+      }
+    }
+    return size * 2 >= this.#highWaterMark;
   }
 
   end(error: CurlWebSocketError | null): void {
     this.#ended = true;
     this.#error = error;
-    for (const waiting of this.#waiting.splice(0)) this.next().then(waiting.resolve, waiting.reject);
+    for (let waiting = this.#waiting.shift(); waiting !== undefined; waiting = this.#waiting.shift()) {
+      this.next().then(waiting.resolve, waiting.reject);
+    }
   }
 
   next(): Promise<IteratorResult<Data>> {
-    const message = this.#messages.shift();
-    if (message !== undefined) {
-      this.#size -= message.size;
+    const data = this.#messages.shift();
+    if (data !== undefined) {
+      this.#size -= costOf(data);
       // Not for each message: resuming costs a turn of the reactor.
       if (this.#paused && this.#size <= this.#highWaterMark / 2) {
         this.#paused = false;
         this.#socket.resume();
       }
-      return Promise.resolve({ done: false, value: message.data });
+      return Promise.resolve({ done: false, value: data });
     }
     if (!this.#ended) {
       const waiting = Promise.withResolvers<IteratorResult<Data>>();
@@ -68,7 +82,7 @@ export class MessageQueue implements AsyncIterableIterator<Data> {
   }
 
   return(): Promise<IteratorResult<Data>> {
-    this.#messages = [];
+    this.#messages.clear();
     this.#size = 0;
     this.#error = null;
     this.#socket.resume();
@@ -79,4 +93,9 @@ export class MessageQueue implements AsyncIterableIterator<Data> {
   [Symbol.asyncIterator](): this {
     return this;
   }
+}
+
+function costOf(data: Data): number {
+  if (typeof data === "string") return data.length + MESSAGE_COST;
+  return (data instanceof Blob ? data.size : data.byteLength) + MESSAGE_COST;
 }

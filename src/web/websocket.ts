@@ -81,7 +81,7 @@ export class CurlWebSocket extends EventTarget {
     this.#connection = new Connection(init.url, init.protocols, init.options, {
       owner: this,
       onOpen: (agreement) => this.#onOpen(agreement),
-      onMessage: (data) => void (this.#readyState === 1 && this.#delivery.deliver(data)),
+      onMessage: (data) => this.#readyState === 1 && this.#delivery.deliver(data),
       onPong: (payload) =>
         this.dispatchEvent(new MessageEvent("pong", { data: payload.buffer, origin: this.#url.origin })),
       onClosing: () => void (this.#readyState = 2),

@@ -218,13 +218,17 @@ export class CurlWebSocketStream {
     return this.#pull.promise;
   }
 
-  #onMessage(message: string | ArrayBuffer): void {
+  /** As {@linkcode MessageQueue.push}: returns whether a reader that has not yet run should do so now. */
+  #onMessage(message: string | ArrayBuffer): boolean {
     const controller = this.#reading!;
-    if (!this.#readable) return;
+    if (!this.#readable) return false;
     controller.enqueue(typeof message === "string" ? message : new Uint8Array(message));
-    if (controller.desiredSize! > 0) return;
-    this.#connection.pause();
-    this.#pull?.resolve();
+    const room = controller.desiredSize!;
+    if (room <= 0) {
+      this.#connection.pause();
+      this.#pull?.resolve();
+    }
+    return room * 2 <= this.#highWaterMark;
   }
 
   /** Queues a message. The promise settles when the kernel has at most `highWaterMark` bytes still to take. */

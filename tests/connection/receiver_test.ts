@@ -13,8 +13,8 @@ interface Init {
   /** What each read of the transport gives; after these it would block. */
   readonly reads: (Uint8Array | number | Error)[];
   readonly readsAhead?: boolean;
-  /** Called for each message. */
-  readonly onMessage?: (data: string | ArrayBuffer) => void;
+  /** Called for each message. False says that it waits for a loop. */
+  readonly onMessage?: (data: string | ArrayBuffer) => boolean | void;
 }
 
 /** A receiver, and what it told. */
@@ -48,7 +48,7 @@ class Bench {
         onBytes: () => {},
         onMessage: (data) => {
           this.told.push(typeof data === "string" ? data : `${data.byteLength} bytes`);
-          onMessage?.(data);
+          return onMessage?.(data) !== false;
         },
         onPing: (payload) => void this.told.push(`ping ${Buffer.from(payload)}`),
         onPong: (payload) => {
@@ -158,4 +158,115 @@ test("nothing is told when it is disposed of inside a handler", () => {
   assertEquals([bench.receiver.read(), bench.told], [false, ["one"]]);
   assertEquals(bench.receiver.read(), false);
   assertEquals(bench.told, ["one"]);
+});
+
+/** Counts the runs of microtasks between the messages of a receiver: each run tells "loop". */
+function looping(bench: () => Bench): () => boolean {
+  let waits = true;
+  return () => {
+    if (waits) {
+      waits = false;
+      queueMicrotask(() => {
+        waits = true;
+        bench().told.push("loop");
+      });
+    }
+    return false;
+  };
+}
+
+/** What is told, with the messages between two runs of the loop counted. */
+function batches(told: readonly string[]): (number | string)[] {
+  const counted: (number | string)[] = [];
+  let messages = 0;
+  for (const one of told) {
+    if (one === "m") {
+      messages++;
+      continue;
+    }
+    if (messages > 0) counted.push(messages);
+    messages = 0;
+    if (one !== "loop") counted.push(one);
+  }
+  return messages > 0 ? [...counted, messages, "no loop"] : counted;
+}
+
+test("messages for a loop are handed over together, more and more of them while it is fast", () => {
+  const bench: Bench = new Bench({
+    reads: [Buffer.concat(Array.from({ length: 1000 }, () => text("m")))],
+    onMessage: looping(() => bench),
+  });
+  bench.receiver.read();
+  const counts = batches(bench.told) as number[];
+  assertEquals(counts[0], 1);
+  assert(counts.length < 500, `the loop ran ${counts.length} times`);
+  assert(Math.max(...counts) <= 256, `${Math.max(...counts)} messages at once`);
+  assertEquals(counts.reduce((sum, count) => sum + count), 1000);
+});
+
+test("a slow loop gets its messages one by one, and the event loop its turns", () => {
+  const run = looping(() => bench);
+  const bench: Bench = new Bench({
+    reads: [Buffer.concat(Array.from({ length: 10 }, () => text("m")))],
+    onMessage: () => {
+      // The loop takes 2 ms.
+      queueMicrotask(() => {
+        for (const end = performance.now() + 2; performance.now() < end;);
+      });
+      return run();
+    },
+  });
+  bench.receiver.read();
+  const counts = batches(bench.told) as number[];
+  assert(Math.max(...counts.slice(1)) <= 2, `${counts}`);
+});
+
+test("a large message counts for many: the loop takes it before the next is read", () => {
+  const bench: Bench = new Bench({
+    reads: [Buffer.concat(Array.from({ length: 4 }, () => frame(Opcode.binary, new Uint8Array(300 * 1024))))],
+    onMessage: looping(() => bench),
+  });
+  bench.receiver.read();
+  assertEquals(bench.told, Array.from({ length: 4 }, () => ["307200 bytes", "loop"]).flat());
+});
+
+test("a loop has taken what came before a pong, a close frame, a violation and the end of what was read", () => {
+  const many = Buffer.concat(Array.from({ length: 20 }, () => text("m")));
+  const endings: [string, Uint8Array, string[]][] = [
+    ["a pong", frame(Opcode.pong, "p"), ["pong p"]],
+    ["a close frame", frame(Opcode.close, closePayload(1000)), ["close 1000 "]],
+    ["a violation", frame(Opcode.text, "masked", { masked: true }), ["violation"]],
+    ["nothing more", new Uint8Array(0), []],
+  ];
+  for (const [what, bytes, expected] of endings) {
+    // From the first run on, microtasks are known to run when asked to: then messages are gathered.
+    const bench: Bench = new Bench({ reads: [Buffer.concat([many, bytes])], onMessage: looping(() => bench) });
+    try {
+      bench.receiver.read();
+    } catch (error) {
+      assert(error instanceof ProtocolViolation);
+      bench.told.push("violation");
+    }
+    const counts = batches(bench.told);
+    assertEquals(counts.filter((one) => typeof one === "string"), expected, what);
+    assertEquals(counts.filter((one) => typeof one === "number").reduce((sum, one) => sum + one, 0), 20, what);
+  }
+});
+
+test("a loop that pauses gets what was handed over together; the rest is kept", () => {
+  let pauses = false;
+  const bench: Bench = new Bench({
+    reads: [Buffer.concat(Array.from({ length: 600 }, () => text("m")))],
+    onMessage: () => {
+      if (bench.receiver.messages >= 100) queueMicrotask(() => bench.receiver.paused = pauses);
+      pauses = true;
+      return false;
+    },
+  });
+  assertEquals(bench.receiver.read(), false);
+  const { messages } = bench.receiver;
+  assert(messages >= 100 && messages < 400, `${messages} messages`);
+  pauses = bench.receiver.paused = false;
+  bench.receiver.read();
+  assert(bench.receiver.messages > messages);
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { CurlWebSocket, libcurl } from "../../mod.ts";
 import { closed, message, next, opened } from "../support/events.ts";
 import { closePayload, frame, Opcode } from "../support/frames.ts";
@@ -138,6 +139,33 @@ test("for await yields many messages in order", async () => {
   assertEquals(count, 2000);
   await socket[Symbol.asyncDispose]();
 }, { timeout: 30_000 });
+
+test("what a loop sends for each message goes out before the answer to a close frame behind them", async () => {
+  await using server = await RawServer.start();
+  const socket = new CurlWebSocket(server.url(), { perMessageDeflate: false });
+  const peer = await server.connection();
+  const frames = Array.from({ length: 100 }, (_, i) => frame(Opcode.text, String(i)));
+  const accepted = peer.accept({ then: Buffer.concat([...frames, frame(Opcode.close, closePayload(1000))]) });
+  for await (const data of socket) socket.send(`got ${data}`);
+  await accepted;
+  for (let i = 0; i < 100; i++) {
+    const sent = await peer.frame();
+    assertEquals(new TextDecoder().decode(sent?.payload), `got ${i}`);
+  }
+  assertEquals((await peer.frame())?.opcode, Opcode.close);
+});
+
+test("a loop beside a listener gets each message in its own task", async () => {
+  await using server = await WsServer.start();
+  const socket = new CurlWebSocket(server.url("/push?count=100"));
+  const log: string[] = [];
+  socket.onmessage = ({ data }) => log.push(`event ${data}`);
+  for await (const data of socket) {
+    log.push(`loop ${data}`);
+    if (data === "99") break;
+  }
+  assertEquals(log, Array.from({ length: 100 }, (_, i) => [`event ${i}`, `loop ${i}`]).flat());
+});
 
 test("await using closes the socket", async () => {
   await using server = await WsServer.start();

@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Fifo } from "../../src/web/fifo.ts";
+import { test } from "../support/testing.ts";
+
+test("what goes in first comes out first, through any growth, as from an array", () => {
+  // Runs of pushes and shifts, as long as a ring has places and longer.
+  const runs = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 700 })), { maxLength: 30 });
+  fc.assert(fc.property(runs, (steps) => {
+    const fifo = new Fifo<number>(), model: number[] = [];
+    let next = 0;
+    for (const [pushes, count] of steps) {
+      for (let i = 0; i < count; i++) {
+        if (pushes) {
+          fifo.push(next);
+          model.push(next++);
+        } else {
+          assertEquals(fifo.shift(), model.shift());
+        }
+      }
+      assertEquals(fifo.length, model.length);
+    }
+    while (model.length > 0) assertEquals(fifo.shift(), model.shift());
+    assertEquals([fifo.shift(), fifo.length], [undefined, 0]);
+  }));
+});
+
+test("a cleared one is empty, and takes more", () => {
+  const fifo = new Fifo<string>();
+  for (let i = 0; i < 40; i++) fifo.push("old");
+  fifo.clear();
+  assertEquals([fifo.length, fifo.shift()], [0, undefined]);
+  fifo.push("new");
+  assertEquals([fifo.length, fifo.shift(), fifo.shift()], [1, "new", undefined]);
+});
