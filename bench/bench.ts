@@ -51,10 +51,18 @@ interface Base {
 }
 
 /**
- * What a process receives before a paced feed is measured for the first time: some 5,000 wake-ups, one message each, after which the
+ * What a process receives before a paced feed is measured for the first time: some 5,000 wake-ups, one message each and not moderated, after which the
  * engines have compiled what a wake-up runs. On a feed of 5 messages/s that would take them a quarter of an hour.
  */
-const WARMING = { action: "receive", rate: 2500, seconds: 2, batch: 125, warmUp: 0, size: 200, kind: "text" } as const;
+const WARMING = {
+  action: "receive",
+  rate: 2000,
+  seconds: 2.5,
+  batch: 100,
+  warmUp: 0,
+  size: 200,
+  kind: "text",
+} as const;
 
 /** Starts a peer. */
 async function start(peer: Peer, { command, fresh = false }: Scenario, { cas, url }: Base): Promise<Child> {
@@ -63,7 +71,7 @@ async function start(peer: Peer, { command, fresh = false }: Scenario, { cas, ur
     : new Child(peer.command, { NODE_TLS_REJECT_UNAUTHORIZED: "0", ...peer.env });
   try {
     await child.read(60_000);
-    if (command.rate > 0 && !fresh) await child.ask({ ...WARMING, url: `${url}/feed?rate=2500&size=200` });
+    if (command.rate > 0 && !fresh) await child.ask({ ...WARMING, url: `${url}/feed?rate=2000&size=200` });
   } catch (error) {
     child.end();
     throw error;

@@ -47,7 +47,7 @@ export function allReactors(): Iterable<Reactor> {
  * ```
  */
 export function reactorStats(): ReactorStats {
-  const sum = { sockets: 0, connections: 0, polls: 0, wakeups: 0, looks: 0, turns: 0, timers: 0 };
+  const sum = { sockets: 0, connections: 0, polls: 0, wakeups: 0, looks: 0, turns: 0, timers: 0, moderations: 0 };
   for (const reactor of allReactors()) {
     sum.sockets += reactor.sockets;
     sum.connections += reactor.connections;
@@ -56,6 +56,7 @@ export function reactorStats(): ReactorStats {
     sum.looks += reactor.looks;
     sum.turns += reactor.turns;
     sum.timers += reactor.timers;
+    sum.moderations += reactor.moderations;
   }
   return Object.freeze(sum);
 }

@@ -51,4 +51,6 @@ export interface ReactorStats {
   readonly turns: number;
   /** Turns that were taken from a timer, so that a dense stream has one for many messages (`maxReceiveDelay`). */
   readonly timers: number;
+  /** How often a stream became so dense that timers took over from wake-ups; 0 if messages were always delivered at once. */
+  readonly moderations: number;
 }

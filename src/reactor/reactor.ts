@@ -35,8 +35,6 @@ export class Reactor {
   readonly #planned: PlannedLook;
   /** Why the waiting cannot go on; null as long as it can. Sources are told in a task of its own. */
   #failed: CurlWebSocketError | null = null;
-  /** Whether the turn that is under way was taken from a timer. */
-  #timed = false;
   /** Bytes that were read in this turn; sources count them. */
   turnBytes = 0;
   /** Whether the turn that is under way came from a wake-up. */
@@ -61,6 +59,11 @@ export class Reactor {
     this.#wait = new SocketWait(waiter, clock, this.#set, budget);
     this.#moderation = new Moderation(() => clock.now());
     this.#planned = new PlannedLook(clock, (timed) => this.#look(timed));
+  }
+
+  /** How often timers took over from wake-ups, as messages came densely. */
+  get moderations(): number {
+    return this.#moderation.moderations;
   }
 
   /** How many sockets are waited for. */
@@ -180,7 +183,6 @@ export class Reactor {
 
   readonly #onWaited = (error: CurlWebSocketError | null): void => {
     if (isTurning()) return postpone(this.#clock, () => this.#onWaited(error));
-    this.#timed = false;
     this.#wait.over();
     if (error !== null) return this.#fail(error);
     this.wakeups++;
@@ -196,7 +198,6 @@ export class Reactor {
 
   /** A turn without a wait before it: what is ready is asked for, on this thread. */
   #look(timed: boolean): void {
-    this.#timed = timed;
     if (timed) this.timers++;
     this.looks++;
     const queued = this.#queue.take();
@@ -229,7 +230,7 @@ export class Reactor {
       this.#inTurn = false;
       endTurn();
     }
-    this.#moderation.turnEnds(now, this.turnBytes, this.#timed);
+    this.#moderation.turnEnds(now, this.turnBytes, this.woke);
     this.#arm();
   }
 

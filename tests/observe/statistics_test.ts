@@ -142,7 +142,16 @@ test("reactorStats(): is all zeros before the first connection, and does not cha
     await new Promise((resolve) => socket.onclose = resolve);
     console.log(JSON.stringify([before, idle, busy, reactorStats()]));`;
   const [first, rest] = (await runScript(server.url("/echo"), script)).split("\n").map((line) => JSON.parse(line));
-  assertEquals(first, { sockets: 0, connections: 0, polls: 0, wakeups: 0, looks: 0, turns: 0, timers: 0 });
+  assertEquals(first, {
+    sockets: 0,
+    connections: 0,
+    polls: 0,
+    wakeups: 0,
+    looks: 0,
+    turns: 0,
+    timers: 0,
+    moderations: 0,
+  });
   const [before, idle, busy, after] = rest;
   assertEquals(idle, before);
   assertEquals([idle.sockets, idle.connections, idle.polls - idle.wakeups], [1, 1, 1]);
@@ -152,9 +161,11 @@ test("reactorStats(): is all zeros before the first connection, and does not cha
 
 test("reactorStats(): a dense stream is read by timers", async () => {
   await using server = await WsServer.start();
-  await using socket = new CurlWebSocket(server.url("/flow"));
-  const before = reactorStats().timers;
+  await using socket = new CurlWebSocket(server.url("/flow"), { maxReceiveDelay: 20 });
+  const before = reactorStats();
   let count = 0;
   await new Promise<void>((resolve) => socket.onmessage = () => void (++count === 300 && resolve()));
-  assert(reactorStats().timers > before, "no turn came from a timer");
+  const { timers, moderations } = reactorStats();
+  assert(timers > before.timers, "no turn came from a timer");
+  assert(moderations > before.moderations, "timers took over and that was not counted");
 });
