@@ -22,6 +22,18 @@ export {
   type WebSocketOpenInfo,
 } from "./src/web/websocket_stream.ts";
 export { type WebSocketCloseInfo, WebSocketError } from "./src/web/websocket_error.ts";
+export { ReconnectingCurlWebSocket, type ReconnectingEventMap } from "./src/feed/reconnecting_websocket.ts";
+export type {
+  KeyOf,
+  ReconnectingCurlWebSocketOptions,
+  RedundancyOptions,
+  RetryOptions,
+  RotateOptions,
+} from "./src/feed/options.ts";
+export type { ConnectionOptions, PerAttempt } from "./src/feed/connection_plan.ts";
+export type { ConnectionEnd } from "./src/feed/connection_end.ts";
+export type { GapEvent, ReconnectingEvent } from "./src/feed/events.ts";
+export type { FirstStats, ReconnectingStats } from "./src/feed/feed_stats.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
 export type {
   AuthOptions,

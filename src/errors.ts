@@ -27,6 +27,8 @@ export type ErrorCode =
   | "ERR_CONNECTION_LOST"
   | "ERR_PING_TIMEOUT"
   | "ERR_IDLE_TIMEOUT"
+  | "ERR_OPTIONS"
+  | "ERR_HOOK"
   | "ERR_INTERNAL"
   | "ERR_ABORTED";
 

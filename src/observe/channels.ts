@@ -53,6 +53,16 @@ export interface CloseMessage extends DiagnosticsMessage {
   readonly stats: SocketStats;
 }
 
+/** `curlws:reconnect`: a connection of a feed ended, or an attempt failed, and the next one begins after `delay`. */
+export interface ReconnectMessage extends DiagnosticsMessage {
+  /** The number of the attempt to come, since a connection was last stable. */
+  readonly attempt: number;
+  /** In how many milliseconds it begins. */
+  readonly delay: number;
+  /** Which of redundant connections it is, from 0. */
+  readonly index: number;
+}
+
 /** The messages of `node:diagnostics_channel` by the channel's name. */
 export interface DiagnosticsMessages {
   /** A server responded to a handshake, also with a refusal or a redirect. */
@@ -63,6 +73,8 @@ export interface DiagnosticsMessages {
   "curlws:error": ErrorMessage;
   /** A connection is closed, or an attempt has ended. */
   "curlws:close": CloseMessage;
+  /** A feed connects again. */
+  "curlws:reconnect": ReconnectMessage;
 }
 
 const NAMES: readonly (keyof DiagnosticsMessages)[] = [
@@ -70,6 +82,7 @@ const NAMES: readonly (keyof DiagnosticsMessages)[] = [
   "curlws:open",
   "curlws:error",
   "curlws:close",
+  "curlws:reconnect",
 ];
 
 const channels: Map<string, Channel> = new Map();
@@ -84,6 +97,21 @@ whenRuntime((runtime) => {
 function publish<Name extends keyof DiagnosticsMessages>(name: Name, make: () => DiagnosticsMessages[Name]): void {
   const channel = channels.get(name);
   if (channel?.hasSubscribers) channel.publish(Object.freeze(make()));
+}
+
+/** Publishes that a feed connects again. */
+export function publishReconnect(
+  socket: object,
+  url: string,
+  { attempt, delay, index }: Pick<ReconnectMessage, "attempt" | "delay" | "index">,
+): void {
+  publish("curlws:reconnect", () => ({
+    socket,
+    url: URL.canParse(url) ? plainUrl(new URL(url)) : url,
+    attempt,
+    delay,
+    index,
+  }));
 }
 
 /** Publishes the life of one socket's connection. Somebody may subscribe at any time, so every connection has one. */

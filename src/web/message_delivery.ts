@@ -11,6 +11,8 @@ export class MessageDelivery {
   readonly #origin: string;
   readonly #highWaterMark: number;
   #queue: MessageQueue | null = null;
+  /** Who gets each message as it came, before all others, and returns as {@linkcode deliver}; null for nobody. */
+  tap: ((data: string | ArrayBuffer) => boolean) | null = null;
   /** Whether the connection has ended, and with which error. */
   #end: { readonly error: CurlWebSocketError | null } | null = null;
 
@@ -26,9 +28,10 @@ export class MessageDelivery {
    * a task of its own, and messages that only wait for a loop are not.
    */
   deliver(message: string | ArrayBuffer): boolean {
+    const tapped = this.tap?.(message) ?? false;
     const data = typeof message === "string" || this.binaryType === "arraybuffer" ? message : new Blob([message]);
     const full = this.#queue?.push(data) ?? false;
-    if (!this.listeners.any) return full;
+    if (!this.listeners.any) return full || tapped;
     this.listeners.dispatch(new FastMessageEvent(data, this.#origin, this.#socket));
     return true;
   }

@@ -21,6 +21,16 @@ import type { CurlWebSocketInit, NativeInit, Sendable } from "./webidl.ts";
 
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 
+let tap: (socket: CurlWebSocket, onMessage: (data: string | ArrayBuffer) => boolean) => void;
+
+/**
+ * Passes each message of a socket on as it came, before its iterator and listeners get it. `onMessage` returns whether
+ * microtasks should run then.
+ */
+export function tapMessages(socket: CurlWebSocket, onMessage: (data: string | ArrayBuffer) => boolean): void {
+  tap(socket, onMessage);
+}
+
 /**
  * A WebSocket over libcurl, and a drop-in for the platform's `WebSocket`.
  *
@@ -57,6 +67,11 @@ export class CurlWebSocket extends EventTarget {
   readonly #delivery: MessageDelivery;
   readonly #sender: MessageSender;
   #readyState: 0 | 1 | 2 | 3 = 0;
+
+  static {
+    tap = (socket, onMessage) => void (socket.#delivery.tap = onMessage);
+  }
+
   #agreed: Pick<Agreement, "protocol" | "extensions"> = { protocol: "", extensions: "" };
 
   /**

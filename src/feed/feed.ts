@@ -1,0 +1,319 @@
+/** A feed: messages of one connection after another, or of several at once, until it is closed or cannot go on. */
+import { CurlWebSocketError } from "../errors.ts";
+import { NO_STATS } from "../connection/socket_stats.ts";
+import { reportLater, runtime } from "../platform/runtime.ts";
+import { CLOSE_ABNORMAL } from "../protocol/constants.ts";
+import type { CurlWebSocket } from "../web/websocket.ts";
+import type { Sendable } from "../web/webidl.ts";
+import type { FeedClock } from "./clock.ts";
+import type { ConnectionEnd } from "./connection_end.ts";
+import { type ConnectionInit, ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
+import type { Gap, Reconnecting } from "./events.ts";
+import { addStats, FirstCounter, noSum, type ReconnectingStats } from "./feed_stats.ts";
+import type { Key } from "./handover.ts";
+import { Lane, type LaneHost } from "./lane.ts";
+import type { Data, Member } from "./member.ts";
+import type { CompleteFeedOptions } from "./options.ts";
+import { Outbox } from "./outbox.ts";
+import { SeenKeys } from "./seen_keys.ts";
+
+/** Receives what becomes of a feed, in this order: `onGap` and `onOpen` before the messages, `onEnd` last. */
+export interface FeedHost {
+  onOpen(member: Member): void;
+  /** Returns whether microtasks should run now. */
+  onMessage(data: Data): boolean;
+  /** No connection is open any more, and the next one is to come. */
+  onDown(): void;
+  onReconnecting(event: Reconnecting): void;
+  onGap(gap: Gap): void;
+  onEnd(end: ConnectionEnd): void;
+}
+
+/** What a feed is made with. */
+export interface FeedInit {
+  readonly url: PerAttempt<string | URL>;
+  readonly options: CompleteFeedOptions;
+  /** Bytes that a handover holds at most. */
+  readonly highWaterMark: number;
+  readonly clock: FeedClock;
+  create(init: ConnectionInit, onMessage: (data: Data) => boolean): CurlWebSocket;
+}
+
+export class Feed implements LaneHost {
+  readonly #options: CompleteFeedOptions;
+  readonly #clock: FeedClock;
+  readonly #host: FeedHost;
+  readonly #lanes: readonly Lane[];
+  readonly #outbox: Outbox;
+  /** Lanes of which a connection stands, in the order in which they came. */
+  readonly #up: Set<Lane> = new Set();
+  /** Lanes that cannot go on. */
+  readonly #dead: Set<Lane> = new Set();
+  /** Keys of what was delivered; looked at while several connections may bring the same. */
+  readonly #seen: SeenKeys;
+  #looksAtKeys: boolean;
+  /** The last connection that was lost; null before, and while one stands. */
+  #lost:
+    | { readonly from: number; readonly lostAt: number; readonly at: number; readonly reason: ConnectionEnd }
+    | null = null;
+  /** How it is to end, once it is to: when all connections have. */
+  #ending: ConnectionEnd | null = null;
+  #isOver = false;
+  #stopListening: () => void = () => {};
+  isPaused = false;
+  readonly #sum = noSum();
+  readonly #first: readonly FirstCounter[];
+  #attempts = 0;
+  #failures = 0;
+  #connections = 0;
+  #rotations = 0;
+  #gaps = 0;
+  #downTime = 0;
+  #duplicates = 0;
+  #unsent = 0;
+
+  constructor({ url, options, highWaterMark, clock, create }: FeedInit, host: FeedHost) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#host = host;
+    this.#outbox = new Outbox(options.buffer);
+    this.#seen = new SeenKeys(options.window);
+    this.#looksAtKeys = options.isRedundant;
+    this.#first = options.isRedundant ? options.connections.map(() => new FirstCounter()) : [];
+    const plans = options.connections.map((connection) => new ConnectionPlan(url, connection));
+    const { after, jitter } = options.rotate;
+    this.#lanes = plans.map((plan, index) =>
+      new Lane(index, {
+        ...options,
+        clock,
+        highWaterMark,
+        create,
+        rotate: after === undefined ? null : { after, jitter },
+        refed: true,
+        keyOf: options.keyOf === null ? null : (data) => this.#keyOf(data),
+        wasDelivered: (key) => this.#seen.find(key) !== undefined,
+        initOf: (attempt, index) => {
+          this.#attempts++;
+          return plan.initOf(attempt, index);
+        },
+      }, this)
+    );
+  }
+
+  /** Begins the first attempts. */
+  start(): void {
+    const { signal } = this.#options;
+    const onAbort = () => {
+      const cause: unknown = signal!.reason;
+      this.#abandon({ ...NO_END, error: new CurlWebSocketError("ERR_ABORTED", "the signal ended it", { cause }) });
+    };
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
+    for (const lane of this.#lanes) lane.start();
+  }
+
+  /** Connections that are open, the one in use first. */
+  get sockets(): CurlWebSocket[] {
+    return [...this.#up].flatMap(({ current }) => current?.socket ?? []).filter(({ readyState }) => readyState === 1);
+  }
+
+  /** Payload bytes that were given to `send`, and that no kernel has taken. */
+  get bufferedAmount(): number {
+    const members = this.#lanes.flatMap((lane) => lane.members);
+    return this.#outbox.size + members.reduce((sum, { socket }) => sum + (socket?.bufferedAmount ?? 0), 0);
+  }
+
+  get stats(): ReconnectingStats {
+    const sum = { ...this.#sum };
+    for (const { socket } of this.#lanes.flatMap((lane) => lane.members)) {
+      if (socket !== null) addStats(sum, socket.stats);
+    }
+    const { compressionRatioReceived, compressionRatioSent, roundTripTime } = this.sockets[0]?.stats ?? NO_STATS;
+    const down = this.#lost === null ? 0 : this.#clock.now() - this.#lost.at;
+    return Object.freeze({
+      ...sum,
+      compressionRatioReceived,
+      compressionRatioSent,
+      roundTripTime,
+      attempts: this.#attempts,
+      failures: this.#failures,
+      connections: this.#connections,
+      rotations: this.#rotations,
+      gaps: this.#gaps,
+      downTime: this.#downTime + down,
+      duplicates: this.#duplicates,
+      unsentBytes: this.#unsent,
+      redundancy: Object.freeze(this.#first.map((counter) => counter.stats)),
+    });
+  }
+
+  /**
+   * Sends over the connection that has stood longest; while there is none, keeps the message.
+   *
+   * @throws {DOMException} as {@linkcode Outbox.push}
+   */
+  send(data: Sendable): void {
+    const [socket] = this.sockets;
+    if (socket === undefined || !this.#outbox.isEmpty) this.#outbox.push(data);
+    else socket.send(data);
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    for (const lane of this.#lanes) lane.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    for (const lane of this.#lanes) {
+      // Delivering what was held may pause it again.
+      if (!this.isPaused) lane.resume();
+    }
+  }
+
+  setRef(refed: boolean): void {
+    for (const lane of this.#lanes) lane.setRef(refed);
+  }
+
+  /** Begins the next connection of each lane that has one. Returns whether any was begun. */
+  rotate(): boolean {
+    return this.#lanes.map((lane) => lane.rotate()).includes(true);
+  }
+
+  /** Closes all connections, and makes no more. */
+  close(code?: number, reason?: string): void {
+    if (this.#ending !== null) return;
+    this.#stop(NO_END);
+    for (const lane of this.#lanes) lane.stop(code, reason);
+    this.#endIfClosed();
+  }
+
+  /** Ends all connections at once. */
+  terminate(): void {
+    this.#abandon(NO_END);
+  }
+
+  #abandon(end: ConnectionEnd): void {
+    if (this.#isOver) return;
+    this.#stop(end);
+    this.#ending = end;
+    for (const lane of this.#lanes) {
+      for (const { socket } of lane.members) if (socket !== null) this.#count(socket);
+      lane.abandon();
+    }
+    this.#endIfClosed();
+  }
+
+  #stop(end: ConnectionEnd): void {
+    this.#ending ??= end;
+    this.#stopListening();
+  }
+
+  /** Ends when no connection is left. */
+  #endIfClosed(): void {
+    if (this.#isOver || this.#ending === null || this.#lanes.some(({ members }) => members.length > 0)) return;
+    this.#isOver = true;
+    const end = this.#ending;
+    runtime().defer(() => this.#host.onEnd(end));
+  }
+
+  #count(socket: CurlWebSocket): void {
+    addStats(this.#sum, socket.stats);
+    this.#unsent += socket.bufferedAmount;
+  }
+
+  #keyOf(data: Data): Key | undefined {
+    try {
+      return this.#options.keyOf!(data);
+    } catch (error) {
+      reportLater(error);
+      return undefined;
+    }
+  }
+
+  deliver(member: Member, data: Data): boolean {
+    if (this.#isOver || this.#ending !== null) return false;
+    if (this.#looksAtKeys && !this.#isNew(member, data)) return false;
+    return this.#host.onMessage(data);
+  }
+
+  /** Whether a message has not been delivered. One without a key is new. */
+  #isNew({ index }: Member, data: Data): boolean {
+    const key = this.#keyOf(data);
+    if (key === undefined) return true;
+    const first = this.#seen.find(key), now = this.#clock.now();
+    if (first === undefined) {
+      this.#seen.add(key, { index, at: now });
+      const counter = this.#first[index];
+      if (counter !== undefined) counter.first++;
+      return true;
+    }
+    this.#duplicates++;
+    if (first.index !== index) this.#first[first.index]?.add(now - first.at);
+    return false;
+  }
+
+  onUp(lane: Lane, member: Member): void {
+    this.#connections++;
+    this.#up.add(lane);
+    if (this.#up.size > 1) return;
+    const lost = this.#lost;
+    this.#lost = null;
+    this.#flush();
+    if (lost !== null) {
+      this.#gaps++;
+      this.#downTime += this.#clock.now() - lost.at;
+      this.#host.onGap({ from: lost.from, lostAt: lost.lostAt, to: this.#clock.date(), reason: lost.reason });
+    }
+    if (this.#ending === null) this.#host.onOpen(member);
+  }
+
+  #flush(): void {
+    this.#outbox.flush((data) => {
+      const [socket] = this.sockets;
+      socket?.send(data);
+      return socket !== undefined;
+    });
+  }
+
+  onDown(lane: Lane, end: ConnectionEnd, member: Member): void {
+    this.#up.delete(lane);
+    if (this.#up.size > 0) return;
+    const lostAt = this.#clock.date();
+    this.#lost = { from: member.lastMessageAt || member.stoodSince, lostAt, at: this.#clock.now(), reason: end };
+    this.#host.onDown();
+  }
+
+  onRetry({ index }: Lane, attempt: number, delay: number, end: ConnectionEnd): void {
+    this.#host.onReconnecting({ attempt, delay, index, reason: end });
+  }
+
+  onFatal(lane: Lane, end: ConnectionEnd): void {
+    this.#dead.add(lane);
+    if (this.#dead.size < this.#lanes.length || this.#ending !== null) return;
+    this.#stop(end);
+    this.#endIfClosed();
+  }
+
+  onRotating(): void {
+    this.#looksAtKeys = this.#options.keyOf !== null;
+  }
+
+  onRotated(): void {
+    this.#connections++;
+    this.#rotations++;
+  }
+
+  onEnded(member: Member, end: ConnectionEnd): void {
+    if (member.socket !== null) this.#count(member.socket);
+    if (!member.isStanding) this.#failures++;
+    if (this.#ending === null) return;
+    // What the server replied to close() is how the feed ended.
+    if (this.#ending === NO_END && member.isStanding) this.#ending = end;
+    runtime().defer(() => this.#endIfClosed());
+  }
+}
+
+/** There was no connection to close. */
+const NO_END: ConnectionEnd = Object.freeze({ error: null, code: CLOSE_ABNORMAL, reason: "", wasClean: false });

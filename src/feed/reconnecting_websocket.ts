@@ -1,0 +1,405 @@
+/** `ReconnectingCurlWebSocket`: a feed with the members of WebSocket. */
+import type { ConnectionInfo } from "../observe/connection_info.ts";
+import { publishReconnect } from "../observe/channels.ts";
+import { shownUrl } from "../observe/redact.ts";
+import type { CurlWebSocketError } from "../errors.ts";
+import { runtime } from "../platform/runtime.ts";
+import { EventHandlers } from "../web/event_handlers.ts";
+import type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "../web/event_map.ts";
+import { makeInspectable } from "../web/inspection.ts";
+import { defineInterface } from "../web/interface_object.ts";
+import { MessageDelivery } from "../web/message_delivery.ts";
+import type { Listener } from "../web/message_listeners.ts";
+import * as args from "../web/webidl.ts";
+import { CurlWebSocket, tapMessages } from "../web/websocket.ts";
+import { systemClock } from "./clock.ts";
+import type { ConnectionEnd } from "./connection_end.ts";
+import { ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
+import { type Gap, GapEvent, type Reconnecting, ReconnectingEvent } from "./events.ts";
+import { Feed } from "./feed.ts";
+import type { ReconnectingStats } from "./feed_stats.ts";
+import { completeFeedOptions, type ReconnectingCurlWebSocketOptions } from "./options.ts";
+
+const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
+
+/** The events of a `ReconnectingCurlWebSocket`, by their names. */
+export interface ReconnectingEventMap extends Omit<CurlWebSocketEventMap, "pong"> {
+  /** A connection has ended, or an attempt failed, and the next one is to come. */
+  reconnecting: ReconnectingEvent;
+  /** A connection stands again; messages may have been missed before. */
+  gap: GapEvent;
+}
+
+type Options = ReconnectingCurlWebSocketOptions;
+type EventMap = ReconnectingEventMap;
+/** What is given beside the URL. */
+type Given = PerAttempt<string | Iterable<string> | undefined> | Options;
+
+/**
+ * A WebSocket that connects again: one feed of messages over one connection after another, or over several at once. It stands
+ * where a WebSocket class is taken, and `for await` goes on across connections, with backpressure.
+ *
+ * `readyState` is `CONNECTING` while no connection is open, also between two; `OPEN` while one is; `CLOSING` from `close()` on;
+ * `CLOSED` in the end, when it was closed or cannot go on.
+ *
+ * ```ts
+ * import { ReconnectingCurlWebSocket } from "@curlws/curlws";
+ *
+ * const feed = new ReconnectingCurlWebSocket("wss://example.com/feed", {
+ *   connected: (socket) => socket.send(JSON.stringify({ subscribe: "trades" })),
+ * });
+ * feed.addEventListener("gap", ({ from, to }) => console.log("nothing came from", new Date(from), "to", new Date(to)));
+ * for await (const data of feed) console.log(data);
+ * ```
+ */
+export class ReconnectingCurlWebSocket extends EventTarget {
+  /** No connection is open. */
+  static readonly CONNECTING = 0;
+  /** A connection is open. */
+  static readonly OPEN = 1;
+  /** It is being closed. */
+  static readonly CLOSING = 2;
+  /** It is closed, or cannot go on. */
+  static readonly CLOSED = 3;
+  /** No connection is open. */
+  declare readonly CONNECTING: 0;
+  /** A connection is open. */
+  declare readonly OPEN: 1;
+  /** It is being closed. */
+  declare readonly CLOSING: 2;
+  /** It is closed, or cannot go on. */
+  declare readonly CLOSED: 3;
+
+  /** Called when a connection is open, where none was. */
+  declare onopen: ((event: Event) => unknown) | null;
+  /** Called for each message. */
+  declare onmessage: ((event: MessageEvent) => unknown) | null;
+  /** Called once, when it cannot go on, before `close`. */
+  declare onerror: ((event: CurlWebSocketErrorEvent) => unknown) | null;
+  /** Called once: the last event. */
+  declare onclose: ((event: CloseEvent) => unknown) | null;
+  /** Called before each attempt but the first. */
+  declare onreconnecting: ((event: ReconnectingEvent) => unknown) | null;
+  /** Called when a connection stands again after an interruption. */
+  declare ongap: ((event: GapEvent) => unknown) | null;
+
+  readonly #handlers: EventHandlers = new EventHandlers(this);
+  readonly #delivery: MessageDelivery;
+  readonly #feed: Feed;
+  #url: string;
+  #readyState: 0 | 1 | 2 | 3 = 0;
+  #agreed = { protocol: "", extensions: "" };
+  #info: ConnectionInfo | null = null;
+
+  static {
+    for (const type of ["open", "message", "error", "close", "reconnecting", "gap"]) {
+      Object.defineProperty(this.prototype, `on${type}`, {
+        get(this: ReconnectingCurlWebSocket): unknown {
+          return this.#handlers.get(type);
+        },
+        set(this: ReconnectingCurlWebSocket, handler: unknown): void {
+          this.#handlers.set(type, handler);
+        },
+        enumerable: true,
+        configurable: true,
+      });
+    }
+  }
+
+  /**
+   * Begins to connect. The URL, the subprotocols and each option of a connection may be functions of the attempt.
+   *
+   * @throws {DOMException} `SyntaxError` for a bad URL or subprotocol
+   * @throws {TypeError | RangeError} for a bad option
+   * @throws {CurlWebSocketError} if libcurl cannot be loaded, or lacks what an option needs
+   */
+  constructor(
+    url: PerAttempt<string | URL>,
+    protocols?: PerAttempt<string | Iterable<string> | undefined>,
+    options?: Options,
+  );
+  /** Begins to connect, with options only. */
+  constructor(url: PerAttempt<string | URL>, options?: Options);
+  constructor(url: PerAttempt<string | URL>, ...rest: [second?: Given, third?: Options]) {
+    super();
+    if (arguments.length === 0) throw new TypeError("ReconnectingCurlWebSocket needs a URL");
+    const options = optionsOf(...rest);
+    const complete = completeFeedOptions(options);
+    const checked = complete.connections.map((connection) => {
+      const plan = new ConnectionPlan(url, connection);
+      return args.completeInit(plan.fixedUrl ?? "ws://localhost", plan.fixedOptions);
+    });
+    this.#url = typeof url === "function" ? "" : checked[0]!.url.href;
+    const { highWaterMark } = checked[0]!.options;
+    this.#delivery = new MessageDelivery(this, typeof url === "function" ? "" : checked[0]!.url.origin, highWaterMark);
+    super.addEventListener("message", this.#delivery.listeners.relay as EventListener);
+    this.#feed = new Feed({
+      url,
+      options: complete,
+      highWaterMark,
+      clock: systemClock,
+      create: (init, onMessage) => {
+        const socket = new CurlWebSocket(init.url, init.options);
+        tapMessages(socket, onMessage);
+        this.#url = socket.url;
+        return socket;
+      },
+    }, {
+      onOpen: ({ socket }) => this.#onOpen(socket!),
+      onMessage: (data) => this.#delivery.deliver(data),
+      onDown: () => {
+        if (this.#readyState === 1) this.#readyState = 0;
+      },
+      onReconnecting: (event) => this.#onReconnecting(event),
+      onGap: (gap) => this.#onGap(gap),
+      onEnd: (end) => this.#onEnd(end),
+    });
+    this.#feed.start();
+  }
+
+  /** Returns a class with default options, for libraries that take a WebSocket class; those of its constructor win. */
+  static with(defaults: Options): typeof ReconnectingCurlWebSocket {
+    const made = class extends this {
+      constructor(url: PerAttempt<string | URL>, ...rest: [second?: Given, third?: Options]) {
+        if (arguments.length === 0) throw new TypeError("ReconnectingCurlWebSocket needs a URL");
+        super(url, { ...defaults, ...optionsOf(...rest) });
+      }
+    };
+    Object.defineProperty(made, "name", { value: this.name });
+    return made;
+  }
+
+  /** The URL of the latest connection; `""` before the first one if a function returns it. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** One of {@linkcode CONNECTING}, {@linkcode OPEN}, {@linkcode CLOSING}, {@linkcode CLOSED}. */
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#readyState;
+  }
+
+  /** Payload bytes passed to {@linkcode send} that no kernel has taken, with those that wait for a connection. */
+  get bufferedAmount(): number {
+    return this.#feed.bufferedAmount;
+  }
+
+  /** The extensions of the latest connection, or `""`. */
+  get extensions(): string {
+    return this.#agreed.extensions;
+  }
+
+  /** The subprotocol of the latest connection, or `""`. */
+  get protocol(): string {
+    return this.#agreed.protocol;
+  }
+
+  /** The type of binary messages that come: `"blob"` (the default) or `"arraybuffer"`. Another value is ignored. */
+  get binaryType(): "blob" | "arraybuffer" {
+    return this.#delivery.binaryType;
+  }
+  set binaryType(value: "blob" | "arraybuffer") {
+    const type = `${value}`;
+    if (type === "blob" || type === "arraybuffer") this.#delivery.binaryType = type;
+  }
+
+  /** As in {@linkcode EventTarget}. */
+  override addEventListener<Type extends keyof EventMap>(
+    type: Type,
+    listener: (event: EventMap[Type]) => unknown,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  /** As in {@linkcode EventTarget}, for a program's own events. */
+  override addEventListener(
+    type: string,
+    listener: EventListener | EventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: Listener | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
+    if (`${type}` === "message") this.#delivery.listeners.add(listener, options);
+    else super.addEventListener(type, listener, options);
+  }
+
+  /** As in {@linkcode EventTarget}. */
+  override removeEventListener<Type extends keyof EventMap>(
+    type: Type,
+    listener: (event: EventMap[Type]) => unknown,
+    options?: EventListenerOptions | boolean,
+  ): void;
+  /** As in {@linkcode EventTarget}, for a program's own events. */
+  override removeEventListener(
+    type: string,
+    listener: EventListener | EventListenerObject | null,
+    options?: EventListenerOptions | boolean,
+  ): void;
+  override removeEventListener(
+    type: string,
+    listener: Listener | null,
+    options?: EventListenerOptions | boolean,
+  ): void {
+    if (`${type}` === "message") this.#delivery.listeners.remove(listener, options);
+    else super.removeEventListener(type, listener, options);
+  }
+
+  /**
+   * Sends a message over the connection that has stood longest. While none is open, it is kept if the option `buffer` has room.
+   *
+   * @throws {DOMException} `InvalidStateError` while no connection is open and nothing is kept, `QuotaExceededError` if there
+   * is no room: then nothing was queued
+   */
+  send(data: args.Sendable): void {
+    if (arguments.length === 0) throw new TypeError("send() needs data");
+    // As WebSocket does, it sends nothing once it is closing.
+    if (this.#readyState < 2) this.#feed.send(data);
+  }
+
+  /**
+   * Closes it for good: all connections by the closing handshake; attempts are given up.
+   *
+   * @param code 1000 or 3000 to 4999; by default none is sent, or 1000 if there is a reason
+   * @param reason at most 123 bytes of UTF-8
+   * @throws {DOMException} `InvalidAccessError` for another code, `SyntaxError` for a longer reason
+   */
+  close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
+    args.closeArguments(code, reason);
+    if (this.#readyState >= 2) return;
+    this.#readyState = 2;
+    this.#feed.close(code, reason);
+  }
+
+  /** Ends it at once, without a closing handshake: the `close` event has code 1006. */
+  terminate(): void {
+    if (this.#readyState === 3) return;
+    this.#readyState = 2;
+    this.#feed.terminate();
+  }
+
+  /**
+   * Begins the next connection while the present one stands, as the option `rotate` says, and replaces it without a gap. Returns
+   * false if no connection is open, or this is under way.
+   */
+  rotate(): boolean {
+    return this.#readyState === 1 && this.#feed.rotate();
+  }
+
+  /** Stops reading: no more messages come, and TCP makes the server wait. Returns false if no connection is open. */
+  pause(): boolean {
+    if (this.#readyState !== 1) return false;
+    this.#feed.pause();
+    return true;
+  }
+
+  /** Reads again. Returns false if no connection is open. */
+  resume(): boolean {
+    this.#feed.resume();
+    return this.#readyState === 1;
+  }
+
+  /** Whether reading is paused. */
+  get isPaused(): boolean {
+    return this.#feed.isPaused;
+  }
+
+  /**
+   * The connections that are open, the one that `send()` uses first: what is to go over each of redundant connections, such as a
+   * subscription, is sent over each. A socket that is closed is replaced.
+   */
+  get sockets(): readonly CurlWebSocket[] {
+    return this.#feed.sockets;
+  }
+
+  /** What the latest connection goes over; null before the first one is open, kept after the end. */
+  get connection(): ConnectionInfo | null {
+    return this.#feed.sockets[0]?.connection ?? this.#info;
+  }
+
+  /** A copy of the counters over all connections; they stay in the end. */
+  get stats(): ReconnectingStats {
+    return this.#feed.stats;
+  }
+
+  /** Keeps the process alive until it is closed (the default). */
+  ref(): this {
+    this.#feed.setRef(true);
+    return this;
+  }
+
+  /** Lets the process end. */
+  unref(): this {
+    this.#feed.setRef(false);
+    return this;
+  }
+
+  /**
+   * Iterates over the data of each message from now on, across connections. Reading pauses while `highWaterMark` bytes wait. It
+   * ends with `close()`, or throws the {@linkcode CurlWebSocketError} with which it cannot go on; leaving the loop closes it.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
+    return this.#delivery.iterate();
+  }
+
+  /** Closes it, and waits until it is closed: for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#readyState === 3) return;
+    const closed = new Promise((resolve) => this.addEventListener("close", resolve, { once: true }));
+    this.close();
+    await closed;
+  }
+
+  #onOpen(socket: CurlWebSocket): void {
+    if (this.#readyState !== 0) return;
+    this.#readyState = 1;
+    this.#agreed = { protocol: socket.protocol, extensions: socket.extensions };
+    this.#info = socket.connection;
+    this.dispatchEvent(new Event("open"));
+    runtime().checkpoint();
+  }
+
+  #onReconnecting(event: Reconnecting): void {
+    publishReconnect(this, this.#url, event);
+    this.dispatchEvent(new ReconnectingEvent(event));
+  }
+
+  #onGap(gap: Gap): void {
+    this.dispatchEvent(new GapEvent(gap));
+    runtime().checkpoint();
+  }
+
+  #onEnd({ error, code, reason, wasClean }: ConnectionEnd): void {
+    this.#readyState = 3;
+    this.#delivery.end(error);
+    if (error !== null) {
+      this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
+      runtime().checkpoint();
+    }
+    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
+  }
+}
+
+/** Returns the arguments after the URL as one dictionary: subprotocols are a string, a list or a function. */
+function optionsOf(second?: Given, third?: Options): Options {
+  if (typeof second === "function") return { ...third, protocols: second };
+  return args.initOf(
+    second as Parameters<typeof args.initOf>[0],
+    third as Parameters<typeof args.initOf>[1],
+  ) as Options;
+}
+
+defineInterface(ReconnectingCurlWebSocket, {
+  // Not the class's own name: programs use it to find out whether this is a WebSocket.
+  name: "WebSocket",
+  enumerable: [
+    ...["url", "readyState", "bufferedAmount", "extensions", "protocol", "binaryType", "send", "close"],
+  ],
+  constants: READY_STATES,
+});
+makeInspectable(ReconnectingCurlWebSocket.prototype, (feed) => ({
+  url: shownUrl(feed.url),
+  readyState: Object.keys(READY_STATES)[feed.readyState],
+  connections: feed.sockets.length,
+  bufferedAmount: feed.bufferedAmount,
+}));

@@ -1,0 +1,58 @@
+/** When the next attempt begins: exponential delays with full jitter, and what the server asks for. Pure. */
+import type { ConnectionEnd } from "./connection_end.ts";
+
+/** How a feed connects again. */
+export interface RetrySettings {
+  readonly firstDelay: number;
+  readonly factor: number;
+  readonly maxDelay: number;
+  readonly stableAfter: number;
+  readonly maxAttempts: number;
+}
+
+/** The longest that a server's `Retry-After` is obeyed, ms: a day. One with a wrong clock is not to end a feed for ever. */
+const MAX_RETRY_AFTER = 86_400_000;
+/** RFC 6455's registry: "Try Again Later", of a server that has too much to do. */
+const CLOSE_TRY_AGAIN_LATER = 1013;
+/** RFC 9110 section 15: those for which Retry-After is meant. */
+const STATUSES_WITH_RETRY_AFTER: readonly number[] = [429, 503];
+
+export class Retry {
+  readonly #settings: RetrySettings;
+  readonly #random: () => number;
+  /** Attempts that failed since a connection was last stable. */
+  #failures = 0;
+
+  /** `random` returns numbers from 0 to 1, without 1. */
+  constructor(settings: RetrySettings, random: () => number) {
+    this.#settings = settings;
+    this.#random = random;
+  }
+
+  /** The number of the attempt that is under way, or comes next: 1 is the first since a connection was last stable. */
+  get attempt(): number {
+    return this.#failures + 1;
+  }
+
+  /**
+   * A connection that was open for `stoodFor` ms has ended, or an attempt failed (0). Returns how long to wait before the next
+   * one, ms; null if there is to be no other. `now` is the time of day, epoch ms.
+   */
+  next(end: ConnectionEnd, stoodFor: number, now: number): number | null {
+    const { firstDelay, factor, maxDelay, stableAfter, maxAttempts } = this.#settings;
+    if (stoodFor > 0 && stoodFor >= stableAfter) this.#failures = 0;
+    else if (++this.#failures >= maxAttempts) return null;
+    const most = Math.min(maxDelay, firstDelay * factor ** Math.max(0, this.#failures - 1));
+    // Full jitter: clients that were cut off together come back spread over all of the time.
+    if (end.code === CLOSE_TRY_AGAIN_LATER) return maxDelay / 2 + this.#random() * maxDelay / 2;
+    return retryAfter(end, now) + this.#random() * most;
+  }
+}
+
+/** What a refusal asks for, ms; 0 if nothing. RFC 9110 section 10.2.3: seconds, or a date. */
+function retryAfter({ error }: ConnectionEnd, now: number): number {
+  if (error === null || !STATUSES_WITH_RETRY_AFTER.includes(error.status ?? 0)) return 0;
+  const field = error.headers?.find(([name]) => name.toLowerCase() === "retry-after")?.[1].trim() ?? "";
+  const time = /^\d+$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now;
+  return Number.isFinite(time) ? Math.min(MAX_RETRY_AFTER, Math.max(0, time)) : field === "" ? 0 : MAX_RETRY_AFTER;
+}
