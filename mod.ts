@@ -66,5 +66,6 @@ export type {
   ErrorMessage,
   HandshakeMessage,
   OpenMessage,
+  ReconnectMessage,
 } from "./src/observe/channels.ts";
 export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

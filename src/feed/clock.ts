@@ -9,6 +9,8 @@ export interface FeedClock {
   /** From 0 to 1, without 1. */
   random(): number;
   setTimer(fn: () => void, milliseconds: number): Timer;
+  /** Runs `fn` in a task of its own. */
+  defer(fn: () => void): void;
 }
 
 export const systemClock: FeedClock = {
@@ -16,4 +18,5 @@ export const systemClock: FeedClock = {
   date: () => Date.now(),
   random: () => Math.random(),
   setTimer: (fn, milliseconds) => runtime().setTimer(fn, milliseconds),
+  defer: (fn) => runtime().defer(fn),
 };

@@ -1,8 +1,8 @@
 /** The events of a `ReconnectingCurlWebSocket` beside WebSocket's. */
 import type { ConnectionEnd } from "./connection_end.ts";
 
-/** A time in which messages may have been missed. */
-export interface Gap {
+/** `gap`: a connection stands again, and messages may have been missed before. It comes before `open`. */
+export class GapEvent extends Event {
   /** When the last message before it came, or when the connection stood if none had come; epoch ms. */
   readonly from: number;
   /** When the connection was found lost, epoch ms. */
@@ -11,17 +11,9 @@ export interface Gap {
   readonly to: number;
   /** How the connection ended. */
   readonly reason: ConnectionEnd;
-}
-
-/** `gap`: a connection stands again, and messages may have been missed before. It comes before `open`. */
-export class GapEvent extends Event implements Gap {
-  readonly from: number;
-  readonly lostAt: number;
-  readonly to: number;
-  readonly reason: ConnectionEnd;
 
   /** Made by the feed. */
-  constructor({ from, lostAt, to, reason }: Gap) {
+  constructor({ from, lostAt, to, reason }: Pick<GapEvent, "from" | "lostAt" | "to" | "reason">) {
     super("gap");
     this.from = from;
     this.lostAt = lostAt;
@@ -30,8 +22,8 @@ export class GapEvent extends Event implements Gap {
   }
 }
 
-/** What is about to be tried. */
-export interface Reconnecting {
+/** `reconnecting`: a connection has ended, or an attempt failed, and the next one begins after `delay`. */
+export class ReconnectingEvent extends Event {
   /** The number of the attempt to come, since a connection was last stable: 1, 2 and so on. */
   readonly attempt: number;
   /** In how many milliseconds it begins. */
@@ -40,17 +32,9 @@ export interface Reconnecting {
   readonly index: number;
   /** How the connection, or the attempt before, ended. */
   readonly reason: ConnectionEnd;
-}
-
-/** `reconnecting`: a connection has ended, or an attempt failed, and the next one begins after `delay`. */
-export class ReconnectingEvent extends Event implements Reconnecting {
-  readonly attempt: number;
-  readonly delay: number;
-  readonly index: number;
-  readonly reason: ConnectionEnd;
 
   /** Made by the feed. */
-  constructor({ attempt, delay, index, reason }: Reconnecting) {
+  constructor({ attempt, delay, index, reason }: Pick<ReconnectingEvent, "attempt" | "delay" | "index" | "reason">) {
     super("reconnecting");
     this.attempt = attempt;
     this.delay = delay;
@@ -58,3 +42,9 @@ export class ReconnectingEvent extends Event implements Reconnecting {
     this.reason = reason;
   }
 }
+
+/** A time in which messages may have been missed. */
+export type Gap = Pick<GapEvent, "from" | "lostAt" | "to" | "reason">;
+
+/** What is about to be tried. */
+export type Reconnecting = Pick<ReconnectingEvent, "attempt" | "delay" | "index" | "reason">;

@@ -1,7 +1,6 @@
 /** A feed: messages of one connection after another, or of several at once, until it is closed or cannot go on. */
 import { CurlWebSocketError } from "../errors.ts";
 import { NO_STATS } from "../connection/socket_stats.ts";
-import { reportLater, runtime } from "../platform/runtime.ts";
 import { CLOSE_ABNORMAL } from "../protocol/constants.ts";
 import type { CurlWebSocket } from "../web/websocket.ts";
 import type { Sendable } from "../web/webidl.ts";
@@ -52,6 +51,8 @@ export class Feed implements LaneHost {
   /** Keys of what was delivered; looked at while several connections may bring the same. */
   readonly #seen: SeenKeys;
   #looksAtKeys: boolean;
+  /** Whether they were looked at for a rotation that is over: the next connection may still repeat what the old one brought. */
+  #isRotated = false;
   /** The last connection that was lost; null before, and while one stands. */
   #lost:
     | { readonly from: number; readonly lostAt: number; readonly at: number; readonly reason: ConnectionEnd }
@@ -215,7 +216,7 @@ export class Feed implements LaneHost {
     if (this.#isOver || this.#ending === null || this.#lanes.some(({ members }) => members.length > 0)) return;
     this.#isOver = true;
     const end = this.#ending;
-    runtime().defer(() => this.#host.onEnd(end));
+    this.#clock.defer(() => this.#host.onEnd(end));
   }
 
   #count(socket: CurlWebSocket): void {
@@ -227,7 +228,9 @@ export class Feed implements LaneHost {
     try {
       return this.#options.keyOf!(data);
     } catch (error) {
-      reportLater(error);
+      this.#clock.defer(() => {
+        throw error;
+      });
       return undefined;
     }
   }
@@ -235,7 +238,16 @@ export class Feed implements LaneHost {
   deliver(member: Member, data: Data): boolean {
     if (this.#isOver || this.#ending !== null) return false;
     if (this.#looksAtKeys && !this.#isNew(member, data)) return false;
+    if (this.#isRotated) this.#stopLooking();
     return this.#host.onMessage(data);
+  }
+
+  /** The next connection has brought something new, so nothing old comes from it any more. */
+  #stopLooking(): void {
+    this.#isRotated = false;
+    if (this.#options.isRedundant) return;
+    this.#looksAtKeys = false;
+    this.#seen.clear();
   }
 
   /** Whether a message has not been delivered. One without a key is new. */
@@ -298,11 +310,13 @@ export class Feed implements LaneHost {
 
   onRotating(): void {
     this.#looksAtKeys = this.#options.keyOf !== null;
+    this.#isRotated = false;
   }
 
   onRotated(): void {
     this.#connections++;
     this.#rotations++;
+    this.#isRotated = true;
   }
 
   onEnded(member: Member, end: ConnectionEnd): void {
@@ -311,7 +325,7 @@ export class Feed implements LaneHost {
     if (this.#ending === null) return;
     // What the server replied to close() is how the feed ended.
     if (this.#ending === NO_END && member.isStanding) this.#ending = end;
-    runtime().defer(() => this.#endIfClosed());
+    this.#clock.defer(() => this.#endIfClosed());
   }
 }
 

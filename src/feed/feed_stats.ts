@@ -5,8 +5,9 @@ import type { SocketStats } from "../observe/statistics.ts";
 export interface FirstStats {
   /** Messages that it brought first. */
   readonly first: number;
-  /** Of those that another one brought later: how many, and by how much it was first on average, ms. */
+  /** Of those, how many another one brought later. */
   readonly led: number;
+  /** By how much it was first of {@linkcode led}, on average, ms. */
   readonly meanLead: number;
 }
 
@@ -34,8 +35,16 @@ export interface ReconnectingStats extends SocketStats {
 
 /** Counters that add up. */
 const SUMMED = [
-  ...["messagesReceived", "messagesSent", "framesReceived", "framesSent", "bytesReceived", "bytesSent"] as const,
-  ...["payloadBytesReceived", "payloadBytesSent", "wakeups", "turns"] as const,
+  "messagesReceived",
+  "messagesSent",
+  "framesReceived",
+  "framesSent",
+  "bytesReceived",
+  "bytesSent",
+  "payloadBytesReceived",
+  "payloadBytesSent",
+  "wakeups",
+  "turns",
 ] as const;
 
 /** What has been counted of connections that have ended. */

@@ -67,7 +67,7 @@ export class Member {
       if (init instanceof Promise) init.then((made) => this.#connect(made), refuse);
       else this.#connect(init);
     } catch (cause) {
-      queueMicrotask(() => refuse(cause));
+      this.#dialing.clock.defer(() => refuse(cause));
     }
   }
 
@@ -82,7 +82,7 @@ export class Member {
     try {
       socket = this.#dialing.create(init, (data) => this.#onMessage(data));
     } catch (cause) {
-      queueMicrotask(() => this.#fail("ERR_OPTIONS", "the connection could not be begun", cause));
+      this.#dialing.clock.defer(() => this.#fail("ERR_OPTIONS", "the connection could not be begun", cause));
       return;
     }
     this.socket = socket;

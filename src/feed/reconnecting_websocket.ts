@@ -2,7 +2,6 @@
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { publishReconnect } from "../observe/channels.ts";
 import { shownUrl } from "../observe/redact.ts";
-import type { CurlWebSocketError } from "../errors.ts";
 import { runtime } from "../platform/runtime.ts";
 import { EventHandlers } from "../web/event_handlers.ts";
 import type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "../web/event_map.ts";
@@ -31,7 +30,6 @@ export interface ReconnectingEventMap extends Omit<CurlWebSocketEventMap, "pong"
 }
 
 type Options = ReconnectingCurlWebSocketOptions;
-type EventMap = ReconnectingEventMap;
 /** What is given beside the URL. */
 type Given = PerAttempt<string | Iterable<string> | undefined> | Options;
 
@@ -204,9 +202,9 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   }
 
   /** As in {@linkcode EventTarget}. */
-  override addEventListener<Type extends keyof EventMap>(
+  override addEventListener<Type extends keyof ReconnectingEventMap>(
     type: Type,
-    listener: (event: EventMap[Type]) => unknown,
+    listener: (event: ReconnectingEventMap[Type]) => unknown,
     options?: AddEventListenerOptions | boolean,
   ): void;
   /** As in {@linkcode EventTarget}, for a program's own events. */
@@ -225,9 +223,9 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   }
 
   /** As in {@linkcode EventTarget}. */
-  override removeEventListener<Type extends keyof EventMap>(
+  override removeEventListener<Type extends keyof ReconnectingEventMap>(
     type: Type,
-    listener: (event: EventMap[Type]) => unknown,
+    listener: (event: ReconnectingEventMap[Type]) => unknown,
     options?: EventListenerOptions | boolean,
   ): void;
   /** As in {@linkcode EventTarget}, for a program's own events. */
@@ -336,7 +334,7 @@ export class ReconnectingCurlWebSocket extends EventTarget {
 
   /**
    * Iterates over the data of each message from now on, across connections. Reading pauses while `highWaterMark` bytes wait. It
-   * ends with `close()`, or throws the {@linkcode CurlWebSocketError} with which it cannot go on; leaving the loop closes it.
+   * ends with `close()`, or throws the `CurlWebSocketError` with which it cannot go on; leaving the loop closes it.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
     return this.#delivery.iterate();

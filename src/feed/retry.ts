@@ -54,5 +54,5 @@ function retryAfter({ error }: ConnectionEnd, now: number): number {
   if (error === null || !STATUSES_WITH_RETRY_AFTER.includes(error.status ?? 0)) return 0;
   const field = error.headers?.find(([name]) => name.toLowerCase() === "retry-after")?.[1].trim() ?? "";
   const time = /^\d+$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now;
-  return Number.isFinite(time) ? Math.min(MAX_RETRY_AFTER, Math.max(0, time)) : field === "" ? 0 : MAX_RETRY_AFTER;
+  return Number.isNaN(time) ? 0 : Math.min(MAX_RETRY_AFTER, Math.max(0, time));
 }

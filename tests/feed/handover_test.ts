@@ -1,0 +1,284 @@
+/** How messages pass from one connection to the next: rotation. */
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import type { RotateOptions } from "../../src/feed/options.ts";
+import { test } from "../support/testing.ts";
+import { closedBy, FakeSocket, lost, ScriptedFeed } from "./scripted.ts";
+
+/** An open feed that rotates: the old connection, and the next one, which is not yet open. */
+function rotating(
+  rotate: RotateOptions = {},
+  more: object = {},
+): { scripted: ScriptedFeed; old: FakeSocket; next: FakeSocket } {
+  const scripted = new ScriptedFeed({ rotate, ...more }), old = scripted.socket;
+  old.open();
+  scripted.news;
+  assert(scripted.feed.rotate());
+  return { scripted, old, next: scripted.socket };
+}
+
+const key = (data: string | ArrayBuffer) => Number(data);
+
+test("the old connection delivers until the next one has caught up, and is then closed cleanly", () => {
+  const { scripted, old, next } = rotating({ key });
+  old.message("1", "2");
+  next.open();
+  old.message("3");
+  next.message("5", "6");
+  assertEquals([scripted.messages.join(""), old.closedWith], ["123", null]);
+  old.message("4");
+  assertEquals(old.closedWith, null);
+  old.message("5");
+  assertEquals([scripted.messages.join(""), old.closedWith], ["123456", [1000]]);
+  old.end(closedBy(1000));
+  next.message("7");
+  assertEquals([scripted.messages.join(""), scripted.news], ["1234567", []]);
+  const { rotations, connections, gaps, duplicates } = scripted.feed.stats;
+  assertEquals([rotations, connections, gaps, duplicates], [1, 2, 0, 1]);
+});
+
+test("if the old connection is ahead, what the next one brings again is not delivered", () => {
+  const { scripted, old, next } = rotating({ key });
+  old.message("1", "2", "3");
+  next.open();
+  next.message("2");
+  assertEquals(old.closedWith, [1000]);
+  next.message("3", "4");
+  assertEquals([scripted.messages.join(""), scripted.feed.stats.duplicates], ["1234", 2]);
+});
+
+test("a message that came before the rotation began is no sign of having caught up", () => {
+  const scripted = new ScriptedFeed({ rotate: { key } }), old = scripted.socket;
+  old.open();
+  old.message("1");
+  scripted.feed.rotate();
+  scripted.socket.open();
+  old.message("2");
+  scripted.socket.message("2");
+  assertEquals([scripted.messages.join(""), old.closedWith], ["12", [1000]]);
+});
+
+test("without a key both deliver for the overlap, so that messages may come twice and none is missed", () => {
+  const { scripted, old, next } = rotating({ overlap: 300 });
+  old.message("1");
+  next.open();
+  old.message("2");
+  next.message("2");
+  old.message("3");
+  next.message("3");
+  assertEquals([scripted.messages.join(""), old.closedWith], ["12233", null]);
+  scripted.clock.pass(299);
+  assertEquals(old.closedWith, null);
+  scripted.clock.pass(1);
+  assertEquals(old.closedWith, [1000]);
+});
+
+test("the next connection takes over without a message after patience", () => {
+  for (const rotate of [{ key, patience: 700 }, { patience: 700 }]) {
+    const { scripted, old, next } = rotating(rotate);
+    next.open();
+    scripted.clock.pass(700);
+    assertEquals(old.closedWith, [1000]);
+    next.message("1");
+    assertEquals(scripted.messages, ["1"]);
+  }
+});
+
+test("an old connection that has become silent is not waited for, once its silence has lasted for the overlap", () => {
+  const { scripted, old, next } = rotating({ key, overlap: 300 });
+  next.open();
+  next.message("5");
+  scripted.clock.pass(200);
+  old.message("2");
+  scripted.clock.pass(299);
+  assertEquals([scripted.messages.join(""), old.closedWith], ["2", null]);
+  scripted.clock.pass(1);
+  assertEquals([scripted.messages.join(""), old.closedWith], ["25", [1000]]);
+});
+
+test("while reading is paused neither overlap nor patience runs, and nothing is delivered", () => {
+  const { scripted, old, next } = rotating({ key, overlap: 300, patience: 300 });
+  next.open();
+  scripted.feed.pause();
+  scripted.clock.pass(1e6);
+  assertEquals([old.isPaused, next.isPaused, old.closedWith], [true, true, null]);
+  scripted.feed.resume();
+  next.message("5");
+  scripted.feed.pause();
+  scripted.clock.pass(1e6);
+  assertEquals([scripted.messages.join(""), old.closedWith], ["", null]);
+  scripted.feed.resume();
+  old.message("4", "5");
+  assertEquals([scripted.messages.join(""), next.isPaused], ["45", false]);
+});
+
+test("what the next connection brings ahead is bounded: it is not read any more", () => {
+  const scripted = new ScriptedFeed({ rotate: { key } }, { highWaterMark: 200 }), old = scripted.socket;
+  old.open();
+  scripted.feed.rotate();
+  const next = scripted.socket;
+  next.open();
+  next.message("5", "6", "7", "8");
+  assertEquals(next.isPaused, true);
+  old.message("5");
+  assertEquals([scripted.messages.join(""), next.isPaused], ["5678", false]);
+});
+
+test("connected runs before the next connection takes over; if it fails, the old one stays and it is tried again", async () => {
+  let introduced = 0;
+  const { scripted, old, next } = rotating({ key }, {
+    connected: () => {
+      if (++introduced === 2) throw new Error("no");
+    },
+  });
+  next.open();
+  assertEquals([next.terminated, old.closedWith, scripted.news], [true, null, []]);
+  scripted.clock.pass(1000);
+  assertEquals(scripted.sockets.length, 3);
+  scripted.socket.open();
+  old.message("1");
+  scripted.socket.message("1");
+  await Promise.resolve();
+  assertEquals([old.closedWith, scripted.messages, scripted.news], [[1000], ["1"], []]);
+});
+
+test("a rotation of no use, such as a token that is refused, leaves the old connection alone until the next time", () => {
+  const { scripted, old, next } = rotating({ key, after: 60_000, jitter: 0 });
+  next.end(lost("ERR_HANDSHAKE_STATUS", { status: 401 }));
+  assertEquals([scripted.news, scripted.clock.timersIn], [[], [60_000]]);
+  old.message("1");
+  assertEquals(scripted.messages, ["1"]);
+});
+
+test("if the old connection ends before the next one stands, the feed is down until it does, which is told as a gap", () => {
+  const { scripted, old, next } = rotating({ key });
+  old.end();
+  assertEquals(scripted.news, ["down"]);
+  next.open();
+  assertEquals(scripted.news.map((text) => text.split(" ")[0]), ["gap", "open"]);
+  next.message("9");
+  assertEquals(scripted.messages, ["9"]);
+});
+
+test("if it ends while the next one is ahead, what is held is delivered, and the gap is told", () => {
+  const { scripted, old, next } = rotating({ key });
+  next.open();
+  next.message("5");
+  old.end();
+  assertEquals([scripted.news.map((text) => text.split(" ")[0]), scripted.messages], [["down", "gap", "open"], ["5"]]);
+});
+
+test("if it ends while both deliver, nothing is missed and nothing is told", () => {
+  const { scripted, old, next } = rotating({ overlap: 300 });
+  next.open();
+  next.message("1");
+  old.end();
+  next.message("2");
+  assertEquals([scripted.news, scripted.messages, scripted.feed.stats.gaps], [[], ["1", "2"], 0]);
+  scripted.clock.pass(1e6);
+  assertEquals(scripted.sockets.length, 2);
+});
+
+test("if both end, the feed connects again", () => {
+  const { scripted, old, next } = rotating({ key });
+  next.open();
+  next.message("5");
+  next.end();
+  old.message("4", "5");
+  old.end();
+  assertEquals([scripted.messages.join(""), scripted.news], ["45", ["down", "attempt 2 of 0 in 1000"]]);
+});
+
+test("rotate: { after } begins the next connection in time, less what chance takes off, again and again", () => {
+  const scripted = new ScriptedFeed({ rotate: { after: 1000, jitter: 0.2, key } });
+  scripted.clock.chance = 0.5;
+  scripted.socket.open();
+  for (let round = 1; round < 5; round++) {
+    const old = scripted.socket;
+    scripted.clock.pass(899);
+    assertEquals(scripted.sockets.length, round);
+    scripted.clock.pass(1);
+    assertEquals(scripted.sockets.length, round + 1);
+    scripted.socket.open();
+    old.message(String(round));
+    scripted.socket.message(String(round));
+    assertEquals(old.closedWith, [1000]);
+    old.end(closedBy(1000));
+  }
+  assertEquals([scripted.messages.join(""), scripted.feed.stats.rotations], ["1234", 4]);
+});
+
+test("rotate() does nothing while no connection stands, or the next one is being made", () => {
+  const scripted = new ScriptedFeed();
+  assertEquals(scripted.feed.rotate(), false);
+  scripted.socket.open();
+  assertEquals([scripted.feed.rotate(), scripted.feed.rotate()], [true, false]);
+});
+
+test("close() during a rotation closes what is open and gives up the attempt", () => {
+  const { scripted, old, next } = rotating({ key });
+  scripted.feed.close(1000);
+  assertEquals([old.closedWith, next.terminated, scripted.news], [[1000], true, []]);
+  old.end(closedBy(1000));
+  assertEquals([scripted.news, scripted.clock.timers], [["end 1000 clean"], []]);
+});
+
+test("a key that throws counts as none: the message is delivered, and the error is reported", () => {
+  const { scripted, old, next } = rotating({
+    key: (data) => {
+      if (data === "bad") throw new Error("no number");
+      return Number(data);
+    },
+  });
+  next.open();
+  old.message("bad", "1");
+  next.message("1");
+  assertEquals([scripted.news, scripted.messages, scripted.clock.uncaught.map(String)], [[], ["bad", "1"], [
+    "Error: no number",
+  ]]);
+});
+
+test("whatever the two connections bring and when, each number is delivered once and in order", () => {
+  const steps = fc.array(fc.constantFrom("old", "next", "open", "pause", "resume", "wait"), { maxLength: 60 });
+  fc.assert(
+    fc.property(steps, fc.integer({ min: 0, max: 5 }), fc.integer({ min: -3, max: 6 }), (steps, before, ahead) => {
+      const scripted = new ScriptedFeed({ rotate: { key, overlap: 1e6, patience: 1e6 } }, { highWaterMark: 300 });
+      const old = scripted.socket;
+      old.open();
+      let sent = 0;
+      for (; sent < before; sent++) old.message(String(sent));
+      scripted.feed.rotate();
+      const next = scripted.socket;
+      // The next connection begins with the number that the server sends when it is open: the old one may lag behind or be ahead.
+      let nextSent: number | null = null;
+      const send = (socket: FakeSocket, number: number) => {
+        if (socket.isPaused || socket.readyState !== 1) return number;
+        socket.message(String(number));
+        return number + 1;
+      };
+      for (
+        const step of [
+          ...steps,
+          "resume",
+          "open",
+          ...Array(80).fill("next"),
+          ...Array(80).fill("old"),
+          ...Array(5).fill("next"),
+        ]
+      ) {
+        if (step === "old") sent = send(old, sent);
+        if (step === "open" && next.readyState === 0) {
+          nextSent = Math.max(before, sent + ahead);
+          next.open();
+        }
+        if (step === "next" && nextSent !== null) nextSent = send(next, nextSent);
+        if (step === "pause") scripted.feed.pause();
+        if (step === "resume") scripted.feed.resume();
+        if (step === "wait") scripted.clock.pass(1);
+      }
+      assertEquals(scripted.messages, scripted.messages.map((_, i) => String(i)));
+      assertEquals([old.closedWith, scripted.news], [[1000], ["open"]]);
+    }),
+    { numRuns: 300 },
+  );
+});
