@@ -22,7 +22,7 @@ export {
   type WebSocketOpenInfo,
 } from "./src/web/websocket_stream.ts";
 export { type WebSocketCloseInfo, WebSocketError } from "./src/web/websocket_error.ts";
-export { ReconnectingCurlWebSocket, type ReconnectingEventMap } from "./src/feed/reconnecting_websocket.ts";
+export { ReconnectingCurlWebSocket } from "./src/feed/reconnecting_websocket.ts";
 export type {
   KeyOf,
   ReconnectingCurlWebSocketOptions,
@@ -32,7 +32,7 @@ export type {
 } from "./src/feed/options.ts";
 export type { ConnectionOptions, PerAttempt } from "./src/feed/connection_plan.ts";
 export type { ConnectionEnd } from "./src/feed/connection_end.ts";
-export type { GapEvent, ReconnectingEvent } from "./src/feed/events.ts";
+export type { GapEvent, ReconnectingEvent, ReconnectingEventMap } from "./src/feed/events.ts";
 export type { FirstStats, ReconnectingStats } from "./src/feed/feed_stats.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
 export type {

@@ -1,4 +1,5 @@
 /** The events of a `ReconnectingCurlWebSocket` beside WebSocket's. */
+import type { CurlWebSocketEventMap } from "../web/event_map.ts";
 import type { ConnectionEnd } from "./connection_end.ts";
 
 /** `gap`: a connection stands again, and messages may have been missed before. It comes before `open`. */
@@ -41,6 +42,14 @@ export class ReconnectingEvent extends Event {
     this.index = index;
     this.reason = reason;
   }
+}
+
+/** The events of a `ReconnectingCurlWebSocket`, by their names. */
+export interface ReconnectingEventMap extends Omit<CurlWebSocketEventMap, "pong"> {
+  /** A connection has ended, or an attempt failed, and the next one is to come. */
+  reconnecting: ReconnectingEvent;
+  /** A connection stands again; messages may have been missed before. */
+  gap: GapEvent;
 }
 
 /** A time in which messages may have been missed. */

@@ -4,7 +4,7 @@ import { publishReconnect } from "../observe/channels.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { runtime } from "../platform/runtime.ts";
 import { EventHandlers } from "../web/event_handlers.ts";
-import type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "../web/event_map.ts";
+import type { CurlWebSocketErrorEvent } from "../web/event_map.ts";
 import { makeInspectable } from "../web/inspection.ts";
 import { defineInterface } from "../web/interface_object.ts";
 import { MessageDelivery } from "../web/message_delivery.ts";
@@ -14,20 +14,12 @@ import { CurlWebSocket, tapMessages } from "../web/websocket.ts";
 import { systemClock } from "./clock.ts";
 import type { ConnectionEnd } from "./connection_end.ts";
 import { ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
-import { type Gap, GapEvent, type Reconnecting, ReconnectingEvent } from "./events.ts";
+import { type Gap, GapEvent, type Reconnecting, ReconnectingEvent, type ReconnectingEventMap } from "./events.ts";
 import { Feed } from "./feed.ts";
 import type { ReconnectingStats } from "./feed_stats.ts";
 import { completeFeedOptions, type ReconnectingCurlWebSocketOptions } from "./options.ts";
 
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
-
-/** The events of a `ReconnectingCurlWebSocket`, by their names. */
-export interface ReconnectingEventMap extends Omit<CurlWebSocketEventMap, "pong"> {
-  /** A connection has ended, or an attempt failed, and the next one is to come. */
-  reconnecting: ReconnectingEvent;
-  /** A connection stands again; messages may have been missed before. */
-  gap: GapEvent;
-}
 
 type Options = ReconnectingCurlWebSocketOptions;
 /** What is given beside the URL. */
