@@ -236,7 +236,6 @@ export class Feed implements LaneHost {
   }
 
   deliver(member: Member, data: Data): boolean {
-    if (this.#isOver || this.#ending !== null) return false;
     if (this.#looksAtKeys && !this.#isNew(member, data)) return false;
     if (this.#isRotated) this.#stopLooking();
     return this.#host.onMessage(data);
@@ -269,10 +268,11 @@ export class Feed implements LaneHost {
   onUp(lane: Lane, member: Member): void {
     this.#connections++;
     this.#up.add(lane);
+    // Also if another one stands: it may be closing, and what was sent then waits.
+    this.#flush();
     if (this.#up.size > 1) return;
     const lost = this.#lost;
     this.#lost = null;
-    this.#flush();
     if (lost !== null) {
       this.#gaps++;
       this.#downTime += this.#clock.now() - lost.at;

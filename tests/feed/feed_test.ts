@@ -1,6 +1,5 @@
 /** A feed's connections, one after another: attempts, delays, gaps and the end. */
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { domException } from "../support/events.ts";
+import { assert, assertEquals } from "@std/assert";
 import { test } from "../support/testing.ts";
 import { closedBy, lost, ScriptedFeed } from "./scripted.ts";
 
@@ -275,45 +274,6 @@ test("a feed that is closed while a function's promise is under way makes no con
   assertEquals([scripted.sockets.length, scripted.news], [0, ["end 1006"]]);
 });
 
-test("send() uses the open connection; without one it is refused, or kept for the next one", () => {
-  const refused = new ScriptedFeed();
-  assertEquals(domException(() => refused.feed.send("x")), "InvalidStateError");
-  refused.socket.open();
-  refused.feed.send("y");
-  assertEquals(refused.socket.sent, ["y"]);
-
-  const kept = new ScriptedFeed({ buffer: 3 });
-  kept.feed.send("a");
-  kept.feed.send("b");
-  assertThrows(() => kept.feed.send("cd"), DOMException, "nothing was queued");
-  assertEquals(kept.feed.bufferedAmount, 2);
-  kept.socket.open();
-  kept.feed.send("c");
-  assertEquals([kept.socket.sent, kept.feed.bufferedAmount], [["a", "b", "c"], 0]);
-});
-
-test("what is sent while the server has begun to close waits for the next connection", () => {
-  const scripted = new ScriptedFeed({ buffer: 100 });
-  scripted.socket.open();
-  scripted.socket.readyState = 2;
-  scripted.feed.send("a");
-  scripted.socket.end(closedBy(1001));
-  scripted.clock.pass(1000);
-  scripted.socket.open();
-  assertEquals([scripted.sockets[0]!.sent, scripted.socket.sent], [[], ["a"]]);
-});
-
-test("bytes that had not left when their connection ended are counted, and not sent again", () => {
-  const scripted = new ScriptedFeed({ buffer: 100 });
-  scripted.socket.open();
-  scripted.feed.send("abc");
-  scripted.socket.bufferedAmount = 3;
-  scripted.socket.end();
-  scripted.clock.pass(1000);
-  scripted.socket.open();
-  assertEquals([scripted.socket.sent, scripted.feed.stats.unsentBytes], [[], 3]);
-});
-
 test("reading that is paused stays paused on the next connection, and goes on there", () => {
   const scripted = new ScriptedFeed();
   scripted.socket.open();
@@ -342,6 +302,51 @@ test("what was held is delivered as far as the reader takes it, the rest when it
   assertEquals([scripted.messages.join(""), scripted.socket.isPaused], ["abcd", false]);
   scripted.socket.message("e");
   assertEquals(scripted.messages.join(""), "abcde");
+});
+
+test("what was held is not lost if its connection ends while the reader has stopped", async () => {
+  let finish = () => {};
+  const scripted = new ScriptedFeed({ connected: () => new Promise<void>((resolve) => finish = resolve) });
+  scripted.onMessage = (data) => data === "a" && scripted.feed.pause();
+  scripted.socket.open();
+  scripted.socket.message("a", "b");
+  finish();
+  await Promise.resolve();
+  assertEquals(scripted.messages, ["a"]);
+  scripted.socket.end();
+  assertEquals(scripted.messages, ["a", "b"]);
+});
+
+test("a connection that the server closes while connected runs does not stand", async () => {
+  let finish = () => {};
+  const scripted = new ScriptedFeed({ connected: () => new Promise<void>((resolve) => finish = resolve) });
+  scripted.socket.open();
+  scripted.socket.readyState = 2;
+  finish();
+  await Promise.resolve();
+  assertEquals(scripted.news, []);
+  scripted.socket.end(closedBy(1001));
+  assertEquals(scripted.news, ["attempt 2 of 0 in 1000"]);
+});
+
+test("a signal that outlives the feed keeps nothing of it", () => {
+  const { signal } = new AbortController(), listeners = new Set<unknown>();
+  signal.addEventListener = (_type: string, listener: unknown) => void listeners.add(listener);
+  signal.removeEventListener = (_type: string, listener: unknown) => void listeners.delete(listener);
+  const scripted = new ScriptedFeed({ signal });
+  assertEquals(listeners.size, 1);
+  scripted.feed.close();
+  assertEquals(listeners.size, 0);
+});
+
+test("only attempts count as failures, not connections that stood", () => {
+  const scripted = new ScriptedFeed();
+  scripted.socket.end();
+  scripted.clock.pass(1000);
+  scripted.socket.open();
+  scripted.socket.end();
+  const { attempts, failures, connections } = scripted.feed.stats;
+  assertEquals([attempts, failures, connections], [2, 1, 1]);
 });
 
 test("unref() lets the process end: sockets, and timers of attempts to come", () => {

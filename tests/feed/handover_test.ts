@@ -112,6 +112,21 @@ test("while reading is paused neither overlap nor patience runs, and nothing is 
   assertEquals([scripted.messages.join(""), next.isPaused], ["45", false]);
 });
 
+test("a connection that stands while reading is paused is not read, and time goes on when reading does", () => {
+  const { scripted, old, next } = rotating({ key, overlap: 300, patience: 500 });
+  scripted.feed.pause();
+  next.open();
+  assertEquals([next.isPaused, scripted.clock.timers], [true, []]);
+  scripted.feed.resume();
+  assertEquals([next.isPaused, scripted.clock.timersIn], [false, [500]]);
+  next.message("5");
+  scripted.feed.pause();
+  scripted.feed.resume();
+  assertEquals(scripted.clock.timersIn, [300]);
+  scripted.clock.pass(300);
+  assertEquals([scripted.messages, old.closedWith], [["5"], [1000]]);
+});
+
 test("what the next connection brings ahead is bounded: it is not read any more", () => {
   const scripted = new ScriptedFeed({ rotate: { key } }, { highWaterMark: 200 }), old = scripted.socket;
   old.open();
@@ -140,6 +155,42 @@ test("connected runs before the next connection takes over; if it fails, the old
   scripted.socket.message("1");
   await Promise.resolve();
   assertEquals([old.closedWith, scripted.messages, scripted.news], [[1000], ["1"], []]);
+});
+
+test("delays of rotations that fail grow, and begin anew after one that did not", () => {
+  const { scripted, old } = rotating({ key, after: 1e9 }, { reconnect: { firstDelay: 100, factor: 2 } });
+  const delays: number[] = [];
+  const fail = () => {
+    scripted.socket.end();
+    delays.push(Math.min(...scripted.clock.timersIn));
+    scripted.clock.pass(delays.at(-1)!);
+  };
+  fail();
+  fail();
+  scripted.socket.open();
+  old.message("1");
+  scripted.socket.message("1");
+  assertEquals(old.closedWith, [1000]);
+  scripted.feed.rotate();
+  fail();
+  assertEquals(delays, [100, 200, 100]);
+});
+
+test("keys are looked at during a rotation alone", () => {
+  let asked = 0;
+  const { scripted, old, next } = rotating({
+    key: (data) => {
+      asked++;
+      return Number(data);
+    },
+  });
+  next.open();
+  next.message("1");
+  old.message("1");
+  next.message("2");
+  const during = asked;
+  next.message("3", "4", "5");
+  assertEquals([scripted.messages.join(""), asked > 0, asked - during], ["12345", true, 0]);
 });
 
 test("a rotation of no use, such as a token that is refused, leaves the old connection alone until the next time", () => {

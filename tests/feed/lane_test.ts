@@ -92,6 +92,25 @@ test("send() goes over one connection, the one that has stood longest", () => {
   assertEquals(scripted.feed.sockets.length, 1);
 });
 
+test("what was sent while the only connection was closing goes over the next one that stands", () => {
+  const scripted = new ScriptedFeed({ redundancy, buffer: 100 });
+  const [one, two] = scripted.sockets;
+  one!.open();
+  one!.readyState = 2;
+  scripted.feed.send("a");
+  two!.open();
+  scripted.feed.send("b");
+  assertEquals([one!.sent, two!.sent], [[], ["a", "b"]]);
+});
+
+test("a message that one connection brings twice is no lead over another", () => {
+  const scripted = new ScriptedFeed({ redundancy });
+  const [one] = scripted.sockets;
+  one!.open();
+  one!.message("1", "1");
+  assertEquals([scripted.messages, scripted.feed.stats.redundancy[0]], [["1"], { first: 1, led: 0, meanLead: 0 }]);
+});
+
 test("close() closes all, and ends when all have ended", () => {
   const scripted = new ScriptedFeed({ redundancy });
   for (const socket of scripted.sockets) socket.open();
