@@ -1,5 +1,5 @@
 /** What each connection of a feed is made with: values, or functions that return them for an attempt. */
-import type { CurlWebSocketInit } from "../web/webidl.ts";
+import { completeInit, type CurlWebSocketInit } from "../web/webidl.ts";
 
 /** A value, or a function that returns it, or a promise of it, for each attempt. */
 export type PerAttempt<Value> = Value | ((attempt: number, index: number) => Value | Promise<Value>);
@@ -22,14 +22,15 @@ export class ConnectionPlan {
     this.#options = options;
   }
 
-  /** The URL, or null if a function returns it. */
-  get fixedUrl(): string | URL | null {
-    return typeof this.#url === "function" ? null : this.#url;
-  }
-
-  /** The options that are not functions, which can be checked before the first attempt. */
-  get fixedOptions(): CurlWebSocketInit {
-    return Object.fromEntries(Object.entries(this.#options).filter(([, value]) => typeof value !== "function"));
+  /**
+   * Checks what is no function, before the first attempt, and returns it with the defaults of all else.
+   *
+   * @throws {DOMException | TypeError | RangeError | CurlWebSocketError} as `CurlWebSocket` does
+   */
+  check(): ReturnType<typeof completeInit> {
+    const url = typeof this.#url === "function" ? "ws://localhost" : this.#url;
+    const fixed = Object.entries(this.#options).filter(([, value]) => typeof value !== "function");
+    return completeInit(url, Object.fromEntries(fixed));
   }
 
   /** Returns what an attempt is made with: at once, unless a function returns a promise. Throws what a function throws. */

@@ -119,6 +119,17 @@ export class Feed implements LaneHost {
     return [...this.#up].flatMap(({ current }) => current?.socket ?? []).filter(({ readyState }) => readyState === 1);
   }
 
+  /**
+   * Returns the connection that has stood longest.
+   *
+   * @throws {DOMException} `InvalidStateError` if none is open
+   */
+  socket(method: string): CurlWebSocket {
+    const [socket] = this.sockets;
+    if (socket !== undefined) return socket;
+    throw new DOMException(`${method}() while no connection is open`, "InvalidStateError");
+  }
+
   /** Payload bytes that were given to `send`, and that no kernel has taken. */
   get bufferedAmount(): number {
     const members = this.#lanes.flatMap((lane) => lane.members);

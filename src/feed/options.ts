@@ -1,9 +1,9 @@
 /** The options of a `ReconnectingCurlWebSocket`, checked and completed with their defaults. */
 import { checkNames, numberOf } from "../options/validate.ts";
-import type { CurlWebSocketInit } from "../web/webidl.ts";
+import { type CurlWebSocketInit, initOf, type NativeInit } from "../web/webidl.ts";
 import type { CurlWebSocket } from "../web/websocket.ts";
 import type { ConnectionEnd } from "./connection_end.ts";
-import type { ConnectionOptions } from "./connection_plan.ts";
+import type { ConnectionOptions, PerAttempt } from "./connection_plan.ts";
 import { isFatalEnd } from "./fatal.ts";
 import type { Key } from "./handover.ts";
 import type { RetrySettings } from "./retry.ts";
@@ -87,6 +87,19 @@ export interface ReconnectingCurlWebSocketOptions extends Omit<ConnectionOptions
   redundancy?: RedundancyOptions;
   /** Ends it at any time, with `ERR_ABORTED`. */
   signal?: AbortSignal;
+}
+
+/** The constructor's arguments after the URL. */
+export type AfterUrl = [
+  second?: PerAttempt<string | Iterable<string> | undefined> | ReconnectingCurlWebSocketOptions | NativeInit,
+  third?: ReconnectingCurlWebSocketOptions,
+];
+
+/** Returns them as one dictionary: subprotocols are a string, a list or a function. */
+export function optionsOf(...[second, third]: AfterUrl): ReconnectingCurlWebSocketOptions {
+  if (typeof second === "function") return { ...third, protocols: second };
+  const [list, options] = [second, third] as Parameters<typeof initOf>;
+  return initOf(list, options) as ReconnectingCurlWebSocketOptions;
 }
 
 /** Options with every default in place. */

@@ -3,7 +3,7 @@ import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { publishReconnect } from "../observe/channels.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { runtime } from "../platform/runtime.ts";
-import { EventHandlers } from "../web/event_handlers.ts";
+import { defineHandlers, EventHandlers } from "../web/event_handlers.ts";
 import type { CurlWebSocketErrorEvent } from "../web/event_map.ts";
 import { makeInspectable } from "../web/inspection.ts";
 import { defineInterface } from "../web/interface_object.ts";
@@ -17,13 +17,11 @@ import { ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
 import { type Gap, GapEvent, type Reconnecting, ReconnectingEvent, type ReconnectingEventMap } from "./events.ts";
 import { Feed } from "./feed.ts";
 import type { ReconnectingStats } from "./feed_stats.ts";
-import { completeFeedOptions, type ReconnectingCurlWebSocketOptions } from "./options.ts";
+import { type AfterUrl, completeFeedOptions, optionsOf, type ReconnectingCurlWebSocketOptions } from "./options.ts";
 
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 
 type Options = ReconnectingCurlWebSocketOptions;
-/** What is given beside the URL. */
-type Given = PerAttempt<string | Iterable<string> | undefined> | Options;
 
 /**
  * A WebSocket that connects again: one feed of messages over one connection after another, or over several at once. It stands
@@ -64,8 +62,6 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   declare onopen: ((event: Event) => unknown) | null;
   /** Called for each message. */
   declare onmessage: ((event: MessageEvent) => unknown) | null;
-  /** Called once, when it cannot go on, before `close`. */
-  declare onerror: ((event: CurlWebSocketErrorEvent) => unknown) | null;
   /** Called once: the last event. */
   declare onclose: ((event: CloseEvent) => unknown) | null;
   /** Called before each attempt but the first. */
@@ -82,18 +78,7 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   #info: ConnectionInfo | null = null;
 
   static {
-    for (const type of ["open", "message", "error", "close", "reconnecting", "gap"]) {
-      Object.defineProperty(this.prototype, `on${type}`, {
-        get(this: ReconnectingCurlWebSocket): unknown {
-          return this.#handlers.get(type);
-        },
-        set(this: ReconnectingCurlWebSocket, handler: unknown): void {
-          this.#handlers.set(type, handler);
-        },
-        enumerable: true,
-        configurable: true,
-      });
-    }
+    defineHandlers(this.prototype, ["open", "message", "close", "reconnecting", "gap"], (feed) => feed.#handlers);
   }
 
   /**
@@ -108,20 +93,17 @@ export class ReconnectingCurlWebSocket extends EventTarget {
     protocols?: PerAttempt<string | Iterable<string> | undefined>,
     options?: Options,
   );
-  /** Begins to connect, with options only. */
-  constructor(url: PerAttempt<string | URL>, options?: Options);
-  constructor(url: PerAttempt<string | URL>, ...rest: [second?: Given, third?: Options]) {
+  /** Begins to connect, with options only; those of the runtime's own class are for the type checker alone. */
+  constructor(url: PerAttempt<string | URL>, options?: Options | args.NativeInit);
+  constructor(url: PerAttempt<string | URL>, ...rest: AfterUrl) {
     super();
     if (arguments.length === 0) throw new TypeError("ReconnectingCurlWebSocket needs a URL");
     const options = optionsOf(...rest);
     const complete = completeFeedOptions(options);
-    const checked = complete.connections.map((connection) => {
-      const plan = new ConnectionPlan(url, connection);
-      return args.completeInit(plan.fixedUrl ?? "ws://localhost", plan.fixedOptions);
-    });
-    this.#url = typeof url === "function" ? "" : checked[0]!.url.href;
-    const { highWaterMark } = checked[0]!.options;
-    this.#delivery = new MessageDelivery(this, typeof url === "function" ? "" : checked[0]!.url.origin, highWaterMark);
+    const [first] = complete.connections.map((connection) => new ConnectionPlan(url, connection).check());
+    const { url: firstUrl, options: { highWaterMark } } = first!;
+    this.#url = typeof url === "function" ? "" : firstUrl.href;
+    this.#delivery = new MessageDelivery(this, this.#url === "" ? "" : firstUrl.origin, highWaterMark);
     super.addEventListener("message", this.#delivery.listeners.relay as EventListener);
     this.#feed = new Feed({
       url,
@@ -150,7 +132,7 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   /** Returns a class with default options, for libraries that take a WebSocket class; those of its constructor win. */
   static with(defaults: Options): typeof ReconnectingCurlWebSocket {
     const made = class extends this {
-      constructor(url: PerAttempt<string | URL>, ...rest: [second?: Given, third?: Options]) {
+      constructor(url: PerAttempt<string | URL>, ...rest: AfterUrl) {
         if (arguments.length === 0) throw new TypeError("ReconnectingCurlWebSocket needs a URL");
         super(url, { ...defaults, ...optionsOf(...rest) });
       }
@@ -161,6 +143,11 @@ export class ReconnectingCurlWebSocket extends EventTarget {
 
   /** The URL of the latest connection; `""` before the first one if a function returns it. */
   get url(): string {
+    return this.#url;
+  }
+
+  /** The old name of {@linkcode url}, which Bun's class has. */
+  get URL(): string {
     return this.#url;
   }
 
@@ -191,6 +178,14 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   set binaryType(value: "blob" | "arraybuffer") {
     const type = `${value}`;
     if (type === "blob" || type === "arraybuffer") this.#delivery.binaryType = type;
+  }
+
+  /** Called once, when it cannot go on, before `close`. */
+  get onerror(): ((event: Event) => unknown) | null {
+    return this.#handlers.get("error") as ((event: Event) => unknown) | null;
+  }
+  set onerror(handler: ((event: CurlWebSocketErrorEvent) => unknown) | null) {
+    this.#handlers.set("error", handler);
   }
 
   /** As in {@linkcode EventTarget}. */
@@ -245,6 +240,20 @@ export class ReconnectingCurlWebSocket extends EventTarget {
     if (arguments.length === 0) throw new TypeError("send() needs data");
     // As WebSocket does, it sends nothing once it is closing.
     if (this.#readyState < 2) this.#feed.send(data);
+  }
+
+  /**
+   * Pings over the connection that {@linkcode send} uses; {@linkcode stats} has how long it took to come back.
+   *
+   * @throws {DOMException} `InvalidStateError` if no connection is open, `SyntaxError` for more than 125 bytes
+   */
+  ping(data: args.Sendable = ""): void {
+    this.#feed.socket("ping").ping(data);
+  }
+
+  /** Sends a pong that nobody asked for, and throws, as {@linkcode ping}. */
+  pong(data: args.Sendable = ""): void {
+    this.#feed.socket("pong").pong(data);
   }
 
   /**
@@ -334,10 +343,9 @@ export class ReconnectingCurlWebSocket extends EventTarget {
 
   /** Closes it, and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#readyState === 3) return;
     const closed = new Promise((resolve) => this.addEventListener("close", resolve, { once: true }));
     this.close();
-    await closed;
+    if (this.#readyState !== 3) await closed;
   }
 
   #onOpen(socket: CurlWebSocket): void {
@@ -370,20 +378,11 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   }
 }
 
-/** Returns the arguments after the URL as one dictionary: subprotocols are a string, a list or a function. */
-function optionsOf(second?: Given, third?: Options): Options {
-  if (typeof second === "function") return { ...third, protocols: second };
-  return args.initOf(
-    second as Parameters<typeof args.initOf>[0],
-    third as Parameters<typeof args.initOf>[1],
-  ) as Options;
-}
-
 defineInterface(ReconnectingCurlWebSocket, {
   // Not the class's own name: programs use it to find out whether this is a WebSocket.
   name: "WebSocket",
   enumerable: [
-    ...["url", "readyState", "bufferedAmount", "extensions", "protocol", "binaryType", "send", "close"],
+    ...["url", "readyState", "bufferedAmount", "extensions", "protocol", "binaryType", "onerror", "send", "close"],
   ],
   constants: READY_STATES,
 });

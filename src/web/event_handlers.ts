@@ -43,3 +43,23 @@ export class EventHandlers {
     this.#target.addEventListener(type, added.listener as EventListener);
   }
 }
+
+/** Gives a class the handlers of these types of events, which `of` keeps for each of its instances. */
+export function defineHandlers<Target extends object>(
+  prototype: Target,
+  types: readonly string[],
+  of: (target: Target) => EventHandlers,
+): void {
+  for (const type of types) {
+    Object.defineProperty(prototype, `on${type}`, {
+      get(this: Target): unknown {
+        return of(this).get(type);
+      },
+      set(this: Target, handler: unknown): void {
+        of(this).set(type, handler);
+      },
+      enumerable: true,
+      configurable: true,
+    });
+  }
+}

@@ -181,6 +181,38 @@ test("it has WebSocket's members, events and states", async () => {
   assertEquals([code, wasClean, feed.readyState, events], [3001, true, 3, ["open", "message", "close"]]);
 });
 
+test("ping() and pong() go over the open connection, and throw without one", async () => {
+  await using server = await RawServer.start();
+  const feed = new ReconnectingCurlWebSocket(server.url());
+  for (const method of ["ping", "pong"] as const) assertEquals(domException(() => feed[method]()), "InvalidStateError");
+  const peer = await server.connection();
+  await peer.accept();
+  await next(feed, "open");
+  feed.ping("a");
+  feed.pong("b");
+  const [ping, pong] = [await peer.frame(), await peer.frame()];
+  assertEquals([ping!.opcode, textOf(ping!), pong!.opcode, textOf(pong!)], [Opcode.ping, "a", Opcode.pong, "b"]);
+  await peer.send(frame(Opcode.pong, "a"));
+  await until(() => feed.stats.roundTripTime !== null);
+  assertEquals(feed.URL, feed.url);
+  feed.terminate();
+});
+
+test("handlers are properties as WebSocket's are", () => {
+  const feed = new ReconnectingCurlWebSocket("ws://localhost:9");
+  const names = ["onopen", "onmessage", "onerror", "onclose", "onreconnecting", "ongap"] as const;
+  for (const name of names) {
+    assertEquals([feed[name], Object.getOwnPropertyDescriptor(Object.getPrototypeOf(feed), name)?.enumerable], [
+      null,
+      true,
+    ]);
+    const handler = () => {};
+    feed[name] = handler;
+    assertEquals(feed[name], handler);
+  }
+  feed.terminate();
+});
+
 test("with() makes a class for libraries that take one, whose own options win", async () => {
   await using server = await RawServer.start();
   const Feed = ReconnectingCurlWebSocket.with({ headers: { A: "1" }, maxMessageSize: 5 });

@@ -11,7 +11,12 @@ import { test } from "../support/testing.ts";
 import { exec, Folder, NAME, npmPackage, ON_DENO, publishedFiles } from "./support.ts";
 
 /** It is only checked, never run. */
-const PROGRAM = `import { CurlWebSocket, CurlWebSocketError, type CurlWebSocketErrorEvent } from "${NAME}";
+const PROGRAM = `import {
+  CurlWebSocket,
+  CurlWebSocketError,
+  type CurlWebSocketErrorEvent,
+  ReconnectingCurlWebSocket,
+} from "${NAME}";
 import { install, NativeWebSocket } from "${NAME}/global";
 
 // As libraries declare what they take.
@@ -22,7 +27,11 @@ const instance: WebSocket = new CurlWebSocket("wss://example.com/", ["json"], { 
 globalThis.WebSocket = CurlWebSocket;
 globalThis.WebSocket = NativeWebSocket;
 const installed: typeof WebSocket = install();
-console.log(constructor, configured, short, instance, installed);
+const feeds: typeof WebSocket = ReconnectingCurlWebSocket;
+const proxied: typeof WebSocket = ReconnectingCurlWebSocket.with({ proxy: (attempt) => \`socks5h://proxy-\${attempt}\` });
+const shortFeed: new (url: string, protocols?: string | string[]) => WebSocket = ReconnectingCurlWebSocket;
+const feedInstance: WebSocket = new ReconnectingCurlWebSocket(() => Promise.resolve("wss://example.com/"), ["json"]);
+console.log(constructor, configured, short, instance, installed, feeds, proxied, shortFeed, feedInstance);
 
 // Each event has what it has, without a cast.
 const socket = new CurlWebSocket(new URL("wss://example.com/"), { protocols: "json", maxMessageSize: 1000 });
@@ -45,6 +54,16 @@ socket.onclose = ({ code, reason, wasClean }) => console.log(code, reason, wasCl
 socket.binaryType = "arraybuffer";
 const paused: boolean = socket.pause();
 console.log(paused);
+
+const feed = new ReconnectingCurlWebSocket("wss://example.com/", { redundancy: { connections: 2, key: String } });
+feed.onerror = ({ error }) => console.log(error.code);
+feed.onerror = (event: Event) => console.log(event.type);
+feed.ongap = ({ from, lostAt, to, reason }) => console.log(to - from, lostAt, reason.code);
+feed.addEventListener("reconnecting", ({ attempt, delay, index, reason }) => {
+  console.log(attempt, delay, index, reason.error?.code);
+});
+// @ts-expect-error: it is no option
+new ReconnectingCurlWebSocket("wss://example.com/", [], { buffers: 100 });
 
 // @ts-expect-error: it is no option
 new CurlWebSocket("wss://example.com/", { headrs: {} });
