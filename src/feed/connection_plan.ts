@@ -40,7 +40,7 @@ export class ConnectionPlan {
         ? (value as (attempt: number, index: number) => Value | Promise<Value>)(attempt, index)
         : value;
     const url = valueOf(this.#url);
-    const names = Object.keys(this.#options) as (keyof ConnectionOptions)[];
+    const names = Reflect.ownKeys(this.#options) as (keyof ConnectionOptions)[];
     const values: unknown[] = names.map((name) => valueOf<unknown>(this.#options[name]));
     const made = (url: string | URL, values: unknown[]): ConnectionInit => ({
       url,

@@ -328,6 +328,8 @@ export class Feed implements LaneHost {
     this.#connections++;
     this.#rotations++;
     this.#isRotated = true;
+    // The old connection may have begun to close, which left no other one to send over.
+    this.#flush();
   }
 
   onEnded(member: Member, end: ConnectionEnd): void {

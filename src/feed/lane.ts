@@ -121,14 +121,14 @@ export class Lane {
     const handover = this.#handover!, old = this.#current;
     this.#handover = null;
     this.#current = handover.next;
+    // From here on it has one owner, whatever those do who are called.
+    if (old !== null && !old.isEnded) this.#closing.add(old);
     this.#scheduleRotation();
     if (old === null) this.#host.onUp(this, handover.next);
     this.#backlog = handover;
     this.#release();
-    if (this.#isStopped) return;
-    if (old === null || old.isEnded) return;
+    if (this.#isStopped || old === null) return;
     this.#rotations = new Retry(this.#settings.retry, () => this.#settings.clock.random());
-    this.#closing.add(old);
     this.#host.onRotated(this);
     old.close(1000);
   }

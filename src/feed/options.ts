@@ -192,8 +192,9 @@ function connectionsOf(
   options: ReconnectingCurlWebSocketOptions,
   redundancy: RedundancyOptions | undefined,
 ): ConnectionOptions[] {
-  const own: readonly string[] = OWN;
-  const shared: ConnectionOptions = Object.fromEntries(Object.entries(options).filter(([name]) => !own.includes(name)));
+  // With what has a symbol as its name: an observer.
+  const shared: ConnectionOptions & { [name in typeof OWN[number]]?: unknown } = { ...options };
+  for (const name of OWN) delete shared[name];
   shared.pingInterval ??= PING_INTERVAL;
   const { connections = 1 } = redundancy ?? {};
   const count = Array.isArray(connections) ? connections.length : connections;

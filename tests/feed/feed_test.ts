@@ -1,5 +1,6 @@
 /** A feed's connections, one after another: attempts, delays, gaps and the end. */
 import { assert, assertEquals } from "@std/assert";
+import { observerOf, withObserver } from "../../src/observe/observer.ts";
 import { test } from "../support/testing.ts";
 import { closedBy, lost, ScriptedFeed } from "./scripted.ts";
 
@@ -249,6 +250,14 @@ test("each option and the URL may be a function of the attempt, also one that re
   scripted.clock.pass(1000);
   await made();
   assertEquals([scripted.sockets.length, scripted.socket.init.options.proxy], [2, "http://proxy2"]);
+});
+
+test("an observer that is handed over observes each connection", () => {
+  const observer = { opened: () => {} };
+  const scripted = new ScriptedFeed(withObserver({}, observer));
+  scripted.socket.end();
+  scripted.clock.pass(1000);
+  assertEquals(scripted.sockets.map(({ init }) => observerOf(init.options) === observer), [true, true]);
 });
 
 test("a function that throws or rejects is an attempt that failed; options that are wrong are fatal", async () => {

@@ -230,6 +230,20 @@ test("if it ends while both deliver, nothing is missed and nothing is told", () 
   assertEquals(scripted.sockets.length, 2);
 });
 
+test("what is sent while the old connection is being closed by the server goes over the next one", () => {
+  const { scripted, old, next } = rotating({}, { buffer: 10 });
+  next.open();
+  next.message("1");
+  old.readyState = 2;
+  scripted.feed.send("a");
+  assertEquals([old.sent, next.sent], [[], []]);
+  old.end(closedBy(1000));
+  scripted.feed.send("b");
+  assertEquals([next.sent, scripted.news], [["a", "b"], []]);
+  const { rotations, connections, gaps } = scripted.feed.stats;
+  assertEquals([rotations, connections, gaps], [1, 2, 0]);
+});
+
 test("if both end, the feed connects again", () => {
   const { scripted, old, next } = rotating({ key });
   next.open();
@@ -272,6 +286,20 @@ test("close() during a rotation closes what is open and gives up the attempt", (
   assertEquals([old.closedWith, next.terminated, scripted.news], [[1000], true, []]);
   old.end(closedBy(1000));
   assertEquals([scripted.news, scripted.clock.timers], [["end 1000 clean"], []]);
+});
+
+test("close() by the reader of what was held closes the old connection too", () => {
+  const { scripted, old, next } = rotating({ key });
+  next.open();
+  next.message("2", "3");
+  scripted.onMessage = (data) => {
+    if (data === "3") scripted.feed.close(1000);
+  };
+  old.message("1", "2");
+  assertEquals([old.closedWith, next.closedWith, scripted.messages.join("")], [[1000], [1000], "123"]);
+  old.end(closedBy(1000));
+  next.end(closedBy(1000));
+  assertEquals(scripted.news, ["end 1000 clean"]);
 });
 
 test("a key that throws counts as none: the message is delivered, and the error is reported", () => {
