@@ -4,6 +4,7 @@
 export const TOPICS = {
   message: "Messages",
   output: "Output",
+  reconnect: "Connecting again",
   http: "The request",
   network: "The network",
   proxy: "Proxies",

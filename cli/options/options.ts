@@ -117,11 +117,15 @@ export const OPTIONS: readonly Option[] = [
     },
     { name: "listen", help: "do not read standard input at all" },
     {
+      name: "hello",
+      value: "TEXT",
+      help: "send this text as the first message of each connection; repeat it for several",
+    },
+    {
       name: "ping-interval",
       value: "SECONDS",
-      help: "ping the server this often, and give up if it does not reply",
+      help: "ping the server this often, and give up if it does not reply; default 20 with --reconnect, else never",
       sets: "pingInterval",
-      brief: "ping, and give up without a reply",
     },
     { name: "idle-timeout", value: "SECONDS", help: "give up if nothing arrives for this long", sets: "idleTimeout" },
     {
@@ -160,6 +164,36 @@ export const OPTIONS: readonly Option[] = [
     },
     { name: "help", short: "h", value: "[TOPIC]", help: "this, a topic of it, or all" },
     { name: "version", short: "V", help: "the versions of curlws, libcurl and the runtime" },
+  ]),
+  ...topic("reconnect", [
+    {
+      name: "reconnect",
+      help: "connect again when a connection ends, unless it is of no use; tell gaps on standard error",
+      brief: "connect again; --hello TEXT, --rotate 23h",
+    },
+    {
+      name: "rotate",
+      value: "TIME",
+      help: "as --reconnect; and replace each connection after this long, such as 23h, without a gap",
+      sets: "rotate.after",
+    },
+    {
+      name: "rotate-key",
+      value: "MEMBER",
+      help: "the member of JSON messages, such as data.id, by which what both connections bring is printed once",
+    },
+    {
+      name: "max-attempts",
+      value: "N",
+      help: "give up after N attempts in a row that failed",
+      sets: "reconnect.maxAttempts",
+    },
+    {
+      name: "max-delay",
+      value: "SECONDS",
+      help: "the longest wait between two attempts; default 30",
+      sets: "reconnect.maxDelay",
+    },
   ]),
   ...topic("http", [
     {

@@ -9,6 +9,8 @@ const VERBOSE = "use -v, which shows the request and the response";
 const RATE = "messages are read as fast as they arrive";
 const COOKIES = "cookies are neither read from a file nor written to one; give them with -b NAME=VALUE";
 const AUTH = "authentication is by Basic, --digest or --oauth2-bearer";
+const RETRY =
+  "it repeats a transfer from its start; --reconnect goes on over the next connection, with --max-attempts N and --max-delay";
 const CONFIG = "configuration files are not read";
 
 const names = (why: string, ...list: string[]): Unsupported[] =>
@@ -33,7 +35,7 @@ export const UNSUPPORTED: readonly Unsupported[] = [
   ...names(COOKIES, "cookie-jar c", "junk-session-cookies j"),
   ...names(AUTH, "anyauth", "ntlm", "negotiate", "aws-sigv4", "netrc", "netrc-file", "netrc-optional"),
   ...names(CONFIG, "config K"),
-  ...names("curlws connects once; a shell can retry by the exit code", "retry", "retry-delay"),
+  ...names(RETRY, "retry", "retry-delay", "retry-max-time", "retry-connrefused", "retry-all-errors"),
   ...names("one connection at a time; run several", "parallel Z", "next :"),
   ...names("credentials are never sent to another host", "location-trusted"),
   ...names("the URL is parsed as the URL standard says", "path-as-is", "proto", "proto-default", "url"),

@@ -1,30 +1,40 @@
-/** `curlws URL`: opens one connection between standard input and standard output. */
+/** `curlws URL`: opens a connection, or one after another, between standard input and standard output. */
 import process from "node:process";
-import { CurlWebSocket } from "../../mod.ts";
+import { CurlWebSocket, ReconnectingCurlWebSocket } from "../../mod.ts";
 import { withObserver } from "../../src/observe/observer.ts";
 import { UsageError } from "../errors.ts";
+import { reconnectOptions } from "../options/reconnect_options.ts";
 import { socketOptions, withFlagNames } from "../options/socket_options.ts";
 import type { Values } from "../options/values.ts";
 import { planOf } from "./plan.ts";
+import type { Link } from "./sender.ts";
 import { Session } from "./session.ts";
 import { Verbose } from "./verbose.ts";
 import { paintFor } from "../terminal/colours.ts";
 
-/** Connects, and returns the exit code when the connection is closed. */
+/** Connects, and returns the exit code when the connection is closed, or the last one. */
 export async function connect(operand: string, values: Values, commands: readonly string[]): Promise<number> {
-  const options = socketOptions(values);
+  const options = socketOptions(values), again = reconnectOptions(values);
   const plan = planOf(values);
-  const verbose = values.has("verbose") ? new Verbose(paintFor(process.stderr)) : null;
-  let socket: CurlWebSocket;
+  const verbose = values.has("verbose") ? new Verbose(paintFor(process.stderr), { isFeed: again !== null }) : null;
+  const observed = withObserver(options, verbose);
+  let link: Link;
   try {
-    socket = new CurlWebSocket(urlOf(operand, commands), withObserver(options, verbose));
+    const url = urlOf(operand, commands);
+    link = again === null ? new CurlWebSocket(url, observed) : new ReconnectingCurlWebSocket(url, {
+      ...observed,
+      ...again,
+      // Called when the first connection is open, which is later.
+      connected: (socket) => session.greet(socket),
+    });
   } catch (error) {
     if (error instanceof TypeError || error instanceof RangeError || error instanceof DOMException) {
       throw new UsageError(withFlagNames(error.message), { cause: error });
     }
     throw error;
   }
-  return await new Session(socket, plan, verbose).run();
+  const session = new Session(link, plan, verbose);
+  return await session.run();
 }
 
 /** The URL of an operand: `ws:` if it has no scheme. A single word is more likely a misspelt command than a host. */

@@ -11,6 +11,8 @@ export interface Plan {
   readonly listen: boolean;
   readonly slash: boolean;
   readonly history: boolean;
+  /** The first messages of each connection. */
+  readonly hello: readonly string[];
   /** This many messages are printed; Infinity for all. */
   readonly count: number;
   /**
@@ -49,6 +51,7 @@ export function planOf(values: Values): Plan {
     listen: values.has("listen"),
     slash: values.has("slash"),
     history: !values.has("no-history"),
+    hello: values.list("hello"),
     count: values.has("one") ? 1 : values.integer("count", 1) ?? Infinity,
     wait: wait === "forever" || wait === "-1" ? Infinity : values.milliseconds("wait"),
     maxTime: values.milliseconds("max-time"),

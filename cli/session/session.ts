@@ -1,8 +1,8 @@
-/** One connection's life: open, messages both ways, and how it ends. */
+/** The life of a connection, or of a feed: open, messages both ways, and how it ends. */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import type { CurlWebSocket, CurlWebSocketError } from "../../mod.ts";
-import { printable, printableLines, shownSubprotocols, shownUrl } from "../../src/observe/redact.ts";
+import { type CurlWebSocket, type CurlWebSocketError, type GapEvent, ReconnectingCurlWebSocket } from "../../mod.ts";
+import { printableLines, shownSubprotocols, shownUrl } from "../../src/observe/redact.ts";
 import { type Paint, paintFor } from "../terminal/colours.ts";
 import { CommandError, messageOf, OutputError } from "../errors.ts";
 import { CLOSED_BY_SERVER, exitCodeOf, OK, SIGNALS, TIMED_OUT } from "../exit_codes.ts";
@@ -13,15 +13,18 @@ import { Interactive } from "../terminal/interactive.ts";
 import { Output, standardOutput } from "../terminal/output.ts";
 import { withFlagNames } from "../options/socket_options.ts";
 import type { Plan } from "./plan.ts";
-import { Stats } from "./stats.ts";
+import { type Link, Sender } from "./sender.ts";
+import { milliseconds, Stats } from "./stats.ts";
 import type { Verbose } from "./verbose.ts";
+import { wordsOfClose, wordsOfEnd } from "./words.ts";
 
 /** After the end of input the session closes once no message came for this long, ms: enough for a reply over the Internet. */
 const DEFAULT_WAIT = 1000;
 
 /** A session. Call {@linkcode run} once. */
 export class Session {
-  readonly #socket: CurlWebSocket;
+  readonly #link: Link;
+  readonly #sender: Sender;
   readonly #plan: Plan;
   readonly #verbose: Verbose | null;
   readonly #stats: Stats = new Stats();
@@ -39,9 +42,14 @@ export class Session {
   #quietTimer: ReturnType<typeof setTimeout> | undefined;
   /** The session closes once no message came for this long, ms; null before the end of input. */
   #quiet: number | null = null;
+  /** Whether a connection was open. */
+  #wasOpen = false;
+  /** Of a feed that has no connection: since when, and why; null if it has one, or had none yet and nothing failed. */
+  #down: { readonly since: Date; readonly words: string } | null = null;
 
-  constructor(socket: CurlWebSocket, plan: Plan, verbose: Verbose | null) {
-    this.#socket = socket;
+  constructor(link: Link, plan: Plan, verbose: Verbose | null) {
+    this.#link = link;
+    this.#sender = new Sender(link);
     this.#plan = plan;
     this.#verbose = verbose;
     const terminal = process.stdout.isTTY === true;
@@ -57,8 +65,8 @@ export class Session {
         return Promise.resolve();
       },
       {
-        onFull: () => socket.pause(),
-        onDrained: () => socket.resume(),
+        onFull: () => link.pause(),
+        onDrained: () => link.resume(),
         // A reader that is gone has all that it wanted.
         onBroken: (error) => {
           if (error.code === "EPIPE") this.#end(OK);
@@ -70,13 +78,13 @@ export class Session {
 
   /** Runs the session to its end. Resolves with the exit code. */
   async run(): Promise<number> {
-    const socket = this.#socket, { maxTime } = this.#plan;
-    socket.binaryType = "arraybuffer";
-    const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
-    socket.onopen = () => this.#onOpen();
-    socket.onmessage = ({ data }) => this.#onMessage(data);
-    socket.onerror = (event) => this.#error = event.error;
-    if (this.#verbose !== null) socket.addEventListener("pong", () => this.#verbose?.pong(socket));
+    const link = this.#link, { maxTime } = this.#plan;
+    link.binaryType = "arraybuffer";
+    const closed = new Promise<CloseEvent>((resolve) => link.onclose = resolve);
+    link.onopen = () => this.#onOpen();
+    link.onmessage = ({ data }) => this.#onMessage(data);
+    link.onerror = (event) => this.#error = event.error;
+    if (link instanceof ReconnectingCurlWebSocket) this.#watch(link);
     const release = this.#catchSignals();
     const timer = maxTime === undefined ? undefined : setTimeout(() => {
       if (!this.#closing) this.#say(`--max-time, ${maxTime / 1000} s, has passed`);
@@ -84,15 +92,46 @@ export class Session {
     }, maxTime);
     const event = await closed;
     clearTimeout(timer);
-    clearTimeout(this.#quietTimer);
+    this.#stopQuiet();
+    this.#sender.wake();
     await this.#output.flush();
     const code = this.#conclude(event);
     release();
     return code;
   }
 
+  /** Introduces a connection: called for each one, before anything else is sent over it. */
+  greet(socket: CurlWebSocket): void {
+    if (this.#verbose !== null) socket.addEventListener("pong", () => this.#verbose?.pong(socket));
+    for (const text of this.#plan.hello) {
+      socket.send(text);
+      this.#stats.count(this.#stats.sent, Buffer.byteLength(text));
+    }
+  }
+
+  /** Tells the interruptions of a feed. */
+  #watch(feed: ReconnectingCurlWebSocket): void {
+    feed.onreconnecting = (event) => {
+      const words = wordsOfEnd(event.reason);
+      this.#verbose?.reconnecting(event);
+      this.#stopQuiet();
+      if (this.#down !== null) return;
+      this.#down = { since: new Date(), words };
+      // A gap is told when it is over. Who types, or waits for the first connection, is to know now.
+      if (this.#interactive || !this.#wasOpen) this.#say(`${words}; connecting again`);
+    };
+    feed.ongap = (gap) => this.#say(gapLine(gap));
+  }
+
   #onOpen(): void {
+    this.#down = null;
+    if (this.#wasOpen) {
+      this.#sender.wake();
+      return this.#startQuiet();
+    }
+    this.#wasOpen = true;
     this.#stats.opened();
+    if (!(this.#link instanceof ReconnectingCurlWebSocket)) this.greet(this.#link);
     if (this.#interactive) return this.#startTerminal();
     if (this.#plan.listen || inputKind() === "nothing") return;
     this.#sendInput().catch((error) => this.#fail(error));
@@ -117,21 +156,32 @@ export class Session {
   }
 
   async #sendInput(): Promise<void> {
-    const { binary, maxSize, wait, count } = this.#plan, socket = this.#socket;
+    const { binary, maxSize, wait, count } = this.#plan, sender = this.#sender;
     const onSent = (size: number) => this.#stats.count(this.#stats.sent, size);
-    const sent = await sendInput(socket, { binary, maxSize, onSent });
-    await drained(socket, 0);
-    if (socket.readyState !== 1 || this.#closing) return;
+    const sent = await sendInput(sender, { binary, maxSize, onSent });
+    await drained(sender, 0);
+    if (this.#closing) return;
     // An input that is empty from the start counts as no input.
     const quiet = wait ?? (sent === 0 || count !== Infinity ? Infinity : DEFAULT_WAIT);
     if (quiet === Infinity) return;
     this.#quiet = quiet;
-    this.#quietTimer = setTimeout(() => this.#end(OK), quiet);
+    // Nothing can come while no connection is open: then the time begins with the next one.
+    if (sender.isOpen) this.#startQuiet();
+  }
+
+  #startQuiet(): void {
+    this.#stopQuiet();
+    if (this.#quiet !== null) this.#quietTimer = setTimeout(() => this.#end(OK), this.#quiet);
+  }
+
+  #stopQuiet(): void {
+    clearTimeout(this.#quietTimer);
+    this.#quietTimer = undefined;
   }
 
   #startTerminal(): void {
     const history = this.#plan.history ? new History() : null;
-    const { url, protocol } = this.#socket;
+    const { url, protocol } = this.#link;
     const hint = `connected to ${shownUrl(url)}${
       protocol === "" ? "" : `, ${shownSubprotocols([protocol])}`
     }; Ctrl-C closes`;
@@ -144,24 +194,31 @@ export class Session {
   }
 
   #onLine(line: string): void {
-    const socket = this.#socket;
-    if (socket.readyState !== 1) return;
+    if (this.#closing) return;
     try {
       if (this.#plan.slash && line.startsWith("/")) return this.#command(line);
-      socket.send(line);
-      this.#stats.count(this.#stats.sent, Buffer.byteLength(line));
+      if (!this.#sender.isOpen) return this.#refuse("line");
+      const size = Buffer.byteLength(line);
+      this.#sender.send(line, size);
+      this.#stats.count(this.#stats.sent, size);
     } catch (error) {
       this.#say((error as Error).message);
     }
   }
 
+  /** What was typed for one connection may be wrong for the next one: it is not kept. */
+  #refuse(what: string): void {
+    const again = this.#plan.history ? "; the arrow up brings it back" : "";
+    this.#say(`no connection is open: the ${what} was not sent${again}`);
+  }
+
   /** `/ping [TEXT]`, `/close [CODE [REASON]]`. */
   #command(line: string): void {
     const [, name, rest = ""] = /^\/(\w*)\s*([^]*)$/.exec(line) ?? [];
-    if (name === "ping") return this.#socket.ping(rest);
+    if (name === "ping") return this.#sender.isOpen ? this.#sender.socket!.ping(rest) : this.#refuse("ping");
     const [, code, reason] = /^(?:(\d+)(?:\s+([^]*))?)?$/.exec(rest) ?? [];
     if (name === "close") {
-      this.#socket.close(code === undefined ? 1000 : Number(code), reason);
+      this.#link.close(code === undefined ? 1000 : Number(code), reason);
       this.#end(OK);
     } else this.#say(`there is no /${name}, only /ping [TEXT] and /close [CODE [REASON]]`);
   }
@@ -171,12 +228,12 @@ export class Session {
     if (this.#closing) return;
     this.#closing = true;
     this.#code = code;
-    clearTimeout(this.#quietTimer);
+    this.#stopQuiet();
     // From now on keys are for the shell, and Ctrl-C is a signal.
     this.#leaveTerminal();
     // To get the server's close frame, messages before it are read and dropped.
-    this.#socket.resume();
-    if (this.#socket.readyState <= 1) this.#socket.close(...(this.#socket.readyState === 1 ? [1000] : []));
+    this.#link.resume();
+    if (this.#link.readyState <= 1) this.#link.close(...(this.#link.readyState === 1 ? [1000] : []));
   }
 
   #fail(error: unknown): void {
@@ -208,20 +265,30 @@ export class Session {
 
   #conclude(event: CloseEvent): number {
     this.#leaveTerminal();
-    this.#verbose?.closed(event);
-    const { code, reason } = event;
-    const words = `${code}${reason === "" ? "" : ` ${printable(reason)}`}`;
+    const { code } = event, isFeed = this.#link instanceof ReconnectingCurlWebSocket;
+    if (!isFeed) this.#verbose?.closed(event);
     let exit = this.#code;
     if (exit === null && this.#error !== null) {
       this.#say(withFlagNames(this.#error.message));
       exit = exitCodeOf(this.#error);
     } else if (exit === null) {
       const normal = code === 1000 || code === 1005;
-      if (!normal || this.#interactive) this.#say(`the server closed the connection: ${words}`);
+      if (!normal || this.#interactive) this.#say(wordsOfClose(event));
       exit = normal ? OK : CLOSED_BY_SERVER;
     }
-    if (this.#plan.stats) process.stderr.write(this.#stats.report(this.#socket));
+    if (isFeed) this.#tellRest(exit);
+    if (this.#plan.stats) process.stderr.write(this.#stats.report(this.#link));
     return exit;
+  }
+
+  /** The gap that a feed ends in, and what of the input has not left. */
+  #tellRest(exit: number): void {
+    if (this.#down !== null && this.#wasOpen) {
+      const { since, words } = this.#down;
+      this.#say(`gap from ${since.toISOString()} to the end, ${lasting(Date.now() - since.getTime())}: ${words}`);
+    }
+    const { bufferedAmount } = this.#sender;
+    if (bufferedAmount > 0 && exit !== OK) this.#say(`${bufferedAmount} bytes of messages were not sent`);
   }
 
   /** Prints an error or a notice for people. */
@@ -233,4 +300,14 @@ export class Session {
     if (this.#terminal === null) process.stderr.write(text);
     else this.#terminal.print(text);
   }
+}
+
+/** A gap for people, and for programs that look for its two times. */
+function gapLine({ from, lostAt, to, reason }: GapEvent): string {
+  const iso = (time: number) => new Date(time).toISOString();
+  return `gap from ${iso(from)} to ${iso(to)}, ${lasting(to - lostAt)}: ${wordsOfEnd(reason)}`;
+}
+
+function lasting(time: number): string {
+  return `${milliseconds(time)} without a connection`;
 }

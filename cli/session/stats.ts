@@ -1,6 +1,7 @@
 /** Counts messages and bytes of a session, for `--stats`. */
 import process from "node:process";
-import type { CurlWebSocket } from "../../mod.ts";
+import { ReconnectingCurlWebSocket } from "../../mod.ts";
+import type { Link } from "./sender.ts";
 
 interface Direction {
   messages: number;
@@ -14,7 +15,7 @@ export class Stats {
   #openedAt = 0;
   #cpuAtOpen = process.cpuUsage();
 
-  /** Starts the clock: call it when the connection opens. */
+  /** Starts the clock: call it when the first connection opens. */
   opened(): void {
     this.#openedAt = performance.now();
     this.#cpuAtOpen = process.cpuUsage();
@@ -26,8 +27,9 @@ export class Stats {
   }
 
   /** The report, as lines for people. Rates and the second CPU time count from the open; the first includes starting up. */
-  report(socket: CurlWebSocket): string {
-    const seconds = this.#openedAt === 0 ? 0 : (performance.now() - this.#openedAt) / 1000;
+  report(link: Link): string {
+    const feed = link instanceof ReconnectingCurlWebSocket ? link.stats : null;
+    const seconds = this.#openedAt === 0 ? 0 : (performance.now() - this.#openedAt - (feed?.downTime ?? 0)) / 1000;
     const all = cpuSeconds(process.cpuUsage()), cpu = cpuSeconds(process.cpuUsage(this.#cpuAtOpen));
     const rate = ({ messages, bytes }: Direction) =>
       seconds === 0 ? "" : `, ${number(messages / seconds)} messages/s, ${size(bytes / seconds)}/s`;
@@ -43,7 +45,15 @@ export class Stats {
           (100 * cpu / seconds).toFixed(1)
         } % of a core`),
     ];
-    const times = socket.connection?.times;
+    if (feed !== null) {
+      const { connections, attempts, gaps, downTime, rotations } = feed;
+      lines.push(
+        `connections ${connections}, of ${attempts} attempts; rotations ${rotations}; gaps ${gaps}, ${
+          milliseconds(downTime)
+        } without a connection`,
+      );
+    }
+    const times = link.connection?.times;
     if (times !== undefined) {
       const { lookup, tcp, tls, handshake } = times;
       lines.push(
@@ -52,7 +62,8 @@ export class Stats {
         }, TLS or proxy ${milliseconds(tls)}, handshake ${milliseconds(handshake)}`,
       );
     }
-    if (socket.roundTripTime !== null) lines.push(`last round trip ${milliseconds(socket.roundTripTime)}`);
+    const { roundTripTime } = link.stats;
+    if (roundTripTime !== null) lines.push(`last round trip ${milliseconds(roundTripTime)}`);
     return lines.map((each) => `curlws: ${each}\n`).join("");
   }
 }

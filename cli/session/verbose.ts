@@ -4,11 +4,12 @@
  */
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import type { ConnectionInfo, CurlWebSocket } from "../../mod.ts";
+import type { ConnectionEnd, ConnectionInfo, CurlWebSocket, ReconnectingEvent } from "../../mod.ts";
 import type { CurlLogKind, Observer } from "../../src/observe/observer.ts";
 import { printable } from "../../src/observe/redact.ts";
 import type { Paint } from "../terminal/colours.ts";
 import { milliseconds } from "./stats.ts";
+import { wordsOfEnd } from "./words.ts";
 
 const MARKS: Readonly<Record<CurlLogKind, string>> = { words: "*", request: ">", response: "<" };
 
@@ -17,9 +18,12 @@ export class Verbose implements Observer {
   readonly #paint: Paint;
   /** Where lines go. */
   write: (text: string) => void = (text) => void process.stderr.write(text);
+  /** Tells the end of each connection of a feed. For one connection {@linkcode closed} does. */
+  readonly ended?: (end: Omit<ConnectionEnd, "error">) => void;
 
-  constructor(paint: Paint) {
+  constructor(paint: Paint, { isFeed = false } = {}) {
     this.#paint = paint;
+    if (isFeed) this.ended = (end) => this.closed(end);
   }
 
   curlLogged(kind: CurlLogKind, text: string): void {
@@ -58,9 +62,14 @@ export class Verbose implements Observer {
   }
 
   /** The session calls this when the last messages are printed, which are still waiting when an observer hears of the end. */
-  closed({ code, reason, wasClean }: CloseEvent): void {
+  closed({ code, reason, wasClean }: Omit<ConnectionEnd, "error">): void {
     const words = reason === "" ? "" : ` ${JSON.stringify(reason)}`;
     this.#lines("*", [`closed${wasClean ? "" : ", not cleanly"}: ${code}${words}`]);
+  }
+
+  /** The session calls this when the next attempt is to come. */
+  reconnecting({ attempt, delay, reason }: ReconnectingEvent): void {
+    this.#lines("*", [`${wordsOfEnd(reason)}; attempt ${attempt} begins in ${milliseconds(delay)}`]);
   }
 
   #block(mark: string, text: string): void {

@@ -5,11 +5,15 @@ import process from "node:process";
 import { isatty } from "node:tty";
 import { CommandError } from "../errors.ts";
 
-/** The members of a socket that the input uses. */
+/** What the input is sent to. */
 export interface Receiver {
-  readonly readyState: number;
   readonly bufferedAmount: number;
-  send(data: string | Uint8Array): void;
+  /** Whether a message can be sent now. */
+  readonly isOpen: boolean;
+  /** Resolves when messages can be sent: true, or false when none can be any more. */
+  ready(): Promise<boolean>;
+  /** Sends a message of `size` bytes. */
+  send(data: string | Uint8Array, size: number): void;
 }
 
 /** Reading stops while this many bytes are unsent: enough to keep a fast connection busy, and little memory. */
@@ -29,41 +33,38 @@ export function inputKind(): "terminal" | "nothing" | "data" {
 
 /**
  * Sends standard input up to its end: each line as a text message, or each chunk as a binary one. Returns how many messages it
- * sent. Stops early if the socket closes.
+ * sent. While the receiver takes none, it waits, and reads nothing; if it never will, it stops early.
  *
  * @throws {CommandError} if a line is not UTF-8, or too long
  */
 export async function sendInput(
-  socket: Receiver,
+  receiver: Receiver,
   { binary, maxSize, onSent }: { binary: boolean; maxSize: number; onSent(size: number): void },
 ): Promise<number> {
   let count = 0;
   const send = (data: string | Uint8Array, size: number): void => {
-    socket.send(data);
+    receiver.send(data, size);
     count++;
     onSent(size);
   };
   const lines = new Lines(maxSize);
   for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
-    if (socket.readyState !== 1) return count;
-    if (binary) send(chunk, chunk.length);
-    else {
-      for (const [line, size] of lines.push(chunk)) {
-        send(line, size);
-        if (socket.bufferedAmount > HIGH_WATER) await drained(socket);
-      }
+    const messages = binary ? [[chunk, chunk.length] as const] : lines.push(chunk);
+    for (const [data, size] of messages) {
+      // What is sent without a wait between goes out together.
+      if (!receiver.isOpen && !await receiver.ready()) return count;
+      send(data, size);
+      if (receiver.bufferedAmount > HIGH_WATER) await drained(receiver);
     }
-    if (socket.bufferedAmount > HIGH_WATER) await drained(socket);
-    if (socket.readyState !== 1) return count;
   }
   const last = lines.end();
-  if (last !== null && socket.readyState === 1) send(...last);
+  if (last !== null && await receiver.ready()) send(...last);
   return count;
 }
 
-/** Resolves once at most `limit` bytes are unsent, or the socket closes. */
-export async function drained(socket: Receiver, limit: number = HIGH_WATER / 2): Promise<void> {
-  for (let wait = FIRST_LOOK; socket.bufferedAmount > limit && socket.readyState === 1;) {
+/** Resolves once at most `limit` bytes are unsent, or nothing can be sent any more. */
+export async function drained(receiver: Receiver, limit: number = HIGH_WATER / 2): Promise<void> {
+  for (let wait = FIRST_LOOK; receiver.bufferedAmount > limit && await receiver.ready();) {
     await new Promise((resolve) => setTimeout(resolve, wait));
     wait = Math.min(wait * 2, LAST_LOOK);
   }

@@ -133,6 +133,45 @@ test("in a terminal JSON is indented, --slash enables /ping and /close, and Ctrl
   await other.until(/exit 0$/);
 }, { skip });
 
+/** Finds a text that the terminal may have wrapped anywhere; tmux drops spaces at the end of a line. */
+const wrapped = (text: string) => new RegExp(text.replace(/./g, (char) => char === " " ? "\\s*" : `${char}\\n?`));
+
+test(
+  "in a terminal the prompt survives its connection; a line typed meanwhile is refused",
+  async () => {
+    await using server = await RawServer.start();
+    using terminal = new Terminal(["--reconnect", "--max-delay", "20ms", "--slash", server.url()]);
+    const first = await server.connection();
+    await first.accept();
+    await terminal.until(/^> ?$/m);
+    terminal.keys("-l", "half");
+    await terminal.until(/^> half$/m);
+    first.end();
+    const second = await server.connection();
+    await terminal.until(wrapped("; connecting again"));
+    await terminal.until(/^> half$/m);
+    terminal.keys("-l", " a line");
+    terminal.keys("Enter");
+    await terminal.until(wrapped("the line was not sent; the arrow up brings it back"));
+    terminal.keys("-l", "/ping");
+    terminal.keys("Enter");
+    await terminal.until(wrapped("the ping was not sent"));
+    await second.accept();
+    await terminal.until(wrapped("gap from "));
+    terminal.keys("Up");
+    terminal.keys("Up");
+    await terminal.until(/^> half a line$/m);
+    terminal.keys("Enter");
+    assertEquals(new TextDecoder().decode((await second.frame())!.payload), "half a line");
+    // Ctrl-C ends it, also while no connection is open.
+    second.end();
+    await server.connection();
+    terminal.keys("C-c");
+    await terminal.until(/exit 0$/);
+  },
+  { skip },
+);
+
 const bash = findProgram("bash"), node = findProgram("node");
 const skipJobs = skip ?? (bash === undefined || node === undefined ? "bash or node is not on this machine" : undefined);
 
