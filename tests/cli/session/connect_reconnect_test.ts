@@ -250,6 +250,46 @@ test("--rotate replaces the connection without a gap; with --rotate-key what bot
   assert(!err.includes("gap from"), err);
 }, { timeout: 30_000 });
 
+test("while connections are replaced, messages come in order and each line goes over one of them", async () => {
+  await using server = await RawServer.start({ tls: true });
+  const live = new Set<RawConnection>(), lines: number[] = [];
+  const serve = async (peer: RawConnection) => {
+    await peer.accept();
+    live.add(peer);
+    for (let received = await peer.frame(); received !== undefined; received = await peer.frame()) {
+      if (received.opcode === Opcode.text) lines.push(Number(new TextDecoder().decode(received.payload)));
+      if (received.opcode !== Opcode.close) continue;
+      live.delete(peer);
+      await peer.send(frame(Opcode.close, received.payload));
+      peer.end();
+    }
+    live.delete(peer);
+  };
+  void (async () => {
+    for (;;) void serve(await server.connection()).catch(() => {});
+  })();
+  const count = 2000;
+  await using running = Running.start(
+    ["-k", "--rotate", "200ms", "--rotate-key", "id", "-n", `${count}`, "--stats", server.url()],
+    { piped: true },
+  );
+  let id = 0, line = 0;
+  const timer = setInterval(() => {
+    running.input(`${line++}\n`, { end: false });
+    for (let i = 0; i < 5; i++) {
+      const message = frame(Opcode.text, `{"id":${id++}}`);
+      for (const peer of live) void peer.send(message);
+    }
+  }, 5);
+  const { code, out, err } = await running.result.finally(() => clearInterval(timer));
+  const ids = out.trimEnd().split("\n").map((text) => JSON.parse(text).id);
+  assertEquals([code, ids], [0, Array.from({ length: count }, (_, i) => ids[0] + i)]);
+  const sorted = lines.toSorted((a, b) => a - b);
+  assert(sorted.length > 100, err);
+  assertEquals(sorted, Array.from(sorted, (_, i) => i));
+  assertMatch(err, /rotations [1-9]\d*; gaps 0,/);
+}, { timeout: 30_000 });
+
 test("what does not go together is wrong usage", async () => {
   const cases: [args: string[], err: RegExp][] = [
     [["--max-attempts", "3", "ws://h"], /--max-attempts needs --reconnect/],
