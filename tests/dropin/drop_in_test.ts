@@ -143,11 +143,18 @@ for (const [file, heading, expected] of GUIDES) {
 }
 
 /** Programs that are cut off by the server, and go on. */
-for (const name of ["partysocket", "reconnecting_websocket", "mqtt", "socketio"]) {
-  test(`${name} over CurlWebSocket connects again when the server drops it`, async () => {
+const DROPPED: [name: string, over: string, lines: string[]][] = [
+  ...["partysocket", "reconnecting_websocket", "mqtt", "socketio"].map((name) =>
+    [name, "CurlWebSocket", ["before", "dropped", "after"]] satisfies [string, string, string[]]
+  ),
+  ["feed_rxjs", "ReconnectingCurlWebSocket", ["before", "dropped", "after"]],
+  ["feed_graphql_ws", "ReconnectingCurlWebSocket", ["world", "dropped", "world"]],
+];
+for (const [name, over, lines] of DROPPED) {
+  test(`${name} over ${over} connects again when the server drops it`, async () => {
     const servers = await Servers.shared();
     const program = readFileSync(join(ROOT, "tests", "dropin", "programs", `${name}.mjs.txt`), "utf8");
-    assertEquals(await run(`again ${name}`, program, servers.ports), ["before", "dropped", "after", "sockets 0"]);
+    assertEquals(await run(`again ${name}`, program, servers.ports), [...lines, "sockets 0"]);
   }, { timeout: 30_000, skip });
 }
 
