@@ -93,6 +93,7 @@ const SNIPPETS: [string, string, string[]][] = [
   ["Everything at once", "echo", ["hello false"]],
   ["graphql-ws", "graphql", ["world", "1", "2", "3"]],
   ["RxJS", "echo", ["hello"]],
+  ["RxJS over connections that come back", "echo", ["subscribe"]],
   ["partysocket", "echo", ["1,2,3"]],
   ["reconnecting-websocket", "echo", ["hello"]],
   ["MQTT.js", "mqtt", ["prices 3"]],
@@ -119,7 +120,6 @@ for (const [heading, server, expected] of SNIPPETS) {
 const GUIDES: [string, string | undefined, string[]][] = [
   ["moving.md", "From `ws`", ["1,2"]],
   ["moving.md", "From curl_cffi", ["hello"]],
-  ["reconnect.md", undefined, ['{"subscribe":"BTC"}', '{"subscribe":"ETH"}']],
   ["many_connections.md", undefined, ["200"]],
   ["workers.md", undefined, ["from a Worker"]],
 ];

@@ -41,7 +41,7 @@ test("the programs of docs/drop-in.md are right to this runtime's type checker, 
   rmSync(PROJECT, { recursive: true, force: true });
   mkdirSync(PROJECT, { recursive: true });
   const files = writePrograms();
-  assertEquals(files.length, RUNTIME === "deno" ? 10 : 11);
+  assertEquals(files.length, RUNTIME === "deno" ? 11 : 12);
   if (RUNTIME === "deno") {
     const module = (file: string) => relative(PACKAGES, join(ROOT, file)).replaceAll("\\", "/");
     const imports = { "@curlws/curlws": module("mod.ts"), "@curlws/curlws/global": module("global.ts") };

@@ -5,7 +5,9 @@
 // Every path greets a socket at once and echoes; /account wants to know who asks and greets by name, /old leads to /feed,
 // /headers greets with the request's header, /peer, /tls and /extensions with what it sees of the client, /large with 2 MB,
 // /echo and /ping do not greet, /flood is for a reader that stops, /silent greets and then reads nothing any more, as a
-// host that lost its power.
+// host that lost its power. /trades sends numbered trades, the same ones to all; /private does so to who has logged in and
+// subscribed. /restarts ends every other connection with 1012 when it has greeted, /refuses refuses every other one with
+// 429, /expired refuses all with 401; they count by the whole path.
 import { createHash, randomBytes } from "node:crypto";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
@@ -44,10 +46,37 @@ function serve(socket, request) {
   else if (pathname === "/tls") socket.send(`server name: ${servername}`);
   else if (pathname === "/large") socket.send(Buffer.alloc(2_000_000, 97).toString());
   else if (pathname === "/flood") flood(socket);
-  else if (pathname === "/account") socket.send(`hello, ${who(request)}`);
+  else if (pathname === "/trades") trade(socket);
+  else if (pathname === "/private") {
+    socket.removeAllListeners("message");
+    socket.on("message", (data) => {
+      const { login, subscribe } = JSON.parse(data);
+      if (login !== undefined) socket.send('{"type":"welcome"}');
+      if (subscribe !== undefined) trade(socket);
+    });
+  } else if (pathname === "/account") socket.send(`hello, ${who(request)}`);
   else if (pathname === "/headers") socket.send(JSON.stringify(request.rawHeaders));
   else socket.send("hello");
+  if (pathname === "/restarts" && isOdd(request.url)) socket.close(1012, "restart");
   if (pathname === "/silent") request.socket.pause();
+}
+
+const counts = new Map();
+
+/** Whether this is the first, third, fifth … time that a URL is asked for. */
+function isOdd(url) {
+  counts.set(url, (counts.get(url) ?? 0) + 1);
+  return counts.get(url) % 2 === 1;
+}
+
+/** Sends 100 trades a second, each with the same id on all connections. */
+function trade(socket) {
+  const now = () => Math.floor(performance.now() / 10);
+  let id = now();
+  const timer = setInterval(() => {
+    while (id < now()) socket.send(JSON.stringify({ id: id++, price: 64_000 + id % 7 }));
+  }, 10);
+  socket.on("close", () => clearInterval(timer));
 }
 
 /** Sends 64 MiB, and says on standard output whether they were taken within a second and a half. */
@@ -66,7 +95,9 @@ function admit({ req }, answer) {
   else if (pathname === "/account" && who(req) === null) {
     const challenge = `Digest realm="account", nonce="${NONCE}", algorithm=SHA-256, qop="auth"`;
     answer(false, 401, "", { "WWW-Authenticate": challenge });
-  } else answer(true);
+  } else if (pathname === "/expired") answer(false, 401);
+  else if (pathname === "/refuses" && isOdd(req.url)) answer(false, 429, "", { "Retry-After": "0" });
+  else answer(true);
 }
 
 /** DNS over HTTPS (RFC 1035, RFC 8484): 127.0.0.1 to every question for A, nothing to any other. */

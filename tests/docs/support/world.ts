@@ -3,9 +3,12 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import {
   CurlWebSocket as Real,
+  type CurlWebSocketErrorEvent,
   type CurlWebSocketInit,
   CurlWebSocketStream as RealStream,
   type CurlWebSocketStreamOptions,
+  ReconnectingCurlWebSocket as RealFeed,
+  type ReconnectingCurlWebSocketOptions,
 } from "../../../mod.ts";
 
 export * from "../../../mod.ts";
@@ -26,7 +29,7 @@ export const plan: Plan = JSON.parse(readFileSync(process.argv[2]!, "utf8"));
 /** The snippet that runs, and what came of it so far. */
 export const state = {
   snippet: plan.snippets[0]!,
-  sockets: [] as { readonly socket: Real; served: boolean; ended: boolean }[],
+  sockets: [] as { readonly socket: Real | RealFeed; served: boolean; ended: boolean }[],
   problems: [] as string[],
   /** Called after each change. */
   check: (): void => {},
@@ -52,25 +55,41 @@ export class CurlWebSocket extends Real {
     const list = typeof second === "string" || (second !== undefined && Symbol.iterator in second);
     const init: CurlWebSocketInit = list ? { ...third, protocols: second } : { ...third, ...second };
     super(url, local(init));
-    const watched = { socket: this, served: false, ended: false };
-    state.sockets.push(watched);
-    super.addEventListener("message", () => {
-      watched.served = true;
-      state.check();
-    });
-    super.addEventListener("error", (event) => {
-      const { code, message } = event.error;
-      const promised = state.snippet.promises.some((promise) => promise.includes(code));
-      if (!promised) state.problems.push(`a socket failed with ${code}: ${message}`);
-      // It did what it is there for.
-      else watched.served = true;
-      state.check();
-    });
-    super.addEventListener("close", () => {
-      watched.ended = true;
-      state.check();
-    });
+    watch(this);
   }
+}
+
+/** Its options `tls` and `resolve` must be no functions: they are replaced here. */
+export class ReconnectingCurlWebSocket extends RealFeed {
+  constructor(...[url, second, third]: ConstructorParameters<typeof RealFeed>) {
+    const isInit = typeof second === "object" && !(Symbol.iterator in second);
+    const init = isInit ? { ...third, ...second } : { ...third, protocols: second };
+    super(url, local(init as CurlWebSocketInit) as ReconnectingCurlWebSocketOptions);
+    watch(this);
+  }
+}
+
+/** Notes what becomes of a socket. */
+function watch(socket: Real | RealFeed): void {
+  const watched = { socket, served: false, ended: false };
+  state.sockets.push(watched);
+  const target: EventTarget = socket;
+  target.addEventListener("message", () => {
+    watched.served = true;
+    state.check();
+  });
+  target.addEventListener("error", (event) => {
+    const { code, message } = (event as CurlWebSocketErrorEvent).error;
+    const promised = state.snippet.promises.some((promise) => promise.includes(code));
+    if (!promised) state.problems.push(`a socket failed with ${code}: ${message}`);
+    // It did what it is there for.
+    else watched.served = true;
+    state.check();
+  });
+  target.addEventListener("close", () => {
+    watched.ended = true;
+    state.check();
+  });
 }
 
 /** A snippet with streams ends by itself, and prints what it promises: nothing else of it is watched. */
