@@ -4,17 +4,24 @@
  *     deno run -A examples/market_data_recorder.ts --dir recordings
  *     bun examples/market_data_recorder.ts --dir recordings --max-bytes 64000000 --max-seconds 3600
  *
- * Other URLs: `--slow wss://… --fast wss://…`. A file is `.part` while it is written; the next one begins where it has
+ * Other URLs: `--slow wss://… --fast wss://…`. A file is `.part` while it is written; the next one begins when it has
  * `--max-bytes` on the disk or is `--max-seconds` old. What the status line counts as lines on the disk can be read with
- * zcat even if this program is killed: at most the last second of each feed is missing. Each line is `{"at": ms, "data": text}`, `{"at", "base64"}`, or
- * `{"at", "event"}`, which tells of each connection's begin and end: between the two a reader knows that data is missing.
+ * zcat even if this program is killed: at most the last second of each feed is missing.
+ *
+ * Each line is `{"at": ms, "data": text}`, `{"at", "base64"}`, or `{"at", "event"}`: "open" at the beginning, then
+ * `{"event": "gap", "from", "lostAt", "to", "reason"}` where messages may be missing because a connection ended, between the
+ * last message of the old one and the first of the new one; at the end "close …" or the code of the error.
+ *
+ * A connection is replaced after `--rotate-hours`, before the exchange ends it, without a gap. If a message has a number
+ * that is the same on each connection, say how it is found: `--fast-id '"sequence":(\d+)'`, a regular expression with a
+ * group. Then nothing is recorded twice meanwhile (else what both connections bring in about a second is), and
+ * `--connections 2` receives such a feed over two at once, of which one may fail.
  */
 import { Buffer } from "node:buffer";
 import { mkdir } from "node:fs/promises";
 import process from "node:process";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { CurlWebSocket, CurlWebSocketError } from "@curlws/curlws";
+import { type CurlWebSocket, ReconnectingCurlWebSocket, type ReconnectingCurlWebSocketOptions } from "@curlws/curlws";
 import { Recording } from "./recording.ts";
 
 const { values } = parseArgs({
@@ -24,6 +31,10 @@ const { values } = parseArgs({
       type: "string",
       default: "wss://io.dexscreener.com/dex/screener/v5/pairs/h24/1?rankBy[key]=trendingScoreH6&rankBy[order]=desc",
     },
+    "slow-id": { type: "string" },
+    "fast-id": { type: "string" },
+    connections: { type: "string", default: "1" },
+    "rotate-hours": { type: "string", default: "23" },
     dir: { type: "string", default: "recordings" },
     "max-bytes": { type: "string", default: "64000000" },
     "max-seconds": { type: "string", default: "3600" },
@@ -34,10 +45,12 @@ interface Feed {
   name: string;
   url: string;
   headers?: Record<string, string>;
-  /** Sent on each open: the server has forgotten what was asked on the last connection. */
+  /** Sent on each connection. */
   subscribe?: string;
   /** What the feed asks and wants answered, beside WebSocket's own pings, which are answered by themselves. */
   answers?: Record<string, string>;
+  /** Finds what a message has in common on all connections, in a group. */
+  id?: RegExp;
 }
 
 const feeds: Feed[] = [
@@ -45,6 +58,7 @@ const feeds: Feed[] = [
     name: "gemini",
     url: values.slow,
     subscribe: '{"type":"subscribe","subscriptions":[{"name":"l2","symbols":["BTCUSD"]}]}',
+    id: pattern(values["slow-id"]),
   },
   // It lets browsers in alone: with libcurl-impersonate add `impersonate: "chrome"` to the socket's options below.
   {
@@ -52,8 +66,13 @@ const feeds: Feed[] = [
     url: values.fast,
     headers: { Origin: "https://dexscreener.com", "User-Agent": "Mozilla/5.0" },
     answers: { ping: "pong" },
+    id: pattern(values["fast-id"]),
   },
 ];
+
+function pattern(text: string | undefined): RegExp | undefined {
+  return text === undefined ? undefined : new RegExp(text);
+}
 
 const ending = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ending.abort());
@@ -63,48 +82,66 @@ await mkdir(values.dir, { recursive: true });
 const limits = { maxBytes: Number(values["max-bytes"]), maxSeconds: Number(values["max-seconds"]) };
 const recordings = feeds.map(({ name }) => new Recording(values.dir, name, limits));
 
-/** One connection, to its end. It is read no faster than the disk takes it: the loop waits, and so does the server. */
-async function receive({ name, url, headers, subscribe, answers = {} }: Feed, recording: Recording): Promise<void> {
-  const socket = new CurlWebSocket(url, { headers, pingInterval: 15_000 });
-  socket.binaryType = "arraybuffer";
-  const close = () => socket.close();
-  ending.signal.addEventListener("abort", close);
-  let end = "";
-  socket.onopen = () => {
-    void recording.add({ event: "open" });
-    if (subscribe !== undefined) socket.send(subscribe);
+/** How a feed connects. */
+function optionsOf({ headers, subscribe, answers = {}, id }: Feed): ReconnectingCurlWebSocketOptions {
+  const key = id && ((data: string | ArrayBuffer) => typeof data === "string" ? id.exec(data)?.[1] : undefined);
+  const connections = Number(values.connections);
+  return {
+    headers,
+    pingInterval: 15_000,
+    connected(socket: CurlWebSocket): void {
+      // An answer goes over the connection that was asked on.
+      if (Object.keys(answers).length > 0) {
+        socket.binaryType = "arraybuffer";
+        socket.onmessage = ({ data }) => answers[data] !== undefined && socket.send(answers[data]);
+      }
+      if (subscribe !== undefined) socket.send(subscribe);
+    },
+    rotate: { after: Number(values["rotate-hours"]) * 3_600_000, key },
+    redundancy: key === undefined || connections === 1 ? undefined : { connections, key },
   };
-  socket.onclose = ({ code, reason }) => end = `close ${code} ${reason}`.trim();
-  try {
-    for await (const data of socket as AsyncIterable<string | ArrayBuffer>) {
-      counts.set(name, counts.get(name)! + 1);
-      if (typeof data !== "string") await recording.add({ base64: Buffer.from(data).toString("base64") });
-      else if (answers[data] !== undefined) socket.send(answers[data]);
-      else await recording.add({ data });
-    }
-    await recording.add({ event: end });
-  } catch (error) {
-    if (error instanceof CurlWebSocketError) await recording.add({ event: error.code });
-    throw error;
-  } finally {
-    ending.signal.removeEventListener("abort", close);
-  }
 }
 
-/** Connects again and again; the wait is random up to a bound that doubles, so that many do not come back at once. */
-async function record(feed: Feed, recording: Recording): Promise<void> {
-  for (let attempt = 0; !ending.signal.aborted; attempt++) {
-    const before = counts.get(feed.name)!;
-    try {
-      await receive(feed, recording);
-    } catch (error) {
-      // Not the disk's: that ends the program.
-      if (!(error instanceof CurlWebSocketError)) throw error;
-      if (!ending.signal.aborted) console.error(`\n${feed.name}: ${error.code}: ${error.message}`);
-    }
-    if (counts.get(feed.name)! > before) attempt = 0;
-    const bound = Math.min(30_000, 500 * 2 ** attempt);
-    await sleep(Math.random() * bound, undefined, { signal: ending.signal }).catch(() => {});
+/** Records a feed until the end. By events, not by a loop: so gaps come in one order with the messages. */
+async function record(source: Feed, recording: Recording): Promise<void> {
+  const { name, url, answers = {} } = source;
+  const feed = new ReconnectingCurlWebSocket(url, optionsOf(source));
+  feed.binaryType = "arraybuffer";
+  const ended = Promise.withResolvers<void>();
+  /** It is read no faster than the disk takes it: while that writes, reading is paused, and the server waits. */
+  const add = (line: object) => {
+    const written = recording.add(line);
+    if (written === null) return;
+    feed.pause();
+    written.then(() => feed.resume(), ended.reject);
+  };
+  feed.addEventListener("open", () => add({ event: "open" }), { once: true });
+  feed.onmessage = ({ data }) => {
+    counts.set(name, counts.get(name)! + 1);
+    if (typeof data !== "string") add({ base64: Buffer.from(data).toString("base64") });
+    else if (answers[data] === undefined) add({ data });
+  };
+  feed.ongap = ({ from, lostAt, to, reason: { error, code } }) => {
+    add({ event: "gap", from, lostAt, to, reason: error?.code ?? `close ${code}` });
+  };
+  feed.onreconnecting = ({ attempt, reason: { error, code } }) => {
+    const why = error === null ? `close ${code}` : `${error.code}: ${error.message}`;
+    console.error(`\n${name}: attempt ${attempt} follows ${why}`);
+  };
+  feed.onerror = ({ error }) => {
+    console.error(`\n${name}: gives up: ${error.code}: ${error.message}`);
+    add({ event: error.code });
+    process.exitCode = 1;
+  };
+  feed.onclose = ({ code, reason }) => {
+    add({ event: `close ${code} ${reason}`.trim() });
+    ended.resolve();
+  };
+  ending.signal.addEventListener("abort", () => feed.close());
+  try {
+    await ended.promise;
+  } finally {
+    feed.terminate();
   }
   await recording.close();
 }

@@ -99,12 +99,13 @@ test("worker.ts gets a summary a second from its Worker, and ends", async () => 
   assert(failed.err.startsWith("ERR_CONNECT_REFUSED: "), failed.err);
 });
 
-test("reconnect.ts reconnects and subscribes again", async () => {
+test("reconnect.ts reconnects, subscribes again and prints the gap", async () => {
   await using feed = await feeds();
   const subscription = '{"type":"subscribe","subscriptions":[{"name":"l2","symbols":["ETHUSD"]}]}';
   await using child = example("reconnect", [feed.url("/gemini?rate=200&drop=30"), subscription, "60"]);
   assertEquals(await child.exit(), 0, child.err);
-  assert(child.out.includes("open, for the 2. time\n60 messages over 2 connections\n"), child.out);
-  assert(child.err.startsWith("ERR_CONNECTION_LOST: "), child.err);
+  assert(child.out.startsWith("open, for the 1. time\nopen, for the 2. time\n"), child.out);
+  assert(/^60 messages over 2 connections, 1 gaps, \d+ ms without one\n/m.test(child.out), child.out);
+  assert(/^ERR_CONNECTION_LOST: attempt 2 in \d+ ms\nmessages of \d+ ms may be missing\n$/.test(child.err), child.err);
   assertEquals(feed.server.out.match(/^subscribed ETHUSD$/gm)?.length, 2);
 });

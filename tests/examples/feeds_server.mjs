@@ -3,7 +3,9 @@
 //
 //   /gemini?rate=&drop=   after a subscription, updates with a socket_sequence; the first connection is dropped after
 //                         `drop` messages
-//   /dex?rate=            updates; asks "ping" in text, and closes with 4000 who does not answer "pong" in time
+//   /dex?rate=            updates; asks "ping" in text, and closes with 4000 who does not answer "pong" in time; with
+//                         &shared=1 all connections get the same ones, from now on
+//   /forbidden            refuses with 403
 //   /numbers?rate=&count=&size=   messages that begin with their number, from 0, then nothing; says "stalled" while the
 //                         client takes nothing
 //   /big                  as many messages of 16 KiB as the client takes
@@ -15,13 +17,13 @@ const say = (line) => process.stdout.write(`${line}\n`);
 const FULL = 256 * 1024;
 let dropped = false;
 
-/** Sends what is due `rate` times a second, and nothing while the socket is full. */
-function pace(socket, rate, count, make, name) {
+/** Sends what is due `rate` times a second, and nothing while the socket is full; from the `first` one on. */
+function pace(socket, rate, count, make, name, first = 0) {
   const begun = performance.now();
   let sent = 0, skipped = 0, fullSince = 0, stalled = false;
   const timer = setInterval(() => {
     const due = Math.min(count, Math.floor((performance.now() - begun) / 1000 * rate) - skipped);
-    while (sent < due && socket.bufferedAmount < FULL) socket.send(make(sent++));
+    while (sent < due && socket.bufferedAmount < FULL) socket.send(make(first + sent++));
     if (socket.bufferedAmount < FULL) {
       if (stalled) say(`flowing ${name}`);
       stalled = false;
@@ -67,12 +69,22 @@ function dex(socket, number) {
   socket.on("message", (data) => answered ||= String(data) === "pong");
   socket.on("close", () => clearInterval(asking));
   const pair = () => ({ chainId: "solana", pairAddress: crypto.randomUUID(), priceUsd: Math.random().toFixed(10) });
-  pace(socket, number("rate", 2000), Infinity, (sequence) => {
-    return JSON.stringify({ type: "pairs", sequence, pairs: [pair(), pair(), pair()] });
-  }, "dex");
+  const rate = number("rate", 2000),
+    first = number("shared", 0) === 0 ? 0 : Math.floor(performance.now() / 1000 * rate);
+  pace(
+    socket,
+    rate,
+    Infinity,
+    (sequence) => JSON.stringify({ type: "pairs", sequence, pairs: [pair(), pair(), pair()] }),
+    "dex",
+    first,
+  );
 }
 
-const server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: false });
+const server = new WebSocketServer({
+  ...{ port: 0, host: "127.0.0.1", perMessageDeflate: false },
+  verifyClient: ({ req }, answer) => answer(req.url !== "/forbidden", 403),
+});
 server.on("listening", () => say(`port ${server.address().port}`));
 server.on("connection", (socket, request) => {
   const { pathname, searchParams } = new URL(request.url, "http://localhost");

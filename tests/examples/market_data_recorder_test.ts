@@ -9,6 +9,9 @@ interface Line {
   at: number;
   data?: string;
   event?: string;
+  from?: number;
+  to?: number;
+  reason?: string;
 }
 
 /** All lines of a feed's files, in order; how many files there were. */
@@ -42,7 +45,7 @@ test("market_data_recorder.ts keeps all of both feeds, over a lost connection, i
   // Each connection's messages have no gap, to the last one that the server sent.
   const runs = (lines: Line[], key: string) =>
     lines.reduce<number[][]>((all, { event, data }) => {
-      if (event === "open") all.push([]);
+      if (event === "open" || event === "gap") all.push([]);
       else if (data !== undefined) all.at(-1)!.push(JSON.parse(data)[key]);
       return all;
     }, []);
@@ -52,15 +55,55 @@ test("market_data_recorder.ts keeps all of both feeds, over a lost connection, i
   // "ping" was answered, else the server had closed, and is no data.
   for (const run of [...counts.gemini, ...counts.dex]) assertEquals(run, run.map((_, i) => i));
   assert(counts.gemini[1]!.length > 5 && counts.dex[0]!.length > 2000, child.out);
-  assertEquals(slow.lines.filter(({ event }) => event !== undefined).map(({ event }) => event), [
-    ...["open", "ERR_CONNECTION_LOST", "open", "close 1005"],
-  ]);
+  const events = slow.lines.filter(({ event }) => event !== undefined);
+  assertEquals(events.map(({ event, reason }) => reason ?? event), ["open", "ERR_CONNECTION_LOST", "close 1005"]);
+  const { from, to } = events[1]!, place = slow.lines.indexOf(events[1]!);
+  // It begins with the last message before it, and ends before the next one.
+  assert(Math.abs(slow.lines[place - 1]!.at - from!) < 100 && to! <= slow.lines[place + 1]!.at + 1, `${from} ${to}`);
   const total = counts.gemini.flat().length;
   assert(child.out.startsWith(`recorded ${total} of gemini, `), `${total} ${child.out}`);
   for (const { lines } of [slow, fast]) {
     assert(lines.every(({ at }, i) => i === 0 || at >= lines[i - 1]!.at));
     assert(Math.abs(lines.at(-1)!.at - Date.now()) < 30_000);
   }
+}, { timeout: 40_000 });
+
+test("market_data_recorder.ts: with ids, rotations and two connections add nothing and lose nothing", async () => {
+  for (const connections of ["1", "2"]) {
+    await using feed = await feeds();
+    using out = folder();
+    await using child = example("market_data_recorder", [
+      ...["--slow", feed.url("/gemini?rate=20"), "--fast", feed.url("/dex?rate=500&shared=1"), "--dir", out.path],
+      // A second.
+      ...["--fast-id", '"sequence":(\\d+)', "--connections", connections, "--rotate-hours", String(1 / 3600)],
+    ]);
+    // Each connection that was replaced is closed by 1000.
+    await feed.server.says(/(^closed dex 1000[^]*){4}/m);
+    child.signal("SIGINT");
+    assertEquals(await child.exit(), 0, child.err);
+    const { lines } = read(out.path, "dexscreener");
+    const numbers = lines.flatMap(({ data }) => data === undefined ? [] : [JSON.parse(data).sequence as number]);
+    const first = numbers[0]!;
+    assert(numbers.length > 500, String(numbers.length));
+    // Two connections may overtake one another where one begins.
+    const sorted = connections === "1" ? numbers : numbers.toSorted((a, b) => a - b);
+    assertEquals(sorted, numbers.map((_, i) => first + i));
+    assertEquals(lines.flatMap(({ event }) => event ?? []), ["open", "close 1005"]);
+  }
+}, { timeout: 60_000 });
+
+test("market_data_recorder.ts gives up a feed that refuses it for good, and says so", async () => {
+  await using feed = await feeds();
+  using out = folder();
+  await using child = example("market_data_recorder", [
+    ...["--slow", feed.url("/gemini?rate=20"), "--fast", feed.url("/forbidden"), "--dir", out.path],
+  ]);
+  await child.says(/^dexscreener: gives up: ERR_HANDSHAKE_STATUS: .*403/m);
+  await child.says(/ [1-9]\d* lines, /);
+  child.signal("SIGINT");
+  assertEquals(await child.exit(), 1, child.err);
+  assert(read(out.path, "gemini").lines.length > 1);
+  assertEquals(read(out.path, "dexscreener").lines.map(({ event }) => event), ["ERR_HANDSHAKE_STATUS", "close 1006"]);
 }, { timeout: 40_000 });
 
 test("market_data_recorder.ts: what it counts as written can be read after a kill", async () => {
