@@ -6,26 +6,35 @@
  *     bun examples/fan_in_nats.ts --nats nats.example:4222 --shard 0/4 $(cat feeds.txt)
  *
  * Neither lost nor stored twice: a message counts when JetStream has acknowledged that it is stored. If no acknowledgement
- * comes, the stream is looked through for it, by its headers `run` and `seq`, and only if it is not there it is published
- * again, under the same `Nats-Msg-Id`, by which JetStream drops what it got in the last `--duplicate-window` seconds. So it
+ * comes, the stream is looked through for it, by its `Nats-Msg-Id`, and only if it is not there it is published again, under
+ * the same id, by which JetStream drops what it got in the last `--duplicate-window` seconds. So it
  * does not matter how long the broker or the network is away, nor whether the broker is there when this program starts.
  * Left out are: a publish that the network or the broker holds back for longer than that window and stores then, after it
- * was looked for; what is under way when this program itself dies; and what a feed sent while its own connection was
- * down, which is the feed's to repeat.
+ * was looked for; and what is under way when this program itself dies.
+ *
+ * A feed's own connection comes back by itself, and is replaced every `--rotate-hours` without a gap; what both connections
+ * bring meanwhile, in about a second, is stored twice if it has no id (see below). What may be missing because a connection
+ * ended is in the stream too: a message with the header `gap` and `{"from", "lostAt", "to", "reason"}`, between
+ * the last message of the old connection and the first of the new one.
  *
  * The stream is bounded by `--max-bytes` and `--max-hours`: beyond them JetStream drops the oldest. A stream that is there
  * already keeps its own settings.
  *
- * Bounded memory: a feed has `--window` messages under way at most. When the broker is slow, the loop waits, the socket
- * pauses behind `highWaterMark` bytes, and TCP makes the feed's server wait.
+ * Bounded memory: a feed has `--window` messages under way at most. When the broker is slow, the socket is paused, and TCP
+ * makes the feed's server wait.
  *
  * Several processes, or machines: each takes the same list and another `--shard i/n`. A feed belongs to one of them, by
  * its name. The order within a feed is by `seq`, a header of each message, which a repeated one keeps.
+ *
+ * Two machines for the same feeds, of which one may fail: if messages have a number that is the same on each connection,
+ * say how it is found, by a regular expression with a group, `--id '"t":(\d+)'`. It becomes the message's id, so JetStream
+ * stores what both bring once, and the second machine takes the same list and the same shard. `--connections 2` receives
+ * each feed twice in one process, in the same way. Within the duplicate window one machine may lag behind the other.
  */
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { CurlWebSocket, CurlWebSocketError } from "@curlws/curlws";
+import { ReconnectingCurlWebSocket } from "@curlws/curlws";
 import {
   AckPolicy,
   DeliverPolicy,
@@ -43,6 +52,9 @@ const { values, positionals } = parseArgs({
     stream: { type: "string", default: "feeds" },
     shard: { type: "string", default: "0/1" },
     window: { type: "string", default: "256" },
+    id: { type: "string" },
+    connections: { type: "string", default: "1" },
+    "rotate-hours": { type: "string", default: "23" },
     "ack-timeout": { type: "string", default: "5000" },
     "duplicate-window": { type: "string", default: "120" },
     "max-bytes": { type: "string", default: "1000000000" },
@@ -69,12 +81,12 @@ interface Feed {
   acknowledged: number;
   /**
    * The numbers of the messages that are not acknowledged, and what `acknowledged` was when each was first published: if
-   * the stream has it, it is behind that. In order, so the first is the lowest.
+   * the stream has it from this process, it is behind that. In order, so the first is the lowest.
    */
   readonly underWay: Map<number, number>;
   /** The last look into the stream, and the one that follows it. */
-  look: Promise<Set<number>>;
-  nextLook: Promise<Set<number>> | null;
+  look: Promise<Set<string>>;
+  nextLook: Promise<Set<string>> | null;
 }
 
 function feedOf(text: string): Feed {
@@ -83,7 +95,7 @@ function feedOf(text: string): Feed {
   const subject = `${values.stream}.${name}`;
   return {
     ...{ name, url, subject, acknowledged: 0, underWay: new Map() },
-    ...{ look: Promise.resolve(new Set<number>()), nextLook: null },
+    ...{ look: Promise.resolve(new Set<string>()), nextLook: null },
   };
 }
 const all = (positionals.length > 0 ? positionals : defaults).map(feedOf);
@@ -150,10 +162,13 @@ await addStream();
 /** Makes the ids of this process its own: a new one begins at 0 again. */
 const run = crypto.randomUUID();
 const window = Number(values.window);
-let stored = 0, repeated = 0, underWay = 0;
+let stored = 0, repeated = 0, underWay = 0, others = 0;
+const pattern = values.id === undefined ? undefined : new RegExp(values.id);
+/** What a message has in common on all connections and machines. */
+const idOf = (data: string | ArrayBuffer) => typeof data === "string" ? pattern?.exec(data)?.[1] : undefined;
 
-/** The numbers of a feed's messages that the stream has behind the oldest one that is not acknowledged. */
-async function storedOf({ subject, underWay }: Feed): Promise<Set<number>> {
+/** The ids of a feed's messages that the stream has behind the oldest one that is not acknowledged. */
+async function storedOf({ subject, underWay }: Feed): Promise<Set<string>> {
   const [after = 0] = underWay.values();
   const info = await manager.consumers.add(values.stream, {
     filter_subject: subject,
@@ -163,12 +178,12 @@ async function storedOf({ subject, underWay }: Feed): Promise<Set<number>> {
     headers_only: true,
     inactive_threshold: 30e9,
   });
-  const found = new Set<number>();
+  const found = new Set<string>();
   let left = info.num_pending;
   if (left > 0) {
     const consumer = stream.consumers.getConsumerFromInfo(info);
     for await (const message of await consumer.fetch({ max_messages: left, expires: 5000 })) {
-      if (message.headers?.get("run") === run) found.add(Number(message.headers.get("seq")));
+      found.add(message.headers?.get("Nats-Msg-Id") ?? "");
       left--;
     }
   }
@@ -178,26 +193,28 @@ async function storedOf({ subject, underWay }: Feed): Promise<Set<number>> {
 }
 
 /** Looks into the stream, from now on: those that ask while a look is under way share the next one. */
-function look(feed: Feed): Promise<Set<number>> {
+function look(feed: Feed): Promise<Set<string>> {
   return feed.nextLook ??= feed.look.catch(() => {}).then(() => {
     feed.nextLook = null;
     return feed.look = storedOf(feed);
   });
 }
 
-/** Publishes until it is stored. */
-async function publish(feed: Feed, seq: number, data: string | Uint8Array): Promise<void> {
-  const fields = headers();
+/** Publishes until it is stored: by its own id, or as the next one of this run. */
+async function publish(feed: Feed, seq: number, data: string | Uint8Array, id?: string, isGap = false): Promise<void> {
+  const fields = headers(), msgID = id === undefined ? `${run}/${feed.name}/${seq}` : `${feed.name}/${id}`;
   fields.set("run", run);
-  fields.set("seq", String(seq));
+  // Of those with an id, another process may have stored any: numbers of this run would have holes.
+  if (id === undefined) fields.set("seq", String(seq));
+  if (isGap) fields.set("gap", "1");
   feed.underWay.set(seq, feed.acknowledged);
   for (let attempt = 0;; attempt++) {
     await online.promise;
     try {
-      if (attempt === 0 || !(await look(feed)).has(seq)) {
-        const options = { msgID: `${run}/${feed.name}/${seq}`, headers: fields };
-        const ack = await stream.publish(feed.subject, data, options);
+      if (attempt === 0 || !(await look(feed)).has(msgID)) {
+        const ack = await stream.publish(feed.subject, data, { msgID, headers: fields });
         feed.acknowledged = Math.max(feed.acknowledged, ack.seq);
+        if (ack.duplicate && attempt === 0) others++;
       }
       stored++;
       feed.underWay.delete(seq);
@@ -210,34 +227,51 @@ async function publish(feed: Feed, seq: number, data: string | Uint8Array): Prom
   }
 }
 
+/** By events, not by a loop: so gaps come in one order with the messages. */
 async function follow(feed: Feed): Promise<void> {
   const { name, url } = feed;
-  let seq = 0;
-  const acks = new Set<Promise<void>>();
-  for (let attempt = 0; !ending.signal.aborted; attempt++) {
-    const before = seq;
-    const socket = new CurlWebSocket(url, { pingInterval: 15_000, highWaterMark: 256 * 1024 });
-    socket.binaryType = "arraybuffer";
-    const close = () => socket.close();
-    ending.signal.addEventListener("abort", close);
-    try {
-      for await (const data of socket as AsyncIterable<string | ArrayBuffer>) {
-        const ack = publish(feed, seq++, typeof data === "string" ? data : new Uint8Array(data));
-        acks.add(ack);
-        underWay++;
-        void ack.then(() => underWay--).finally(() => acks.delete(ack));
-        // The oldest one first: a Set keeps the order.
-        if (acks.size >= window) await acks.values().next().value;
-      }
-    } catch (error) {
-      if (!(error instanceof CurlWebSocketError)) throw error;
-      if (!ending.signal.aborted) console.error(`${name}: ${error.code}: ${error.message}`);
-    } finally {
-      ending.signal.removeEventListener("abort", close);
-    }
-    if (seq > before) attempt = 0;
-    const bound = Math.min(30_000, 500 * 2 ** attempt);
-    await sleep(Math.random() * bound, undefined, { signal: ending.signal }).catch(() => {});
+  const key = pattern && idOf, connections = Number(values.connections);
+  const socket = new ReconnectingCurlWebSocket(url, {
+    pingInterval: 15_000,
+    rotate: { after: Number(values["rotate-hours"]) * 3_600_000, key },
+    redundancy: key === undefined || connections === 1 ? undefined : { connections, key },
+  });
+  socket.binaryType = "arraybuffer";
+  const acks = new Set<Promise<void>>(), ended = Promise.withResolvers<void>();
+  // The numbers of messages without an id, and of those with one, which only this process sees.
+  let seq = 0, local = 0;
+  const add = (data: string | ArrayBuffer, isGap = false) => {
+    const id = isGap ? undefined : idOf(data);
+    const number = id === undefined ? seq++ : --local;
+    const ack = publish(feed, number, typeof data === "string" ? data : new Uint8Array(data), id, isGap);
+    acks.add(ack);
+    underWay++;
+    if (acks.size >= window) socket.pause();
+    ack.then(() => {
+      underWay--;
+      acks.delete(ack);
+      // Not at each one: half of them are on the way while it is read again.
+      if (socket.isPaused && acks.size <= window / 2) socket.resume();
+    }, ended.reject);
+  };
+  socket.onmessage = ({ data }) => add(data);
+  socket.ongap = ({ from, lostAt, to, reason: { error, code } }) => {
+    add(JSON.stringify({ from, lostAt, to, reason: error?.code ?? `close ${code}` }), true);
+  };
+  socket.onreconnecting = ({ attempt, reason: { error, code } }) => {
+    const why = error === null ? `close ${code}` : `${error.code}: ${error.message}`;
+    console.error(`${name}: attempt ${attempt} follows ${why}`);
+  };
+  socket.onerror = ({ error }) => {
+    console.error(`${name}: gives up: ${error.code}: ${error.message}`);
+    process.exitCode = 1;
+  };
+  socket.onclose = () => ended.resolve();
+  ending.signal.addEventListener("abort", () => socket.close());
+  try {
+    await ended.promise;
+  } finally {
+    socket.terminate();
   }
   await Promise.all(acks);
 }
@@ -250,4 +284,5 @@ console.error(`shard ${shard} of ${shards}: ${feeds.map(({ name }) => name).join
 await Promise.all(feeds.map(follow));
 clearInterval(status);
 await nats.drain();
-console.log(`${stored} messages stored, ${repeated} publishes repeated`);
+const also = pattern === undefined ? "" : `, ${others} were there already`;
+console.log(`${stored} messages stored, ${repeated} publishes repeated${also}`);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { jetstreamManager } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from "node:net";
 import { type Program, Program as Programs } from "../support/programs.ts";
@@ -143,6 +143,75 @@ test("fan_in_nats.ts stores nothing twice when the broker is away longer than it
   assertEquals(await reader.exit(), 0, reader.err);
   assert(reader.out.endsWith("12000 messages, 0 missing, 0 twice\n"), reader.out);
 }, { skip, timeout: 60_000 });
+
+test(
+  "fan_in_nats.ts on two machines stores what both bring once, and loses nothing when one of them dies",
+  async () => {
+    using store = folder();
+    await using nats = await startNats(store.path);
+    await using feed = await feeds();
+    const broker = ["--nats", `127.0.0.1:${nats.port}`, "--stream", "test"];
+    const url = feed.url("/numbers?rate=500&shared=1");
+    // One of them over two connections that are replaced each second.
+    const args = [...broker, "--id", "^(\\d+)", `numbers=${url}`];
+    const more = ["--connections", "2", "--rotate-hours", String(1 / 3600)];
+    await using first = example("fan_in_nats", args);
+    await using second = example("fan_in_nats", [...args, ...more]);
+    for (const child of [first, second]) await child.says(/^[1-9]\d\d+ stored/m);
+    first.signal("SIGKILL");
+    await first.exit();
+    const [, before] = [...second.err.matchAll(/^(\d+) stored/gm)].at(-1)!;
+    while (true) {
+      const [, after] = [...second.err.matchAll(/^(\d+) stored/gm)].at(-1)!;
+      if (Number(after) > Number(before) + 500) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    second.signal("SIGINT");
+    assertEquals(await second.exit(), 0, second.err);
+    assert(/^\d+ messages stored, 0 publishes repeated, [1-9]\d* were there already$/m.test(second.out), second.out);
+    const client = await connect({ servers: `127.0.0.1:${nats.port}` });
+    const { state } = await (await jetstreamManager(client)).streams.info("test");
+    const consumer = await jetstream(client).consumers.get("test");
+    const numbers: number[] = [];
+    for await (const message of await consumer.fetch({ max_messages: state.messages, expires: 10_000 })) {
+      numbers.push(Number(message.string().split(" ")[0]));
+    }
+    await client.close();
+    assertEquals(numbers.length, state.messages);
+    const sorted = numbers.toSorted((a, b) => a - b);
+    assertEquals(sorted, numbers.map((_, i) => sorted[0]! + i));
+    await using reader = example("fan_in_nats_reader", broker);
+    assertEquals(await reader.exit(), 0, reader.err);
+    assertEquals(
+      reader.out,
+      `test.numbers: ${state.messages} with ids\n${state.messages} messages, 0 missing, 0 twice\n`,
+    );
+  },
+  { skip, timeout: 60_000 },
+);
+
+test("fan_in_nats.ts stores the gap of a feed's connection between its messages", async () => {
+  using store = folder();
+  await using nats = await startNats(store.path);
+  await using feed = await feeds();
+  const broker = ["--nats", `127.0.0.1:${nats.port}`, "--stream", "test"];
+  await using child = example("fan_in_nats", [...broker, `one=${feed.url("/numbers?rate=500&count=100&cut=1")}`]);
+  await child.says(/^201 stored, 0 under way/m);
+  assert(child.err.includes("one: attempt 2 follows ERR_CONNECTION_LOST: "), child.err);
+  child.signal("SIGINT");
+  assertEquals(await child.exit(), 0, child.err);
+  await using reader = example("fan_in_nats_reader", broker);
+  assertEquals(await reader.exit(), 0, reader.err);
+  assertEquals(reader.out, "test.one: 201 of 201\n201 messages, 0 missing, 0 twice, 1 gaps\n");
+  const client = await connect({ servers: `127.0.0.1:${nats.port}` });
+  const consumer = await jetstream(client).consumers.get("test");
+  const at: number[] = [];
+  for await (const { headers, info } of await consumer.fetch({ max_messages: 201, expires: 10_000 })) {
+    if (headers?.has("gap")) at.push(info.streamSequence);
+  }
+  await client.close();
+  assertEquals(at, [101]);
+}, { skip, timeout: 40_000 });
 
 test("fan_in_nats.ts waits for a broker that is not there yet, and ends by a signal meanwhile", async () => {
   using store = folder();

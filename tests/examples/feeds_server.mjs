@@ -7,7 +7,7 @@
 //                         &shared=1 all connections get the same ones, from now on
 //   /forbidden            refuses with 403
 //   /numbers?rate=&count=&size=   messages that begin with their number, from 0, then nothing; says "stalled" while the
-//                         client takes nothing
+//                         client takes nothing; &shared=1 as above; &cut=1 drops the first connection after `count`
 //   /big                  as many messages of 16 KiB as the client takes
 import { createInterface } from "node:readline";
 import process from "node:process";
@@ -59,6 +59,11 @@ function gemini(socket, number) {
   });
 }
 
+/** The number that all connections are at. */
+function firstOf(rate, number) {
+  return number("shared", 0) === 0 ? 0 : Math.floor(performance.now() / 1000 * rate);
+}
+
 function dex(socket, number) {
   let answered = true;
   const asking = setInterval(() => {
@@ -69,15 +74,14 @@ function dex(socket, number) {
   socket.on("message", (data) => answered ||= String(data) === "pong");
   socket.on("close", () => clearInterval(asking));
   const pair = () => ({ chainId: "solana", pairAddress: crypto.randomUUID(), priceUsd: Math.random().toFixed(10) });
-  const rate = number("rate", 2000),
-    first = number("shared", 0) === 0 ? 0 : Math.floor(performance.now() / 1000 * rate);
+  const rate = number("rate", 2000);
   pace(
     socket,
     rate,
     Infinity,
     (sequence) => JSON.stringify({ type: "pairs", sequence, pairs: [pair(), pair(), pair()] }),
     "dex",
-    first,
+    firstOf(rate, number),
   );
 }
 
@@ -94,7 +98,15 @@ server.on("connection", (socket, request) => {
   if (pathname === "/dex") return dex(socket, number);
   if (pathname === "/numbers") {
     const rest = "x".repeat(number("size", 0));
-    return pace(socket, number("rate", 1000), number("count", Infinity), (n) => `${n} ${rest}`, "numbers");
+    const rate = number("rate", 1000), count = number("count", Infinity);
+    const make = (n) => {
+      if (n + 1 === count && number("cut", 0) === 1 && !dropped) {
+        dropped = true;
+        setImmediate(() => socket.terminate());
+      }
+      return `${n} ${rest}`;
+    };
+    return pace(socket, rate, count, make, "numbers", firstOf(rate, number));
   }
   if (pathname === "/big") return pace(socket, 20_000, Infinity, () => Buffer.alloc(16 * 1024), "big");
   socket.close(4404, "no such path");
