@@ -336,8 +336,8 @@ export class Feed implements LaneHost {
     if (member.socket !== null) this.#count(member.socket);
     if (!member.isStanding) this.#failures++;
     if (this.#ending === null) return;
-    // What the server replied to close() is how the feed ended.
-    if (this.#ending === NO_END && member.isStanding) this.#ending = end;
+    // What the server replied to close() is how the feed ended, not what it replied when a connection was replaced.
+    if (this.#ending === NO_END && member.isStanding && !member.isReplaced) this.#ending = end;
     this.#clock.defer(() => this.#endIfClosed());
   }
 }

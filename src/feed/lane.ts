@@ -123,6 +123,7 @@ export class Lane {
     this.#current = handover.next;
     // From here on it has one owner, whatever those do who are called.
     if (old !== null && !old.isEnded) this.#closing.add(old);
+    if (old !== null) old.isReplaced = true;
     this.#scheduleRotation();
     if (old === null) this.#host.onUp(this, handover.next);
     this.#backlog = handover;

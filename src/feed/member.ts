@@ -44,6 +44,8 @@ export class Member {
   socket: CurlWebSocket | null = null;
   isStanding = false;
   isEnded = false;
+  /** Whether another one has taken over from it. */
+  isReplaced = false;
   /** When it stood, monotonic; 0 before. */
   #stoodAt = 0;
   /** When it stood, and when the last message came, epoch ms; 0 if it has not, or none has. */

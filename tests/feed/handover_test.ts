@@ -302,6 +302,18 @@ test("close() by the reader of what was held closes the old connection too", () 
   assertEquals(scripted.news, ["end 1000 clean"]);
 });
 
+test("close() while a replaced connection is closing: the feed ends as the present one does", () => {
+  const { scripted, old, next } = rotating({ key });
+  old.message("1");
+  next.open();
+  next.message("1");
+  assertEquals(old.closedWith, [1000]);
+  scripted.feed.close(3001);
+  old.end(closedBy(1000));
+  next.end(closedBy(3001));
+  assertEquals(scripted.news, ["end 3001 clean"]);
+});
+
 test("a key that throws counts as none: the message is delivered, and the error is reported", () => {
   const { scripted, old, next } = rotating({
     key: (data) => {
