@@ -59,6 +59,7 @@ const { values, positionals } = parseArgs({
     "duplicate-window": { type: "string", default: "120" },
     "max-bytes": { type: "string", default: "1000000000" },
     "max-hours": { type: "string", default: "24" },
+    replicas: { type: "string", default: "1" },
   },
 });
 const defaults = [
@@ -107,7 +108,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 
 // It comes back by itself, however long the broker is away. One that does not answer a ping for 20 s is away too.
 const connecting = connect({
-  servers: values.nats,
+  servers: values.nats.split(","),
   waitOnFirstConnect: true,
   maxReconnectAttempts: -1,
   reconnectTimeWait: 500,
@@ -144,6 +145,7 @@ async function addStream(): Promise<void> {
         duplicate_window: Number(values["duplicate-window"]) * 1e9,
         max_bytes: Number(values["max-bytes"]),
         max_age: Number(values["max-hours"]) * 3600e9,
+        num_replicas: Number(values.replicas),
         discard: DiscardPolicy.Old,
       });
       return;

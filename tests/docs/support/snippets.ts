@@ -51,8 +51,8 @@ export function moduleOf({ code, faster }: Block, stage: Pick<Stage, "staged">):
     new RegExp(`(?<![\\w.])${name}\\b(?! ?:)`).test(code) && !new RegExp(`(?:const|let) ${name}\\b`).test(code)
   ).map(([name, value]) => `const ${name} = ${value};\n`).join("");
   const quick = code.replace(
-    /\b(\w*(?:Interval|Timeout|Delay)): ([\d_]+)/g,
-    (_, name, time) => `${name}: ${Number(time.replaceAll("_", "")) / faster}`,
+    /\b(\w*(?:Interval|Timeout|Delay))(:| =) ([\d_]+)/g,
+    (_, name, sign, time) => `${name}${sign} ${Number(time.replaceAll("_", "")) / faster}`,
   );
   return stage.staged(imports + given + quick.replaceAll('from "@curlws/curlws"', `from ${world}`)) + "\nexport {};\n";
 }
