@@ -7,6 +7,7 @@ import {
   type CurlWebSocketInit,
   CurlWebSocketStream as RealStream,
   type CurlWebSocketStreamOptions,
+  type PerAttempt,
   ReconnectingCurlWebSocket as RealFeed,
   type ReconnectingCurlWebSocketOptions,
 } from "../../../mod.ts";
@@ -61,9 +62,13 @@ export class CurlWebSocket extends Real {
 
 /** Its options `tls` and `resolve` must be no functions: they are replaced here. */
 export class ReconnectingCurlWebSocket extends RealFeed {
-  constructor(...[url, second, third]: ConstructorParameters<typeof RealFeed>) {
+  constructor(
+    url: PerAttempt<string | URL>,
+    second?: PerAttempt<string | Iterable<string> | undefined> | ReconnectingCurlWebSocketOptions,
+    third?: ReconnectingCurlWebSocketOptions,
+  ) {
     const isInit = typeof second === "object" && !(Symbol.iterator in second);
-    const init = isInit ? { ...third, ...second } : { ...third, protocols: second };
+    const init = isInit ? second : { ...third, protocols: second };
     super(url, local(init as CurlWebSocketInit) as ReconnectingCurlWebSocketOptions);
     watch(this);
   }
