@@ -53,6 +53,8 @@ export class Feed implements LaneHost {
   #looksAtKeys: boolean;
   /** Whether they were looked at for a rotation that is over: the next connection may still repeat what the old one brought. */
   #isRotated = false;
+  /** When the last message came that was delivered, or when a connection stood if none has since; epoch ms. */
+  #lastMessageAt = 0;
   /** The last connection that was lost; null before, and while one stands. */
   #lost:
     | { readonly from: number; readonly lostAt: number; readonly at: number; readonly reason: ConnectionEnd }
@@ -249,6 +251,7 @@ export class Feed implements LaneHost {
   deliver(member: Member, data: Data): boolean {
     if (this.#looksAtKeys && !this.#isNew(member, data)) return false;
     if (this.#isRotated) this.#stopLooking();
+    this.#lastMessageAt = member.lastMessageAt;
     return this.#host.onMessage(data);
   }
 
@@ -284,6 +287,7 @@ export class Feed implements LaneHost {
     if (this.#up.size > 1) return;
     const lost = this.#lost;
     this.#lost = null;
+    this.#lastMessageAt = member.stoodSince;
     if (lost !== null) {
       this.#gaps++;
       this.#downTime += this.#clock.now() - lost.at;
@@ -300,11 +304,11 @@ export class Feed implements LaneHost {
     });
   }
 
-  onDown(lane: Lane, end: ConnectionEnd, member: Member): void {
+  onDown(lane: Lane, end: ConnectionEnd): void {
     this.#up.delete(lane);
     if (this.#up.size > 0) return;
     const lostAt = this.#clock.date();
-    this.#lost = { from: member.lastMessageAt || member.stoodSince, lostAt, at: this.#clock.now(), reason: end };
+    this.#lost = { from: this.#lastMessageAt, lostAt, at: this.#clock.now(), reason: end };
     this.#host.onDown();
   }
 

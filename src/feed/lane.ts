@@ -20,7 +20,7 @@ export interface LaneHost {
   /** A connection stands, where none did. */
   onUp(lane: Lane, member: Member): void;
   /** The connection that stood has ended, and no other took over. */
-  onDown(lane: Lane, end: ConnectionEnd, member: Member): void;
+  onDown(lane: Lane, end: ConnectionEnd): void;
   /** The next attempt begins in `delay` ms. */
   onRetry(lane: Lane, attempt: number, delay: number, end: ConnectionEnd): void;
   /** There will be no other attempt. */
@@ -181,7 +181,7 @@ export class Lane {
     this.#backlog?.release(() => !this.#isStopped);
     this.#backlog = null;
     if (handover?.isGapless) return handover.oldEnded();
-    this.#host.onDown(this, end, member);
+    this.#host.onDown(this, end);
     this.#current = null;
     if (this.#isStopped) return;
     // The next one takes over now, or when it stands: whether it goes on from where this one ended is not known.

@@ -54,6 +54,24 @@ test("the gap is told when none stands any more, and over when one does", () => 
   ]);
 });
 
+test("a gap begins with the last message that was delivered, not with what another connection brought again", () => {
+  const scripted = new ScriptedFeed({ redundancy });
+  const [one, two] = scripted.sockets;
+  one!.open();
+  two!.open();
+  scripted.clock.pass(100);
+  one!.message("1", "2");
+  scripted.clock.pass(100);
+  one!.end();
+  two!.message("1");
+  scripted.clock.pass(100);
+  two!.end();
+  scripted.clock.pass(900);
+  scripted.socket.open();
+  // By the clock, which began at 1,000: message 2 came at 1,100.
+  assertEquals(scripted.news.find((text) => text.startsWith("gap")), "gap 1100 1300 2200 1006");
+});
+
 test("each has its own options beside those of all", () => {
   const scripted = new ScriptedFeed({
     headers: { A: "1" },
