@@ -51,15 +51,16 @@ export function defineHandlers<Target extends object>(
   of: (target: Target) => EventHandlers,
 ): void {
   for (const type of types) {
-    Object.defineProperty(prototype, `on${type}`, {
-      get(this: Target): unknown {
-        return of(this).get(type);
+    const name = `on${type}`;
+    // Of an object, since a property that is defined by its functions gives them no names: `get onopen`.
+    const accessors = {
+      get [name](): unknown {
+        return of(this as unknown as Target).get(type);
       },
-      set(this: Target, handler: unknown): void {
-        of(this).set(type, handler);
+      set [name](handler: unknown) {
+        of(this as unknown as Target).set(type, handler);
       },
-      enumerable: true,
-      configurable: true,
-    });
+    };
+    Object.defineProperty(prototype, name, Object.getOwnPropertyDescriptor(accessors, name)!);
   }
 }

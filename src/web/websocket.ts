@@ -10,7 +10,7 @@ import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
 import { closedWhileConnecting } from "./websocket_error.ts";
-import { EventHandlers } from "./event_handlers.ts";
+import { defineHandlers, EventHandlers } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
 import { MessageDelivery } from "./message_delivery.ts";
@@ -70,6 +70,7 @@ export class CurlWebSocket extends EventTarget {
 
   static {
     tap = (socket, onMessage) => void (socket.#delivery.tap = onMessage);
+    defineHandlers(this.prototype, ["open", "message", "close"], (socket) => socket.#handlers);
   }
 
   #agreed: Pick<Agreement, "protocol" | "extensions"> = { protocol: "", extensions: "" };
@@ -160,20 +161,10 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /** Called when the connection is open. */
-  get onopen(): ((event: Event) => unknown) | null {
-    return this.#handlers.get("open") as ((event: Event) => unknown) | null;
-  }
-  set onopen(handler: ((event: Event) => unknown) | null) {
-    this.#handlers.set("open", handler);
-  }
+  declare onopen: ((event: Event) => unknown) | null;
 
   /** Called for each message. */
-  get onmessage(): ((event: MessageEvent) => unknown) | null {
-    return this.#handlers.get("message") as ((event: MessageEvent) => unknown) | null;
-  }
-  set onmessage(handler: ((event: MessageEvent) => unknown) | null) {
-    this.#handlers.set("message", handler);
-  }
+  declare onmessage: ((event: MessageEvent) => unknown) | null;
 
   /** Called with an `ErrorEvent`, before `close`, when the connection fails. */
   get onerror(): ((event: Event) => unknown) | null {
@@ -184,12 +175,7 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /** Called when the connection is closed: the last event. */
-  get onclose(): ((event: CloseEvent) => unknown) | null {
-    return this.#handlers.get("close") as ((event: CloseEvent) => unknown) | null;
-  }
-  set onclose(handler: ((event: CloseEvent) => unknown) | null) {
-    this.#handlers.set("close", handler);
-  }
+  declare onclose: ((event: CloseEvent) => unknown) | null;
 
   /** As in {@linkcode EventTarget}. */
   override addEventListener<Type extends keyof CurlWebSocketEventMap>(

@@ -202,10 +202,8 @@ test("handlers are properties as WebSocket's are", () => {
   const feed = new ReconnectingCurlWebSocket("ws://localhost:9");
   const names = ["onopen", "onmessage", "onerror", "onclose", "onreconnecting", "ongap"] as const;
   for (const name of names) {
-    assertEquals([feed[name], Object.getOwnPropertyDescriptor(Object.getPrototypeOf(feed), name)?.enumerable], [
-      null,
-      true,
-    ]);
+    const { get, enumerable } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(feed), name)!;
+    assertEquals([feed[name], get!.name, enumerable], [null, `get ${name}`, true]);
     const handler = () => {};
     feed[name] = handler;
     assertEquals(feed[name], handler);
