@@ -17,7 +17,7 @@ test("the ninth socket wakes the wait that has eight, for a queue of all nine", 
 
 test("more than eight sockets go into a kernel queue: then no change wakes a wait", () => {
   const { reactor, waiter, kernel, calls, log } = queued();
-  assertEquals([...waiter.out!.interests], [...kernel.queue.interests]);
+  assertEquals([...waiter.out!.interests!], [...kernel.queue.interests]);
   const source = new ScriptedSource("b", log);
   reactor.attach(source);
   reactor.watch(10, source, READABLE);

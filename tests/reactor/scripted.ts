@@ -99,11 +99,20 @@ export class ScriptedClock implements Clock {
 export class ScriptedWaiter implements Waiter {
   readonly log: string[];
   canStand = false;
+  /** Where its thread stands. */
+  standing: Gate | null = null;
   isOpen = false;
   refed = false;
   /** The wait that is out: the sockets as they were when it began. */
   out:
-    | { readonly interests: Interests; readonly sockets: ReadonlyMap<number, number>; readonly done: WaitDone }
+    | {
+      /** What it was given, one of them. */
+      readonly interests: Interests | null;
+      readonly gate: ScriptedGate | null;
+      /** At a gate: as they are now. */
+      readonly sockets: ReadonlyMap<number, number>;
+      readonly done: WaitDone;
+    }
     | null = null;
   /** What the next look finds. */
   ready: ReadonlyMap<number, number> = new Map();
@@ -124,13 +133,22 @@ export class ScriptedWaiter implements Waiter {
   wait(interests: Interests, done: WaitDone): void {
     must(this.isOpen && this.out === null, "a wait began while it may not");
     this.#call("wait");
+    must(this.standing === null, "a poll began while the thread stands");
     this.#woken = false;
-    this.out = { interests, sockets: new Map([...interests].map(([fd, { events }]) => [fd, events])), done };
+    const sockets = new Map([...interests].map(([fd, { events }]) => [fd, events]));
+    this.out = { interests, gate: null, sockets, done };
   }
 
-  waitAt(): boolean {
-    must(false, "it was to stand, though it cannot");
-    return false;
+  waitAt(gate: Gate, done: WaitDone): boolean {
+    must(this.canStand && this.isOpen && this.out === null, "a wait began at a gate while it may not");
+    must(gate instanceof ScriptedGate, "not one of the kernel's gates");
+    must(this.standing === null || this.standing === gate, "the thread stands at another gate");
+    this.#call("wait");
+    this.standing = gate;
+    if (!gate.open()) return false;
+    this.#woken = false;
+    this.out = { interests: null, gate: gate as ScriptedGate, sockets: (gate as ScriptedGate).members, done };
+    return true;
   }
 
   look(interests: Interests): void {
@@ -160,11 +178,13 @@ export class ScriptedWaiter implements Waiter {
   }
 
   stop(): boolean {
-    return this.out === null;
+    if (this.out !== null && this.out.gate === null) return false;
+    this.out = this.standing = null;
+    return true;
   }
 
   close(): void {
-    must(this.isOpen && this.out === null, "closed while it may not be");
+    must(this.isOpen && this.out === null && this.standing === null, "closed while it may not be");
     this.log.push("close");
     this.isOpen = false;
   }
@@ -190,27 +210,48 @@ export class ScriptedWaiter implements Waiter {
     ready: readonly (number | readonly [fd: number, events: number])[] = [],
     error: CurlWebSocketError | null = null,
   ) {
-    const { done, sockets } = this.out!;
+    const { done, sockets, gate } = this.out!;
     this.out = null;
+    if (gate !== null && !this.#woken) gate.isOpen = false;
     const found = ready.map((entry) => typeof entry === "number" ? [entry, READABLE] as const : entry);
     this.#found = new Map(found.filter(([fd]) => sockets.has(fd)));
     done(error);
   }
 }
 
+/** A gate that opens unless a test wants none to. */
+export class ScriptedGate implements Gate {
+  readonly fd: number;
+  readonly take: readonly number[] = [];
+  readonly members: ReadonlyMap<number, number>;
+  readonly #kernel: ScriptedKernel;
+  isOpen = false;
+
+  constructor(kernel: ScriptedKernel, fd: number, members: ReadonlyMap<number, number>) {
+    this.#kernel = kernel;
+    this.fd = fd;
+    this.members = members;
+  }
+
+  open(): boolean {
+    return this.isOpen = this.#kernel.hasGates;
+  }
+}
+
 /** A kernel queue that refuses what a test wants it to. */
 export class ScriptedQueue implements KernelQueue {
   readonly interests: Interests;
-  readonly gate: Gate | null = null;
+  readonly gate: ScriptedGate | null;
   readonly members: Map<number, number> = new Map();
   /** What is ready now. */
   ready: ReadonlyMap<number, number> = new Map();
   isClosed = false;
   readonly #kernel: ScriptedKernel;
 
-  constructor(kernel: ScriptedKernel, fd: number) {
+  constructor(kernel: ScriptedKernel, fd: number, gated: boolean) {
     this.#kernel = kernel;
     this.interests = new Map([[fd, { events: READABLE }]]);
+    this.gate = gated ? new ScriptedGate(kernel, fd + 1, this.members) : null;
   }
 
   set(fd: number, events: number): boolean {
@@ -232,6 +273,7 @@ export class ScriptedQueue implements KernelQueue {
 
   close(): void {
     must(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
+    must(this.gate === null || this.#kernel.waiter?.standing !== this.gate, "a queue was closed where a thread stands");
     if (!this.isClosed) this.#kernel.log.push("close queue");
     this.isClosed = true;
   }
@@ -243,6 +285,7 @@ export class ScriptedKernel implements Kernel {
   readonly waiter: ScriptedWaiter | null;
   readonly queues: ScriptedQueue[] = [];
   hasQueues = false;
+  hasGates = true;
   /** Sockets that no queue takes. */
   readonly refused: Set<number> = new Set();
   /** Descriptors that are not open. */
@@ -253,9 +296,9 @@ export class ScriptedKernel implements Kernel {
     this.log = log;
   }
 
-  createQueue(): ScriptedQueue | null {
+  createQueue(gated: boolean): ScriptedQueue | null {
     if (!this.hasQueues) return null;
-    const queue = new ScriptedQueue(this, 900_000 + this.queues.length);
+    const queue = new ScriptedQueue(this, 900_000 + 2 * this.queues.length, gated);
     this.queues.push(queue);
     return queue;
   }
@@ -341,6 +384,15 @@ export class Scripted {
     }
     this.calls.length = this.log.length = 0;
   }
+}
+
+/** A reactor that stands at a gate, whose source `a` watches these sockets. */
+export function standing(fds: readonly number[]): Scripted {
+  const scripted = new Scripted();
+  scripted.kernel.hasQueues = scripted.waiter.canStand = true;
+  scripted.source("a", fds);
+  scripted.rest();
+  return scripted;
 }
 
 /** A reactor whose source `a` watches nine sockets, which a kernel queue takes. */
