@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { CurlWebSocketError } from "../../src/errors.ts";
 import { READABLE } from "../../src/reactor/readiness.ts";
 import { property } from "../protocol/support.ts";
-import { must, problems, Scripted, ScriptedClock, ScriptedSource } from "./scripted.ts";
+import { must, problems } from "./must.ts";
+import { Scripted, ScriptedClock, ScriptedSource } from "./scripted.ts";
 
 /** What a program does, or a source in its turn. */
 const PROGRAM = [

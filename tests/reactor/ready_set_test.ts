@@ -1,7 +1,7 @@
 /** When the sockets go into a kernel queue, and back into the array: by a scripted waiter and a scripted kernel. */
 import { assertEquals } from "@std/assert";
 import { READABLE, WRITABLE } from "../../src/reactor/readiness.ts";
-import { queued, Scripted, ScriptedSource } from "./scripted.ts";
+import { queued, Scripted, ScriptedSource, standing } from "./scripted.ts";
 import { test } from "../support/testing.ts";
 
 test("the ninth socket wakes the wait that has eight, for a queue of all nine", () => {
@@ -72,4 +72,52 @@ test("without queues, or if one refuses what is there, the array serves", () => 
   assertEquals(waiter.fds.length, 29);
   waiter.end([5]);
   assertEquals(log, ["a 5"]);
+});
+
+test("before a gate a queue serves from the first socket on, and no change wakes a wait", () => {
+  const scripted = standing([1]), { reactor, waiter, kernel, calls, log } = scripted;
+  assertEquals([waiter.out!.gate === kernel.queue.gate, [...kernel.queue.members]], [true, [[1, READABLE]]]);
+  const source = scripted.source("b", [2]);
+  reactor.watch(2, source, READABLE | WRITABLE);
+  reactor.watch(2, source, 0);
+  reactor.watch(3, source, READABLE);
+  assertEquals([calls, [...kernel.queue.members.keys()]], [[], [1, 3]]);
+  kernel.queue.ready = new Map([[3, READABLE]]);
+  waiter.end();
+  assertEquals([log, calls, waiter.out!.gate!.isOpen], [["b 3"], ["wait"], true]);
+});
+
+test("a gated queue that takes no socket gives way to the array, and is tried again for twice as many sockets", () => {
+  const scripted = standing([]), { reactor, waiter, kernel, calls } = scripted;
+  kernel.refused.add(1);
+  const source = scripted.source("b", [1]);
+  assertEquals(calls, ["wake"]);
+  waiter.end();
+  assertEquals([calls, waiter.fds, waiter.standing], [["wake", "close queue", "wait"], [1], null]);
+  kernel.refused.clear();
+  for (let fd = 2; fd <= 18; fd++) reactor.watch(fd, source, READABLE);
+  waiter.end();
+  assertEquals([waiter.out!.gate === kernel.queue.gate, kernel.queue.members.size], [true, 18]);
+});
+
+test("without queues a waiter that could stand waits for the sockets one by one", () => {
+  const scripted = new Scripted();
+  scripted.waiter.canStand = true;
+  scripted.source("a", [1, 2]);
+  scripted.rest();
+  assertEquals([scripted.waiter.fds, scripted.waiter.standing], [[1, 2], null]);
+});
+
+test("when the last source has gone, the thread is stopped and all is freed, and the next one finds it anew", () => {
+  const scripted = new Scripted(), { reactor, waiter, kernel, clock, calls } = scripted;
+  kernel.hasQueues = waiter.canStand = true;
+  for (let round = 0; round < 2; round++) {
+    const source = scripted.source("a", [1]);
+    scripted.rest();
+    reactor.watch(1, source, 0);
+    reactor.detach(source);
+    waiter.end();
+    clock.settle();
+    assertEquals([calls, waiter.standing], [["wake", "close queue", "close"], null]);
+  }
 });

@@ -1,24 +1,15 @@
-/** A clock, a waiter and a kernel that a test moves by hand, and sources that write down what they were told. */
+/** A clock and a waiter that a test moves by hand, with a kernel, and sources that write down what they were told. */
 import { assert } from "@std/assert";
 import type { CurlWebSocketError } from "../../src/errors.ts";
 import { ConnectBudget } from "../../src/platform/fair_queue.ts";
 import type { Timer } from "../../src/platform/runtime.ts";
 import type { Clock } from "../../src/reactor/clock.ts";
-import type { Kernel } from "../../src/reactor/kernel.ts";
-import type { KernelQueue } from "../../src/reactor/kernel_queue.ts";
 import { Reactor } from "../../src/reactor/reactor.ts";
 import { READABLE } from "../../src/reactor/readiness.ts";
 import type { Source } from "../../src/reactor/source.ts";
 import type { Gate, Interests, WaitDone, Waiter } from "../../src/reactor/waiter.ts";
-
-/** What was done that may not be. A reactor takes what is thrown at it for a failure, and goes on: a test looks here. */
-export const problems: string[] = [];
-
-/** Notes a problem unless `condition` holds, and throws. */
-export function must(condition: boolean, problem: string): void {
-  if (!condition) problems.push(problem);
-  assert(condition, problem);
-}
+import { must } from "./must.ts";
+import { ScriptedGate, ScriptedKernel } from "./scripted_kernel.ts";
 
 interface ScriptedTimer extends Timer {
   readonly at: number;
@@ -216,100 +207,6 @@ export class ScriptedWaiter implements Waiter {
     const found = ready.map((entry) => typeof entry === "number" ? [entry, READABLE] as const : entry);
     this.#found = new Map(found.filter(([fd]) => sockets.has(fd)));
     done(error);
-  }
-}
-
-/** A gate that opens unless a test wants none to. */
-export class ScriptedGate implements Gate {
-  readonly fd: number;
-  readonly take: readonly number[] = [];
-  readonly members: ReadonlyMap<number, number>;
-  readonly #kernel: ScriptedKernel;
-  isOpen = false;
-
-  constructor(kernel: ScriptedKernel, fd: number, members: ReadonlyMap<number, number>) {
-    this.#kernel = kernel;
-    this.fd = fd;
-    this.members = members;
-  }
-
-  open(): boolean {
-    return this.isOpen = this.#kernel.hasGates;
-  }
-}
-
-/** A kernel queue that refuses what a test wants it to. */
-export class ScriptedQueue implements KernelQueue {
-  readonly interests: Interests;
-  readonly gate: ScriptedGate | null;
-  readonly members: Map<number, number> = new Map();
-  /** What is ready now. */
-  ready: ReadonlyMap<number, number> = new Map();
-  isClosed = false;
-  readonly #kernel: ScriptedKernel;
-
-  constructor(kernel: ScriptedKernel, fd: number, gated: boolean) {
-    this.#kernel = kernel;
-    this.interests = new Map([[fd, { events: READABLE }]]);
-    this.gate = gated ? new ScriptedGate(kernel, fd + 1, this.members) : null;
-  }
-
-  set(fd: number, events: number): boolean {
-    must(!this.isClosed, "a closed queue was used");
-    if (this.#kernel.refused.has(fd)) return false;
-    this.members.set(fd, events);
-    return true;
-  }
-
-  delete(fd: number): void {
-    must(!this.isClosed, "a closed queue was used");
-    this.members.delete(fd);
-  }
-
-  collect(ready: (fd: number, events: number) => void): void {
-    if (this.isClosed) return;
-    for (const [fd, events] of this.ready) if (this.members.has(fd)) ready(fd, events);
-  }
-
-  close(): void {
-    must(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
-    must(this.gate === null || this.#kernel.waiter?.standing !== this.gate, "a queue was closed where a thread stands");
-    if (!this.isClosed) this.#kernel.log.push("close queue");
-    this.isClosed = true;
-  }
-}
-
-/** A kernel without queues, unless a test wants some. */
-export class ScriptedKernel implements Kernel {
-  readonly log: string[];
-  readonly waiter: ScriptedWaiter | null;
-  readonly queues: ScriptedQueue[] = [];
-  hasQueues = false;
-  hasGates = true;
-  /** Sockets that no queue takes. */
-  readonly refused: Set<number> = new Set();
-  /** Descriptors that are not open. */
-  readonly closed: Set<number> = new Set();
-
-  constructor(waiter: ScriptedWaiter | null = null, log: string[] = []) {
-    this.waiter = waiter;
-    this.log = log;
-  }
-
-  createQueue(gated: boolean): ScriptedQueue | null {
-    if (!this.hasQueues) return null;
-    const queue = new ScriptedQueue(this, 900_000 + 2 * this.queues.length, gated);
-    this.queues.push(queue);
-    return queue;
-  }
-
-  isOpen(fd: number): boolean {
-    return !this.closed.has(fd);
-  }
-
-  /** The queue that was made last. */
-  get queue(): ScriptedQueue {
-    return this.queues.at(-1)!;
   }
 }
 
