@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { Runtime, Timer } from "../src/platform/runtime.ts";
-import { denoCore } from "./deno_core.ts";
+import { denoCore, inMicrotask } from "./deno_core.ts";
 
 const { setImmediate } = globalThis as unknown as { setImmediate(fn: () => void): void };
 
@@ -71,7 +71,7 @@ export function createDenoRuntime(): Runtime {
     },
 
     checkpoint(): boolean {
-      if (runMicrotasks === undefined) return false;
+      if (runMicrotasks === undefined || inMicrotask.isTrue) return false;
       runMicrotasks();
       return true;
     },

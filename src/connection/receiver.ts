@@ -155,6 +155,8 @@ export class Receiver {
    * @throws {ProtocolViolation} at the first thing the peer does wrong
    */
   read(): boolean | "end" {
+    // Each turn finds out: inside a microtask it cannot.
+    this.#canRun = false;
     if (this.#held !== null) {
       const held = this.#held;
       this.#held = null;
@@ -170,8 +172,10 @@ export class Receiver {
       total += count;
       this.bytes += count;
       this.#reactor.turnBytes += count;
-      if (!this.#take(buffer.subarray(0, count), false)) return !this.#stopped;
-      if (this.#drained && !this.#last) return false;
+      const goesOn = this.#take(buffer.subarray(0, count), false);
+      // Nothing is left: also where the event loop was to have its turn first.
+      if (this.#drained && this.#held === null && !this.#last) return false;
+      if (!goesOn) return !this.#stopped;
       if (performance.now() > this.#reactor.turnEnd) return true;
     }
     return true;

@@ -182,6 +182,11 @@ export class Moderation {
     if (found > 0) this.#emptyWaits = 0;
   }
 
+  /** Whether the last wait found something, or was woken. */
+  get isTrusted(): boolean {
+    return this.#emptyWaits === 0;
+  }
+
   /** Whether waits return at once and find nothing, over and over. */
   get isStuck(): boolean {
     return this.#emptyWaits === MAX_EMPTY_WAITS;

@@ -14,7 +14,9 @@ const FEW_SOCKETS = 8;
 /** Who waits for a socket, and for what of it. */
 interface Watch {
   readonly source: Source;
-  readonly events: number;
+  events: number;
+  /** The one that it is given, over and over: a message makes nothing that is to be freed. */
+  readonly turn: Turn;
 }
 
 /** Nothing is added to it. */
@@ -79,7 +81,7 @@ export class ReadySet {
   /** The one socket there is, if it only waits to be read: reading it tells as much as looking, with one call less. */
   onlySocket(): Turn | null {
     if (this.#watched.size !== 1) return null;
-    for (const [fd, { source, events }] of this.#watched) if (events === READABLE) return { source, fd, events };
+    for (const { events, turn } of this.#watched.values()) if (events === READABLE) return turn;
     return null;
   }
 
@@ -91,8 +93,10 @@ export class ReadySet {
       this.#watched.delete(fd);
       this.#queue?.delete(fd);
     } else {
-      if (before?.source === source && before.events === events) return false;
-      this.#watched.set(fd, { source, events });
+      if (before?.source === source) {
+        if (before.events === events) return false;
+        before.events = events;
+      } else this.#watched.set(fd, { source, events, turn: { source, fd, events: 0 } });
       if (this.#queue !== null) { if (!this.#queue.set(fd, events)) this.useArray(); }
       else if (this.#watched.size >= this.#queueFrom) this.#useQueue();
     }
@@ -125,8 +129,10 @@ export class ReadySet {
 
   readonly #addReady = (fd: number, events: number): void => {
     this.found++;
-    const source = this.#watched.get(fd)?.source;
-    if (source !== undefined) this.#turns.push({ source, fd, events });
+    const turn = this.#watched.get(fd)?.turn;
+    if (turn === undefined) return;
+    turn.events |= events;
+    this.#turns.push(turn);
   };
 
   /** Goes over to a kernel queue, if one can be had: the array serves as well. */
