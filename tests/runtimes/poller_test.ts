@@ -5,6 +5,7 @@ import { loadCurl } from "../../src/curl/library.ts";
 import { ffi, type Pointer, type Poller, type StandingPoll } from "../../src/platform/ffi.ts";
 import { libcName } from "../../src/platform/libc.ts";
 import { allocateNative } from "../../src/platform/native_memory.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { runScript } from "../support/script.ts";
 import { test } from "../support/testing.ts";
 
@@ -25,6 +26,11 @@ class PollerBench {
     const done = (code: number, error?: unknown) => error === undefined ? resolve(code) : reject(error);
     this.poller.poll(multi, this.#memory.pointer, 0, milliseconds, done);
     return promise;
+  }
+
+  /** Begins a poll. */
+  start(milliseconds: number, done: () => void): void {
+    this.poller.poll(this.multi, this.#memory.pointer, 0, milliseconds, done);
   }
 
   wakeUp(): void {
@@ -50,6 +56,25 @@ test("a poll never resolves before curl_multi_poll has returned", async () => {
   }
   assert(early === 0, `${early} of 2,000 polls resolved early`);
 }, { timeout: 60_000 });
+
+test("what done runs knows whether there are checkpoints, and after it there are", async () => {
+  using bench = new PollerBench();
+  let ran = 0;
+  const could = await new Promise<[boolean, number]>((resolve) => {
+    bench.start(0, () => {
+      queueMicrotask(() => ran++);
+      resolve([runtime().checkpoint(), ran]);
+    });
+  });
+  assertEquals(could, could[0] ? [true, 1] : [false, 0]);
+  await new Promise<void>((resolve) =>
+    runtime().defer(() => {
+      queueMicrotask(() => ran++);
+      assertEquals([runtime().checkpoint(), ran], [true, 2]);
+      resolve();
+    })
+  );
+});
 
 test("done is called once, never inside the call, with what curl_multi_poll returned", async () => {
   using bench = new PollerBench();
