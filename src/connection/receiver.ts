@@ -161,7 +161,7 @@ export class Receiver {
       const held = this.#held;
       this.#held = null;
       this.#host.onBytes();
-      if (!this.#take(held, true)) return !this.#stopped;
+      if (!this.#take(held, held.length, true)) return !this.#stopped;
     }
     const buffer = readBuffer ??= allocate(READ_SIZE);
     for (let total = 0; total < TURN_BYTES;) {
@@ -172,7 +172,7 @@ export class Receiver {
       total += count;
       this.bytes += count;
       this.#reactor.turnBytes += count;
-      const goesOn = this.#take(buffer.subarray(0, count), false);
+      const goesOn = this.#take(buffer, count, false);
       // Nothing is left: also where the event loop was to have its turn first.
       if (this.#drained && this.#held === null && !this.#last) return false;
       if (!goesOn) return !this.#stopped;
@@ -211,21 +211,21 @@ export class Receiver {
   }
 
   /**
-   * Parses bytes that were read. Returns false, and keeps the rest, if the event loop is to have its turn first. Bytes that
+   * Parses the first `end` of bytes that were read. Returns false, and keeps the rest, if the event loop is to have its turn first. Bytes that
    * are not `owned` are in the thread's buffer.
    */
-  #take(bytes: Uint8Array, owned: boolean): boolean {
+  #take(bytes: Uint8Array, end: number, owned: boolean): boolean {
     if (this.#discarding) return !this.#stopped;
     this.#yielded = false;
     let at: number;
     try {
-      at = this.#reader.receive(bytes, 0);
+      at = this.#reader.receive(bytes, 0, end);
     } finally {
       // Before what ends the connection: what a loop sends in reply still goes out.
       this.#runLoops();
     }
-    if (at === bytes.length) return !this.#yielded && !this.#stopped;
-    if (!this.#discarding) this.#held = owned ? bytes.subarray(at) : bytes.slice(at);
+    if (at === end) return !this.#yielded && !this.#stopped;
+    if (!this.#discarding) this.#held = owned ? bytes.subarray(at, end) : bytes.slice(at, end);
     return false;
   }
 

@@ -65,12 +65,12 @@ export class MessageReader {
   }
 
   /**
-   * Takes bytes from `at`; returns the offset up to which they were taken: short of the end if a callback said stop.
+   * Takes `input[at..end)`; returns the offset up to which they were taken: short of the end if a callback said stop.
    *
    * @throws {P.ProtocolViolation} at the first thing the peer does wrong; the reader is of no more use then
    */
-  receive(input: Uint8Array, at: number): number {
-    const parser = this.#parser, assembler = this.#assembler, end = input.length;
+  receive(input: Uint8Array, at: number, end: number = input.length): number {
+    const parser = this.#parser, assembler = this.#assembler;
     while (at < end || (parser.inFrame && parser.remaining === 0)) {
       // RFC 6455 section 1.4: what follows a close frame is discarded.
       if (this.#closed) return end;

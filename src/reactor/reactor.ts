@@ -189,7 +189,7 @@ export class Reactor {
     this.wakeups++;
     this.woke = true;
     // Of one socket it is known which one ended the wait: not asking saves a call. After one that found nothing it is asked.
-    const only = this.#wait.wasWoken || !this.#moderation.isTrusted ? null : this.#set.onlySocket();
+    const only = this.#wait.wasWoken || !this.#moderation.isTrusted ? null : this.#set.only;
     if (only === null) this.#turn(NONE, true);
     else {
       this.#turnOf(only);
@@ -214,7 +214,7 @@ export class Reactor {
     const queued = this.#queue.take();
     // The last source went, or the waiting failed, after this had been planned.
     if (this.#sources.size === 0 || this.#failed !== null) return this.#arm();
-    const only = this.#set.onlySocket();
+    const { only } = this.#set;
     if (only !== null && queued.length === 0) return this.#turnOf(only);
     if (only !== null) return this.#turn(queued, false);
     try {
@@ -226,9 +226,9 @@ export class Reactor {
   }
 
   /** The turn of the one socket there is, to be read. */
-  #turnOf(only: Turn): void {
-    only.events |= READABLE;
-    this.#turn([only], false);
+  #turnOf(only: Turn[]): void {
+    only[0]!.events |= READABLE;
+    this.#turn(only, false);
   }
 
   /** One turn: the sockets that were found ready first, if any were looked for, then those that were queued. */

@@ -40,6 +40,11 @@ export class ReadySet {
   readonly outgrown: KernelQueue[] = [];
   /** How many sockets the last {@linkcode collect} found ready, watched or not. */
   found = 0;
+  /**
+   * The turns of the one socket there is, if it only waits to be read, else null: reading it tells as much as looking, with
+   * one call less.
+   */
+  only: Turn[] | null = null;
   /** Where {@linkcode collect} gathers them. */
   #turns: Turn[] = NO_TURNS;
 
@@ -78,13 +83,6 @@ export class ReadySet {
     return [...this.#watched.keys()].filter((fd) => !this.#kernel.isOpen(fd));
   }
 
-  /** The one socket there is, if it only waits to be read: reading it tells as much as looking, with one call less. */
-  onlySocket(): Turn | null {
-    if (this.#watched.size !== 1) return null;
-    for (const { events, turn } of this.#watched.values()) if (events === READABLE) return turn;
-    return null;
-  }
-
   /** Watches a socket for `events`; 0 no longer watches it. Returns whether that changed anything. */
   watch(fd: number, source: Source, events: number): boolean {
     const before = this.#watched.get(fd);
@@ -101,7 +99,13 @@ export class ReadySet {
       else if (this.#watched.size >= this.#queueFrom) this.#useQueue();
     }
     if (this.#queue === null) this.isStale = true;
+    this.only = this.#watched.size === 1 ? this.#findOnly() : null;
     return true;
+  }
+
+  #findOnly(): Turn[] | null {
+    for (const { events, turn } of this.#watched.values()) if (events === READABLE) return [turn];
+    return null;
   }
 
   /** The gate of the queue that serves; null if it has none, or an array serves. */
