@@ -239,13 +239,32 @@ const NAMES = [
 /** The longest time of the runtimes' timers, ms: 2^31 - 1. */
 const MAX_TIMEOUT = 0x7fff_ffff;
 
+/** The last options that were all numbers, strings and booleans, and what they became. */
+let last: { readonly names: string[]; readonly values: unknown[]; readonly complete: CompleteOptions } | null = null;
+
 /**
- * Returns the options, checked, with every default.
+ * Returns the options, checked, with every default. A program that opens thousands gives most of them the same: they
+ * share the result, unless an option is an object, which may have changed.
  *
  * @throws {TypeError} for an unknown option, a value of the wrong type, or options that contradict one another
  * @throws {RangeError} for a number out of its range
  */
 export function completeOptions(options: CurlWebSocketOptions): CompleteOptions {
+  if (observerOf(options) !== null) return checkedOptions(options);
+  const names = Object.keys(options), values: unknown[] = Object.values(options);
+  if (last !== null && areEqual(names, last.names) && areEqual(values, last.values)) return last.complete;
+  const complete = checkedOptions(options);
+  if (values.every((value) => typeof value !== "object" && typeof value !== "function")) {
+    last = { names, values, complete };
+  }
+  return complete;
+}
+
+function areEqual(list: readonly unknown[], other: readonly unknown[]): boolean {
+  return list.length === other.length && list.every((value, index) => value === other[index]);
+}
+
+function checkedOptions(options: CurlWebSocketOptions): CompleteOptions {
   checkNames("option", options, NAMES);
   const library = textOf("library", options.library, "a name or path");
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {

@@ -4,6 +4,8 @@ import { runtime, type Timer } from "./runtime.ts";
 /** The longest time a timer can hold. */
 const LONGEST = 0x7fff_ffff;
 
+const atOnce = (step: () => void): void => step();
+
 /** One at a time: setting it ends what was set before. */
 export class Deadline {
   readonly #run: (step: () => void) => void;
@@ -11,7 +13,7 @@ export class Deadline {
   #refed = true;
 
   /** `run` runs what is done when time is up: at once, by default, or later, in a task of its own. */
-  constructor(run: (step: () => void) => void = (step) => step()) {
+  constructor(run: (step: () => void) => void = atOnce) {
     this.#run = run;
   }
 
