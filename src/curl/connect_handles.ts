@@ -22,6 +22,16 @@ export interface ConnectReceiver extends Omit<EasyReceiver, "onThrown">, Source 
   onFailure(error: unknown): void;
 }
 
+/** Receives what libcurl says of a connection that stands, which is nothing. */
+const NOBODY: ConnectReceiver = {
+  onDebug: () => {},
+  onProgress: () => true,
+  onResult: () => {},
+  onFailure: () => {},
+  onReady: () => false,
+  onReactorError: () => {},
+};
+
 /** An attempt that has taken longer than this may have failed by what its driver's cache of names has, ms. */
 const LONG = 1_000;
 
@@ -35,7 +45,8 @@ export class ConnectHandles implements Driven, EasyReceiver {
   readonly options: OptionSetter;
   /** libcurl writes to it for as long as the easy handle lives. */
   readonly errors: ErrorBuffer = new ErrorBuffer();
-  readonly source: ConnectReceiver;
+  /** Whose attempt it is, until that has ended. */
+  source: ConnectReceiver;
   readonly fds: Set<number> = new Set();
   refed = true;
   readonly #curl: Curl;
@@ -126,6 +137,7 @@ export class ConnectHandles implements Driven, EasyReceiver {
   /** It is not to connect any more: the receiver hears nothing of it from now on. The connection stays, if there is one. */
   settle(): void {
     this.#driver?.settle(this);
+    this.source = NOBODY;
   }
 
   /** Gives up, at any time. */
