@@ -48,13 +48,14 @@ export class Dialer implements AttemptHandler {
   #request: DialRequest;
   /** The Digest challenge to answer. */
   #challenge: Challenge | null = null;
-  readonly #redirects: RedirectChain;
+  /** Null if none is followed. */
+  readonly #redirects: RedirectChain | null;
   /** Null before the first attempt, and between two. */
   #attempt: HandshakeAttempt | null = null;
   /** When the present attempt began, with the question for its cookies. */
   #startedAt = 0;
-  /** Until libcurl has connected, and while cookies are stored. */
-  readonly #deadline: Deadline = new Deadline(paced);
+  /** Until libcurl has connected, and while cookies are stored; null before the first attempt, which may have to wait. */
+  #deadline: Deadline | null = null;
   #refed = true;
   #closed = false;
 
@@ -74,7 +75,7 @@ export class Dialer implements AttemptHandler {
     this.#handler = handler;
     const { headers, cookies, auth, tls, curlOptions } = options;
     this.#request = { url, headers, cookies, auth, tls, curlOptions };
-    this.#redirects = new RedirectChain(options.maxRedirects);
+    this.#redirects = options.maxRedirects === 0 ? null : new RedirectChain(options.maxRedirects);
     this.#browser = options.impersonate === null ? null : resolveBrowser(curl, options.impersonate);
     this.#origin = options.origin ?? (this.#browser === null ? null : pageOrigin(url));
   }
@@ -125,14 +126,14 @@ export class Dialer implements AttemptHandler {
   setRef(refed: boolean): void {
     this.#refed = refed;
     this.#attempt?.setRef(refed);
-    this.#deadline.setRef(refed);
+    this.#deadline?.setRef(refed);
   }
 
   /** Gives up, at any time; the handler is not called any more. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#deadline.clear();
+    this.#deadline?.clear();
     this.#attempt?.close();
   }
 
@@ -162,7 +163,7 @@ export class Dialer implements AttemptHandler {
   /** Makes an attempt with these cookies. */
   #try(cookie: string | null): void {
     const { url, headers, tls, curlOptions } = this.#request;
-    this.#redirects.visit(url, cookie, this.#challenge !== null);
+    this.#redirects?.visit(url, cookie, this.#challenge !== null);
     const { proxy, network, deflate, connectTimeout, handshakeTimeout } = this.options;
     const browser = this.#browser;
     const left = connectTimeout - (performance.now() - this.#startedAt);
@@ -192,7 +193,7 @@ export class Dialer implements AttemptHandler {
   }
 
   onConnected(): void {
-    this.#deadline.clear();
+    this.#deadline?.clear();
   }
 
   onAccepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
@@ -212,7 +213,7 @@ export class Dialer implements AttemptHandler {
     if (this.#closed) return;
     this.#stored(agreement.headers, () => {
       this.#closed = true;
-      this.#deadline.clear();
+      this.#deadline?.clear();
       this.#handler.onOpened(this.#attempt!.take(), agreement, rest, info);
     });
   }
@@ -241,14 +242,14 @@ export class Dialer implements AttemptHandler {
       this.#attempt!.close();
       this.#attempt = null;
       // The next attempt has limits of its own, from when it begins.
-      this.#deadline.clear();
+      this.#deadline?.clear();
       this.start();
     });
   }
 
   /** Returns whether a response leads to another attempt. */
   isFollowed(status: number, headers: HeaderList): boolean {
-    return status === 401 ? this.#nextChallenge(headers) !== null : this.#redirects.follows(status, headers);
+    return status === 401 ? this.#nextChallenge(headers) !== null : this.#redirects?.follows(status, headers) ?? false;
   }
 
   #nextChallenge(headers: HeaderList): Challenge | null {
@@ -256,12 +257,16 @@ export class Dialer implements AttemptHandler {
   }
 
   #redirect(status: number, headers: HeaderList): void {
-    const url = this.#redirects.follow(this.#request.url, status, headers);
+    const url = this.#redirects!.follow(this.#request.url, status, headers);
     this.#request = redirectedRequest(this.#request, url);
     this.#challenge = null;
   }
 
   #limit(milliseconds: number, onTime: () => CurlWebSocketError): void {
+    if (this.#deadline === null) {
+      this.#deadline = new Deadline(paced);
+      this.#deadline.setRef(this.#refed);
+    }
     this.#deadline.limit(milliseconds, () => this.#fail(onTime()));
   }
 }

@@ -32,6 +32,15 @@ const NOBODY: ConnectReceiver = {
   onReactorError: () => {},
 };
 
+/** What a handle waits for that does not connect. */
+const NO_FDS: Set<number> = new Set();
+
+/**
+ * For libcurl's words about connections that stand, one a thread: they are read when the call that wrote them returns.
+ * While handles connect, several may fail in one call.
+ */
+const standing = new ErrorBuffer();
+
 /** An attempt that has taken longer than this may have failed by what its driver's cache of names has, ms. */
 const LONG = 1_000;
 
@@ -43,11 +52,11 @@ export class ConnectHandles implements Driven, EasyReceiver {
   readonly easy: Pointer;
   readonly address: number;
   readonly options: OptionSetter;
-  /** libcurl writes to it for as long as the easy handle lives. */
-  readonly errors: ErrorBuffer = new ErrorBuffer();
+  /** libcurl writes to it for as long as the easy handle lives, or until {@linkcode shareErrors}. */
+  errors: ErrorBuffer = new ErrorBuffer();
   /** Whose attempt it is, until that has ended. */
   source: ConnectReceiver;
-  readonly fds: Set<number> = new Set();
+  fds: Set<number> = new Set();
   refed = true;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
@@ -138,6 +147,13 @@ export class ConnectHandles implements Driven, EasyReceiver {
   settle(): void {
     this.#driver?.settle(this);
     this.source = NOBODY;
+    this.fds = NO_FDS;
+  }
+
+  /** The connection stands: from now on {@linkcode errors} is cleared before each call, since others have it as well. */
+  shareErrors(): void {
+    const code = this.#curl.setBuffer(this.easy, C.CURLOPT_ERRORBUFFER, standing.bytes);
+    if (code === C.CURLE_OK) this.errors = standing;
   }
 
   /** Gives up, at any time. */

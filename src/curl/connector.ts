@@ -186,6 +186,7 @@ export class Connector implements ConnectReceiver {
     const unix = this.#target.network.unixSocket !== undefined;
     const info = readConnection(this.#curl, this.#handles.easy, { proxy: this.#proxy, secure, log: this.#log, unix });
     const tlsLayers = (secure ? 1 : 0) + (this.#proxy?.scheme === "https" ? 1 : 0);
+    this.#handles.shareErrors();
     const { easy, errors, options } = this.#handles;
     // It knows the handles, and not this: what only connecting needs goes when that is done.
     const transport = new Transport(this.#curl, easy, connectedFd, errors, this.#handles, {

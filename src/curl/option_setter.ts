@@ -33,12 +33,15 @@ function nameIn(curl: Curl, number: number): string | null {
  */
 const LAST_COMMON = 317;
 
+const NONE: readonly never[] = [];
+
 /** Sets the options of one easy handle. It owns the lists and files that it makes, which libcurl does not copy. */
 export class OptionSetter {
   readonly curl: Curl;
   readonly easy: Pointer;
-  readonly #lists: Pointer[] = [];
-  readonly #files: MemoryFile[] = [];
+  /** Most have none. */
+  #lists: readonly Pointer[] = NONE;
+  #files: readonly MemoryFile[] = NONE;
 
   constructor(curl: Curl, easy: Pointer) {
     this.curl = curl;
@@ -72,7 +75,7 @@ export class OptionSetter {
   file(name: string, value: Uint8Array): boolean {
     const file = memoryFile(value);
     if (file === null) return false;
-    this.#files.push(file);
+    this.#files = [...this.#files, file];
     this.text(name, file.path);
     return true;
   }
@@ -116,13 +119,17 @@ export class OptionSetter {
 
   /** Closes the files. Call it when libcurl has read them: when it has connected, or the handle is freed. */
   closeFiles(): void {
-    for (const file of this.#files.splice(0)) file.close();
+    const files = this.#files;
+    this.#files = NONE;
+    for (const file of files) file.close();
   }
 
   /** Frees the lists and files. Call it when the easy handle is freed. */
   free(): void {
     this.closeFiles();
-    for (const list of this.#lists.splice(0)) this.curl.curl_slist_free_all(list);
+    const lists = this.#lists;
+    this.#lists = NONE;
+    for (const list of lists) this.curl.curl_slist_free_all(list);
   }
 
   /**
@@ -176,7 +183,7 @@ export class OptionSetter {
       }
       list = longer;
     }
-    if (!isNull(list)) this.#lists.push(list);
+    if (!isNull(list)) this.#lists = [...this.#lists, list];
     return this.curl.setPointer(this.easy, number, list);
   }
 }

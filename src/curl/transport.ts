@@ -90,6 +90,7 @@ export class Transport {
    */
   recv(buffer: Uint8Array): number {
     if (!this.#open) return END;
+    this.#errors.clear();
     let code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, countBytes);
     for (let i = 0; code === C.CURLE_AGAIN && i < this.#retries; i++) {
       code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, countBytes);
@@ -108,6 +109,7 @@ export class Transport {
    */
   send(bytes: Uint8Array): number {
     if (!this.#open) return 0;
+    this.#errors.clear();
     const code = this.#curl.curl_easy_send(this.#easy, bytes, bytes.length, countBytes);
     if (code === C.CURLE_OK) return count[0]!;
     if (code === C.CURLE_AGAIN) return 0;

@@ -251,17 +251,23 @@ let last: { readonly names: string[]; readonly values: unknown[]; readonly compl
  */
 export function completeOptions(options: CurlWebSocketOptions): CompleteOptions {
   if (observerOf(options) !== null) return checkedOptions(options);
-  const names = Object.keys(options), values: unknown[] = Object.values(options);
-  if (last !== null && areEqual(names, last.names) && areEqual(values, last.values)) return last.complete;
-  const complete = checkedOptions(options);
+  const given = options as Readonly<Record<string, unknown>>;
+  if (last !== null && areLast(given)) return last.complete;
+  const complete = checkedOptions(options), names = Object.keys(given), values = Object.values(given);
   if (values.every((value) => typeof value !== "object" && typeof value !== "function")) {
     last = { names, values, complete };
   }
   return complete;
 }
 
-function areEqual(list: readonly unknown[], other: readonly unknown[]): boolean {
-  return list.length === other.length && list.every((value, index) => value === other[index]);
+function areLast(given: Readonly<Record<string, unknown>>): boolean {
+  const { names, values } = last!;
+  let count = 0;
+  for (const name in given) {
+    if (name !== names[count] || given[name] !== values[count]) return false;
+    count++;
+  }
+  return count === names.length;
 }
 
 function checkedOptions(options: CurlWebSocketOptions): CompleteOptions {

@@ -6,6 +6,9 @@ import type { CloseResult } from "../protocol/closing_handshake.ts";
 import { MessageDelivery } from "./message_delivery.ts";
 import type { QueuedSocket } from "./message_queue.ts";
 
+/** What is agreed on most often. A response's value is a part of its header's text, which it would keep in memory. */
+const DEFLATE = "permessage-deflate";
+
 export class SocketState implements ConnectionHandler {
   readonly owner: EventTarget & QueuedSocket;
   readonly delivery: MessageDelivery;
@@ -31,7 +34,7 @@ export class SocketState implements ConnectionHandler {
     if (this.readyState !== 0) return;
     this.readyState = 1;
     this.protocol = protocol;
-    this.extensions = extensions;
+    this.extensions = extensions === DEFLATE ? DEFLATE : extensions;
     this.owner.dispatchEvent(new Event("open"));
   }
 
