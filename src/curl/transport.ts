@@ -2,6 +2,7 @@
 import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
 import type { ErrorBuffer } from "./error_buffer.ts";
+import { freeTlsBuffers } from "./tls_buffers.ts";
 import { clientCertificate, isLateAlert, type TlsPeer } from "./tls_errors.ts";
 import { allocate, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
@@ -56,6 +57,9 @@ export class Transport {
    */
   readonly readsAhead: boolean;
   #open = true;
+  #hasRead = false;
+  /** Whether the TLS library may still hold the buffers of the handshake: the server's session tickets come behind it. */
+  #mayHoldBuffers: boolean;
 
   constructor(
     curl: Curl,
@@ -70,7 +74,7 @@ export class Transport {
     this.fd = fd;
     this.#errors = errors;
     this.#owner = owner;
-    this.readsAhead = tlsLayers > 0;
+    this.readsAhead = this.#mayHoldBuffers = tlsLayers > 0;
     this.#retries = tlsLayers > 1 && curl.info.tls?.includes("GnuTLS") ? TICKETS : 0;
     this.#peer = peer;
     curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
@@ -95,8 +99,14 @@ export class Transport {
     for (let i = 0; code === C.CURLE_AGAIN && i < this.#retries; i++) {
       code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, countBytes);
     }
-    if (code === C.CURLE_OK) return count[0]!;
-    if (code === C.CURLE_AGAIN) return WOULD_BLOCK;
+    if (code === C.CURLE_OK) {
+      this.#hasRead = true;
+      return count[0]!;
+    }
+    if (code === C.CURLE_AGAIN) {
+      if (this.#mayHoldBuffers && this.#hasRead) this.#freeBuffers();
+      return WOULD_BLOCK;
+    }
     if (code === C.CURLE_GOT_NOTHING) return END;
     throw this.#error("receiving", code);
   }
@@ -122,6 +132,10 @@ export class Transport {
    */
   endSending(): void {
     if (this.#open && !this.readsAhead) halfClose(this.fd);
+  }
+
+  #freeBuffers(): void {
+    this.#mayHoldBuffers = freeTlsBuffers(this.#curl, this.#easy) === "in use";
   }
 
   /** Closes the socket and frees the handles. The reactor must not watch it any more. Idempotent. */
