@@ -1,7 +1,10 @@
 /**
- * OpenSSL's buffers for records, of which an idle connection needs none: one to read (16 KiB, and 64 KiB with libcurl 8.21
+ * OpenSSL's buffers for records, of which an idle connection needs none: one to read (16 KiB, and 64 KiB with libcurl 8.15
  * or later) and one to write (16 KiB). libcurl up to 8.7 lets OpenSSL free them after each record (SSL_MODE_RELEASE_BUFFERS);
  * but OpenSSL 3.0 makes one to write whenever it reads a session ticket, and keeps that until something is sent.
+ *
+ * That mode is not set for later ones: with the 64 KiB, a feed of 10,000 messages/s took 1.2 (Bun) and 1.4 times (Deno) the
+ * CPU, one of 1,000 1.05 and 1.2 times. A flood did not change.
  */
 import { ffi, isNull, type Pointer, type Symbols } from "../platform/ffi.ts";
 import { oncePerLibrary } from "../platform/once.ts";
