@@ -133,10 +133,17 @@ export class HandshakeAttempt implements Source {
     this.#release()?.close();
   }
 
-  /** Returns the connection of an accepted attempt, which is the caller's to close from now on. */
+  /**
+   * Returns the connection of an accepted attempt, which is the caller's to close from now on. Its socket is still watched:
+   * so the caller's watch of it, in the same turn, takes no call.
+   */
   take(): Transport {
+    const transport = this.#transport!;
     this.#closed = true;
-    return this.#release() as Transport;
+    this.#transport = null;
+    this.#release();
+    this.#reactor.detach(this);
+    return transport;
   }
 
   onReactorError(error: CurlWebSocketError): void {

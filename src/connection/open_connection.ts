@@ -103,7 +103,8 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
 
   /** Reads what has come, and waits for more: the handler is called from now on, not before. */
   start(): void {
-    if (!this.paused) this.readAgain();
+    // Else there is only what the socket has, and that is found by waiting for it.
+    if (!this.paused && (this.#transport.readsAhead || this.#receiver.holdsBytes)) this.readAgain();
     this.#watch();
   }
 

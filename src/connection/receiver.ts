@@ -133,6 +133,11 @@ export class Receiver implements MessageReaderEvents {
     return this.paused || this.#closing.finished;
   }
 
+  /** Whether there are bytes that were read, and not looked at: no wait finds them. */
+  get holdsBytes(): boolean {
+    return this.#held !== null;
+  }
+
   /** Takes over bytes that came behind the handshake: they are read first. */
   begin(rest: Uint8Array): void {
     this.bytes += rest.length;

@@ -57,6 +57,9 @@ export class ConnectHandles implements Driven, EasyReceiver {
   /** Whose attempt it is, until that has ended. */
   source: ConnectReceiver;
   fds: Set<number> = new Set();
+  sealed = -1;
+  /** The socket of the connection, or -1 while there is none. */
+  connected = -1;
   refed = true;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
@@ -166,6 +169,8 @@ export class ConnectHandles implements Driven, EasyReceiver {
 
   /** Frees the handles, and closes the connection, when nothing uses them any more: neither a call into libcurl nor a poll. */
   free(): void {
+    // Between two owners, as when the second one cannot be made, it is still watched for the first.
+    if (this.connected >= 0) this.#reactor.watch(this.connected, this.source, 0);
     this.#isFreed = true;
     this.#whenIdle(() => this.#reactor.whenUnpolled(() => this.freeNow()));
   }

@@ -14,6 +14,7 @@ import { isAlone } from "./drivers.ts";
 import { getNumber } from "./get_info.ts";
 import { chooseProxy, type ConnectTarget, setBaseOptions, setUserOptions } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
+import { setRepeated } from "./repeated_options.ts";
 import type { TlsPeer } from "./tls_errors.ts";
 import { TransferLog } from "./transfer_log.ts";
 import { Transport } from "./transport.ts";
@@ -84,6 +85,7 @@ export class Connector implements ConnectReceiver {
   #setOptions(): void {
     const { easy, options, errors } = this.#handles, curl = this.#curl;
     curl.setBuffer(easy, C.CURLOPT_ERRORBUFFER, errors.bytes);
+    if (!this.#hasLog && setRepeated(options, this.#target, this.#proxy)) return;
     setBaseOptions(options, this.#target);
     const { debug, progress } = this.#handles.setCallbacks();
     if (this.#proxy?.scheme.startsWith("http")) {
@@ -193,7 +195,8 @@ export class Connector implements ConnectReceiver {
       peer: secure ? this.#tlsPeer() : null,
       tlsLayers,
     });
-    closeOnExec(connectedFd);
+    if (this.#handles.sealed !== connectedFd) closeOnExec(connectedFd);
+    this.#handles.connected = connectedFd;
     // From here on the handles are the transport's.
     this.#settle();
     options.closeFiles();

@@ -59,10 +59,12 @@ export class Moderation {
   }
 
   #countDelay(delay: number, change: 1 | -1): void {
-    const count = (this.#delays.get(delay) ?? 0) + change;
+    // A source that receives none.
+    if (delay === Infinity) return;
+    const before = this.#delays.get(delay) ?? 0, count = before + change;
     if (count > 0) this.#delays.set(delay, count);
     else this.#delays.delete(delay);
-    this.#maxDelay = Math.min(Infinity, ...this.#delays.keys());
+    if (before === 0 || count === 0) this.#maxDelay = Math.min(Infinity, ...this.#delays.keys());
   }
 
   /** A message was sent: its answer is not to wait for any timer. */

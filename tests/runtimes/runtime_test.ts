@@ -1,6 +1,5 @@
 /** What `src/platform/runtime.ts` promises of a runtime, on the one that runs this. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Buffer } from "node:buffer";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import process from "node:process";
 import "../../runtimes/mod.ts";
