@@ -63,8 +63,8 @@ export function createDenoRuntime(): Runtime {
       return text.includes("\uFFFD") ? fatal.decode(bytes as Uint8Array<ArrayBuffer>) : text;
     },
 
-    sha1(text: string): Uint8Array {
-      return createHash("sha1").update(text).digest();
+    sha1(text: string): string {
+      return createHash("sha1").update(text).digest("base64");
     },
     hash(algorithm: "md5" | "sha1" | "sha256", bytes: Uint8Array): string {
       return createHash(algorithm).update(bytes).digest("hex");

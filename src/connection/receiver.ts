@@ -8,7 +8,7 @@ import { loadZlib } from "../platform/zlib.ts";
 import { ZlibInflate } from "../platform/zlib_inflate.ts";
 import type { ClosingHandshake } from "../protocol/closing_handshake.ts";
 import type { FrameObserver } from "../protocol/frame_observer.ts";
-import { MessageReader } from "../protocol/message_reader.ts";
+import { MessageReader, type MessageReaderEvents } from "../protocol/message_reader.ts";
 import { MessageInflater } from "../protocol/permessage_deflate.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { runtimeDecoder } from "./runtime_decoder.ts";
@@ -47,11 +47,14 @@ const MAX_UNCHECKED = 256;
 /** One a thread: what is read is parsed before anything else is read. */
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 
-export class Receiver {
+const createInflate = (windowBits: number): ZlibInflate => new ZlibInflate(loadZlib()!, windowBits);
+
+export class Receiver implements MessageReaderEvents {
   readonly #transport: Transport;
   readonly #reactor: Reactor;
   readonly #closing: ClosingHandshake;
   readonly #host: ReceiverHost;
+  readonly #onMessage: ReceiverHost["onMessage"];
   /** Null without permessage-deflate. */
   readonly #inflater: MessageInflater | null;
   readonly #reader: MessageReader;
@@ -92,31 +95,36 @@ export class Receiver {
     this.#reactor = reactor;
     this.#closing = closing;
     this.#host = host;
-    this.#inflater = deflate === null
-      ? null
-      : new MessageInflater(deflate, (bits) => new ZlibInflate(loadZlib()!, bits));
-    const inflater = this.#inflater, { onMessage } = host;
-    this.#reader = new MessageReader({ maxMessageSize, inflater, observer, decoder: runtimeDecoder }, {
-      onMessage: (data) => {
-        const size = typeof data === "string" ? data.length : data.byteLength;
-        if (!closing.mayDeliver) return this.#goOnSilently(size);
-        this.messages++;
-        return onMessage(data) ? this.#goOn(size) : this.#goOnQueued(size);
-      },
-      onPing: (payload) => {
-        host.onPing(payload);
-        return this.#goOnSilently(0);
-      },
-      onPong: (payload) => {
-        this.#runLoops();
-        return host.onPong(payload) ? this.#goOn(0) : this.#goOnSilently(0);
-      },
-      onFragment: (size) => this.#goOnSilently(size),
-      onClose: (code, reason) => {
-        this.#runLoops();
-        host.onClose(code, reason);
-      },
-    });
+    this.#onMessage = host.onMessage;
+    const inflater = this.#inflater = deflate === null ? null : new MessageInflater(deflate, createInflate);
+    this.#reader = new MessageReader({ maxMessageSize, inflater, observer, decoder: runtimeDecoder }, this);
+  }
+
+  onMessage(data: string | ArrayBuffer): boolean {
+    const size = typeof data === "string" ? data.length : data.byteLength;
+    if (!this.#closing.mayDeliver) return this.#goOnSilently(size);
+    this.messages++;
+    const onMessage = this.#onMessage;
+    return onMessage(data) ? this.#goOn(size) : this.#goOnQueued(size);
+  }
+
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean {
+    this.#host.onPing(payload);
+    return this.#goOnSilently(0);
+  }
+
+  onPong(payload: Uint8Array<ArrayBuffer>): boolean {
+    this.#runLoops();
+    return this.#host.onPong(payload) ? this.#goOn(0) : this.#goOnSilently(0);
+  }
+
+  onFragment(size: number): boolean {
+    return this.#goOnSilently(size);
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#runLoops();
+    this.#host.onClose(code, reason);
   }
 
   /** The protocol's side, for its counters. */
@@ -131,6 +139,11 @@ export class Receiver {
 
   get #stopped(): boolean {
     return this.paused || this.#closing.finished;
+  }
+
+  /** Whether there are bytes that were read, and not looked at: no wait finds them. */
+  get holdsBytes(): boolean {
+    return this.#held !== null;
   }
 
   /** Takes over bytes that came behind the handshake: they are read first. */

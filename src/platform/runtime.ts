@@ -30,8 +30,8 @@ export interface Runtime {
   copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
   /** Bytes as UTF-8, with a byte order mark, if there is one; throws a `TypeError` if they are not. */
   utf8(bytes: Uint8Array): string;
-  /** The SHA-1 of ASCII text; Web Crypto's costs a thread hop. */
-  sha1(text: string): Uint8Array;
+  /** The SHA-1 of ASCII text, in base64; Web Crypto's costs a thread hop. */
+  sha1(text: string): string;
   /** A hash in hexadecimal; Web Crypto has no MD5, and makes the others in another task. */
   hash(algorithm: "md5" | "sha1" | "sha256", bytes: Uint8Array): string;
   /**

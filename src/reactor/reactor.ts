@@ -93,7 +93,7 @@ export class Reactor {
     this.#arm();
   }
 
-  /** Forgets a source. Its sockets must no longer be watched. */
+  /** Forgets a source. Its sockets must no longer be watched, or at once be watched for another. */
   detach(source: Source): void {
     if (!this.#sources.has(source)) return;
     this.setRef(source, false);
@@ -117,6 +117,7 @@ export class Reactor {
   /** Waits for `events` of a socket, bits of `READABLE` and `WRITABLE`; 0 waits for nothing. */
   watch(fd: number, source: Source, events: number): void {
     if (!this.#set.watch(fd, source, events)) return;
+    if (this.#wait.isOut) this.#set.settle();
     if (this.#set.isStale) this.#wake();
     this.#wait.closeOutgrown();
     this.#arm();

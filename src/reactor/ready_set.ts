@@ -34,6 +34,11 @@ export class ReadySet {
   #isGated = false;
   /** What the last wait was given; {@linkcode #queue} may have changed while it was out. */
   #waited: KernelQueue | null = null;
+  /**
+   * Sockets that are no longer watched, and are still in the queue: most are watched anew in the same turn, when a connection
+   * changes hands, which then takes one call instead of two. No wait may begin with any.
+   */
+  readonly #leaving: Set<number> = new Set();
   /** Whether a wait that is out waits for something else than it should. */
   isStale = false;
   /** Queues that gave way. They are to be closed when no wait is out: it may have been given one. */
@@ -83,24 +88,40 @@ export class ReadySet {
     return [...this.#watched.keys()].filter((fd) => !this.#kernel.isOpen(fd));
   }
 
-  /** Watches a socket for `events`; 0 no longer watches it. Returns whether that changed anything. */
+  /**
+   * Watches a socket for `events`; 0 no longer watches it. Returns whether that changed anything. While a wait is out,
+   * {@linkcode settle} has to follow.
+   */
   watch(fd: number, source: Source, events: number): boolean {
     const before = this.#watched.get(fd);
     if (events === 0) {
       if (before === undefined) return false;
       this.#watched.delete(fd);
-      this.#queue?.delete(fd);
+      if (this.#queue !== null) this.#leaving.add(fd);
     } else {
+      const changesHands = before !== undefined && before.source !== source && before.events === events;
       if (before?.source === source) {
         if (before.events === events) return false;
         before.events = events;
       } else this.#watched.set(fd, { source, events, turn: { source, fd, events: 0 } });
+      if (changesHands) {
+        this.only = this.#watched.size === 1 ? this.#findOnly() : null;
+        return true;
+      }
+      this.#leaving.delete(fd);
       if (this.#queue !== null) { if (!this.#queue.set(fd, events)) this.useArray(); }
       else if (this.#watched.size >= this.#queueFrom) this.#useQueue();
     }
     if (this.#queue === null) this.isStale = true;
     this.only = this.#watched.size === 1 ? this.#findOnly() : null;
     return true;
+  }
+
+  /** Takes sockets out of the queue that are no longer watched. */
+  settle(): void {
+    if (this.#leaving.size === 0) return;
+    for (const fd of this.#leaving) this.#queue?.delete(fd);
+    this.#leaving.clear();
   }
 
   #findOnly(): Turn[] | null {
@@ -115,6 +136,7 @@ export class ReadySet {
 
   /** What the next wait, or look, is to be given. */
   interests(): Interests {
+    this.settle();
     this.isStale = false;
     this.#waited = this.#queue;
     return this.#queue?.interests ?? this.#watched;
@@ -162,6 +184,7 @@ export class ReadySet {
 
   #use(queue: KernelQueue | null): void {
     if (this.#queue !== null) this.outgrown.push(this.#queue);
+    this.#leaving.clear();
     this.#queue = queue;
     this.isStale = true;
   }

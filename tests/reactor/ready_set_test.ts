@@ -121,3 +121,61 @@ test("when the last source has gone, the thread is stopped and all is freed, and
     assertEquals([calls, waiter.standing], [["wake", "close queue", "close"], null]);
   }
 });
+
+/** Notes the calls of a queue, as `set fd` and `delete fd`. */
+function notedQueue({ kernel: { queue } }: Scripted): string[] {
+  const calls: string[] = [], set = queue.set.bind(queue), remove = queue.delete.bind(queue);
+  queue.set = (fd, events) => {
+    calls.push(`set ${fd}`);
+    return set(fd, events);
+  };
+  queue.delete = (fd) => {
+    calls.push(`delete ${fd}`);
+    remove(fd);
+  };
+  return calls;
+}
+
+test("in a turn, a socket that changes hands stays in the queue, and one that is left goes before the next wait", () => {
+  const scripted = queued(), { reactor, waiter, kernel, log } = scripted, calls = notedQueue(scripted);
+  const next = new ScriptedSource("b", log),
+    source = new ScriptedSource("c", log, (fd) => {
+      // Its number is another's at once: that one is added, or changed.
+      reactor.watch(fd, source, 0);
+      reactor.watch(fd, next, WRITABLE);
+      reactor.watch(1, next, READABLE);
+      reactor.watch(2, source, 0);
+    });
+  reactor.attach(source);
+  reactor.attach(next);
+  reactor.watch(10, source, READABLE);
+  calls.length = 0;
+  kernel.queue.ready = new Map([[10, READABLE]]);
+  waiter.end();
+  assertEquals([calls, log], [["set 10", "delete 2"], ["c 10"]]);
+  assertEquals([kernel.queue.members.get(10), kernel.queue.members.has(2)], [WRITABLE, false]);
+  kernel.queue.ready = new Map([[1, READABLE]]);
+  waiter.end();
+  assertEquals(log, ["c 10", "b 1"]);
+});
+
+test("while a wait is out, a socket leaves the queue at once", () => {
+  const scripted = queued(), { reactor, kernel } = scripted, calls = notedQueue(scripted);
+  const source = new ScriptedSource("b", []);
+  reactor.attach(source);
+  reactor.watch(10, source, READABLE);
+  reactor.watch(10, source, 0);
+  assertEquals([calls, kernel.queue.members.has(10)], [["set 10", "delete 10"], false]);
+});
+
+test("in the array, a socket that changes hands wakes no wait", () => {
+  const scripted = new Scripted(), { reactor, waiter, calls, log } = scripted;
+  scripted.source("a", [1, 2]);
+  scripted.rest();
+  const next = new ScriptedSource("b", log);
+  reactor.attach(next);
+  reactor.watch(2, next, READABLE);
+  assertEquals(calls, []);
+  waiter.end([2]);
+  assertEquals(log, ["b 2"]);
+});
