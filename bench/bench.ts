@@ -7,6 +7,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import pc from "picocolors";
 import { Child, endAll } from "./child.ts";
+import { delaysTable } from "./delays.ts";
 import { median, valueOf } from "./figures.ts";
 import { findPeers, type Peer, takesPart } from "./peers.ts";
 import type { Command } from "./protocol.ts";
@@ -18,7 +19,7 @@ const HELP = `usage: npm run bench -- [options]
 
   --quick            a few scenarios, 3 short rounds: under 2 minutes
   --only LIST        scenarios by name, or by how their names begin, comma-separated: flood,paced-1000,json,send,idle,connections,round,open,first,
-                     reconnect,count,cold
+                     reconnect,count,cold,bursts,delays
   --peers LIST       peers, comma-separated; see --list
   --rounds N         rounds of each (default 5)
   --seconds N        how long one measurement lasts (default 1)
@@ -170,8 +171,8 @@ async function main(): Promise<number> {
   });
   const peers = found.filter(({ name, quick }) => wanted ? wanted.includes(name) : quick || !values.quick);
   const only = values.only?.split(",");
-  const scenarios = SCENARIOS.filter(({ name, quick, tls }) =>
-    (only ? only.some((given) => isMeant(given, name)) : quick || !values.quick) &&
+  const scenarios = SCENARIOS.filter(({ name, quick, onRequest = false, tls }) =>
+    (only ? only.some((given) => isMeant(given, name)) : quick || (!values.quick && !onRequest)) &&
     (tls || !values.tls)
   );
   if (values.list) {
@@ -209,6 +210,8 @@ async function main(): Promise<number> {
     cas?.remove();
   }
   server.end();
+  const table = delaysTable(results);
+  if (table !== null) console.log(`\n${table}`);
   console.log(`\nsaved ${save(results, peers, started)}`);
   return results.some(({ rows }) => rows.some(({ error }) => error !== undefined)) ? 1 : 0;
 }

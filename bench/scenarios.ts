@@ -15,6 +15,8 @@ export interface Scenario {
   fresh?: boolean;
   /** Whether it is part of `--quick`. */
   quick: boolean;
+  /** Only by `--only`. */
+  onRequest?: boolean;
   /** Its latencies are shown as a histogram. */
   histogram?: boolean;
 }
@@ -51,6 +53,36 @@ function paced(rate: number, quick: boolean, extra: Extra = {}, name = `paced-${
 function cold(rate: number): Scenario {
   const title = `${rate.toLocaleString("en-US")} messages/s of 200 B, the first 3 s of a process`;
   return { ...paced(rate, false), name: `cold-${rate}`, title, fresh: true };
+}
+
+/** A feed as real ones come: messages at once, then none for a while. */
+function bursts(rate: number, burst: number): Scenario {
+  const every = (burst * 1000 / rate).toLocaleString("en-US");
+  const plain = paced(rate, false, {}, `bursts-${rate}`, `, ${burst} every ${every} ms`);
+  return { ...plain, path: `${plain.path}&burst=${burst}`, histogram: true };
+}
+
+/** The feeds of {@linkcode delays}. */
+export const DELAY_FEEDS: readonly Scenario[] = [
+  paced(1000, false),
+  bursts(2000, 4),
+  ...[5000, 10_000, 50_000].map((rate) => paced(rate, false)),
+];
+/** And its values of `maxReceiveDelay`, ms. */
+export const DELAYS: readonly number[] = [0, 1, 5, 10, 50];
+
+/** What `maxReceiveDelay` costs and gains: `bench/delays.ts` makes a table of them. */
+function delays(): Scenario[] {
+  return DELAY_FEEDS.flatMap((feed) =>
+    DELAYS.map((maxReceiveDelay): Scenario => ({
+      ...feed,
+      name: `delays-${feed.command.rate}-${maxReceiveDelay}`,
+      title: `${feed.title}, maxReceiveDelay ${maxReceiveDelay}`,
+      command: { ...feed.command, options: { maxReceiveDelay } },
+      onRequest: true,
+      histogram: true,
+    }))
+  );
 }
 
 function json(deflate: boolean): Scenario {
@@ -140,7 +172,8 @@ export const SCENARIOS: Scenario[] = [
   paced(100, false),
   paced(1000, true),
   { ...paced(10_000, true), histogram: true },
-  paced(50_000, false),
+  { ...paced(50_000, false), histogram: true },
+  bursts(2000, 4),
   {
     ...paced(10_000, false, { options: { maxReceiveDelay: 0 } }, "paced-10000-immediate", ", maxReceiveDelay 0"),
     histogram: true,
@@ -176,4 +209,5 @@ export const SCENARIOS: Scenario[] = [
   many(1000),
   many(5000),
   counted(10_000),
+  ...delays(),
 ];

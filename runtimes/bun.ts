@@ -27,7 +27,7 @@ export function createBunRuntime(): Runtime {
       buffer.slice(byteOffset + from, byteOffset + to) as ArrayBuffer,
     utf8: (bytes: Uint8Array): string => fatal.decode(bytes),
 
-    sha1: (text: string): Uint8Array => createHash("sha1").update(text).digest(),
+    sha1: (text: string): string => createHash("sha1").update(text).digest("base64"),
     hash: (algorithm, bytes) => createHash(algorithm).update(bytes).digest("hex"),
 
     checkpoint(): boolean {

@@ -154,9 +154,10 @@ export class BunPoller implements Poller, StandingPoll {
     // It has not been armed yet.
     this.#isPending = false;
     if (this.#worker === null || Atomics.load(words, PARKED) === turn) return true;
-    Atomics.store(words, STOP, 1);
+    // Who was asked before and gave no answer is not waited for again.
+    const wasAsked = Atomics.exchange(words, STOP, 1) === 1;
     wake();
-    const end = performance.now() + ANSWERS_WITHIN;
+    const end = performance.now() + (wasAsked ? 0 : ANSWERS_WITHIN);
     for (;;) {
       const parked = Atomics.load(words, PARKED), left = end - performance.now();
       if (parked === turn) return true;

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { Runtime, Timer } from "../src/platform/runtime.ts";
-import { denoCore } from "./deno_core.ts";
+import { denoCore, inMicrotask } from "./deno_core.ts";
 
 const { setImmediate } = globalThis as unknown as { setImmediate(fn: () => void): void };
 
@@ -63,15 +63,15 @@ export function createDenoRuntime(): Runtime {
       return text.includes("\uFFFD") ? fatal.decode(bytes as Uint8Array<ArrayBuffer>) : text;
     },
 
-    sha1(text: string): Uint8Array {
-      return createHash("sha1").update(text).digest();
+    sha1(text: string): string {
+      return createHash("sha1").update(text).digest("base64");
     },
     hash(algorithm: "md5" | "sha1" | "sha256", bytes: Uint8Array): string {
       return createHash(algorithm).update(bytes).digest("hex");
     },
 
     checkpoint(): boolean {
-      if (runMicrotasks === undefined) return false;
+      if (runMicrotasks === undefined || inMicrotask.isTrue) return false;
       runMicrotasks();
       return true;
     },

@@ -11,6 +11,9 @@ export interface DenoCore {
   runMicrotasks?(): void;
 }
 
+/** Whether a microtask of the poll runs: inside one V8 runs no others, so there is no checkpoint. */
+export const inMicrotask: { isTrue: boolean } = { isTrue: false };
+
 /** Deno's own `core`; empty if there is none. */
 export function denoCore(): DenoCore {
   const deno = Deno as unknown as { internal?: symbol } & Record<symbol, { core?: DenoCore } | undefined>;

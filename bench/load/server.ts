@@ -4,7 +4,8 @@
  * does:
  *
  *   /feed?rate=&size=&kind=&deflate=   sends messages of `size` bytes (`kind` text, binary or json), `rate` per second in
- *                                      total over the connections that share `group`; 0 for as fast as TCP takes them
+ *                                      total over the connections that share `group`; 0 for as fast as TCP takes them;
+ *                                      `burst`: so many at once, each in a write of its own
  *   /echo                              returns every message as received
  *   /sink?bytes=                       sends `done` once it has received this many bytes
  *   /idle                              sends nothing
@@ -32,6 +33,7 @@ interface Feed {
   size: number;
   kind: string;
   deflate: boolean;
+  burst: number;
 }
 
 /** Compressed payloads that can be sent in a loop: each refers back only to data of the loop. */
@@ -110,6 +112,7 @@ async function pace(socket: Socket, feed: Feed, name: string): Promise<void> {
       sent = 0;
       due = 1;
     }
+    if (due > 0) due -= due % feed.burst;
     for (; due > 0 && sockets.length > 0; due--) {
       const bytes = Buffer.from(frames[sent++ % frames.length]!);
       if (feed.kind === "text" && feed.size >= STAMP) {
@@ -208,6 +211,7 @@ async function serve(socket: Socket, request: string, rest: Buffer): Promise<voi
     rate: Number(get("rate", "0")),
     size: Number(get("size", "100")),
     kind: get("kind", "text"),
+    burst: Number(get("burst", "1")),
     deflate: get("deflate", "") === "1" && /permessage-deflate/.test(request),
   };
   const head = [

@@ -1,6 +1,6 @@
 /** One connection's life: it is dialed, then open, then ended; the handler learns of each once. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
-import { type Curl, loadCurl } from "../curl/library.ts";
+import { loadCurl } from "../curl/library.ts";
 import { reactorOf } from "../curl/reactors.ts";
 import type { Transport } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf, withUrl, wordsOf } from "../errors.ts";
@@ -14,9 +14,8 @@ import type { CompleteOptions } from "../options/options.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { CloseResult } from "../protocol/closing_handshake.ts";
 import { CLOSE_ABNORMAL, OPCODE_PONG } from "../protocol/constants.ts";
-import type { Reactor } from "../reactor/reactor.ts";
-import { OpenConnection, type OpenConnectionInit } from "./open_connection.ts";
-import { Dialer } from "./dialer.ts";
+import { OpenConnection, type OpenConnectionHandler, type OpenConnectionInit } from "./open_connection.ts";
+import { Dialer, type DialHandler } from "./dialer.ts";
 import { NO_STATS } from "./socket_stats.ts";
 
 /** Who receives a connection's events; each comes in a task of its own, or in the reactor's turn. */
@@ -35,13 +34,15 @@ export interface ConnectionHandler {
   onClosed(result: CloseResult): void;
 }
 
-export class Connection {
-  readonly #options: CompleteOptions;
+/**
+ * What it makes receives their events from it: it hands itself on as their handler, and has no function of its own for
+ * each, since a program may have thousands of connections. What only connecting needs goes with the dialer.
+ */
+export class Connection implements DialHandler, OpenConnectionHandler {
+  readonly observer: Observer;
+  readonly onMessage: (data: string | ArrayBuffer) => boolean;
   readonly #handler: ConnectionHandler;
-  readonly #curl: Curl;
-  readonly #reactor: Reactor;
   readonly #url: URL;
-  readonly #observer: Observer | null;
   /** Null when the connection is open, or has ended. */
   #dialer: Dialer | null;
   /** Null before the connection is open; it stays when it has ended. */
@@ -52,75 +53,87 @@ export class Connection {
   /** What was asked for before the connection is open. */
   #refed = true;
   #paused = false;
-  #stopListening: () => void = () => {};
+  /** Null without a signal, and when it is of no use any more. */
+  #stopListening: (() => void) | null = null;
 
   /** Begins to connect. The handler is called in a later task, when the caller has added its listeners. */
   constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
-    this.#options = options;
     this.#handler = handler;
+    this.onMessage = handler.onMessage;
     this.#url = url;
-    this.#observer = observers([debugLog(), new ChannelPublisher(handler.owner, url), options.observer]);
-    this.#curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
-    this.#reactor = reactorOf(this.#curl);
-    this.#dialer = new Dialer(this.#curl, this.#reactor, url, protocols, options, {
-      onOpened: (transport, agreement, rest, info) => this.#onOpened(transport, agreement, rest, info),
-      onFailed: (error) => this.abort(error),
-      observer: this.#observer,
-    });
-    this.#start(options.signal);
+    this.observer = observerFor(handler.owner, url, options);
+    const curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
+    const dialer = this.#dialer = new Dialer(curl, reactorOf(curl), url, protocols, options, this);
+    if (options.signal !== undefined) this.#listen(options.signal);
+    if (!this.#ended) dialer.start();
   }
 
-  #start(signal: CompleteOptions["signal"]): void {
+  #listen(signal: AbortSignal): void {
     const onAbort = () => {
-      const cause: unknown = signal!.reason;
+      const cause: unknown = signal.reason;
       this.abort(new CurlWebSocketError("ERR_ABORTED", `connecting was aborted: ${wordsOf(cause)}`, { cause }));
     };
-    if (signal?.aborted) return onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    this.#stopListening = () => signal?.removeEventListener("abort", onAbort);
-    this.#dialer!.start();
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#stopListening = () => signal.removeEventListener("abort", onAbort);
   }
 
-  /** The opening handshake is done. `rest` came behind it. */
-  #onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
-    this.#dialer = null;
+  /** As {@linkcode DialHandler.onOpened}. */
+  onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
+    const { reactor, options } = this.#dialer!;
+    this.#endDialing();
     this.#info = info;
-    this.#stopListening();
     const open = this.#openConnection({
       transport,
-      reactor: this.#reactor,
-      options: this.#options,
+      reactor,
+      options,
       agreement,
       rest,
-      observer: frameObserver(this.#observer),
+      observer: frameObserver(this.observer),
       paused: this.#paused,
       refed: this.#refed,
     });
     if (open === null) return;
     this.#open = open;
-    this.#observer?.opened?.(agreement, info);
+    this.observer.opened?.(agreement, info);
     if (this.#ended) return;
     this.#handler.onOpen(agreement);
     open.start();
   }
 
   #openConnection(init: OpenConnectionInit): OpenConnection | null {
-    const handler = this.#handler, observer = this.#observer;
     try {
-      return new OpenConnection(init, {
-        onMessage: handler.onMessage,
-        onPong: (payload) => handler.onPong(payload),
-        onClosing: () => handler.onClosing(),
-        onSendFailed: (error) => handler.onSendFailed(error),
-        onCloseReceived: (code, reason) => observer?.closeReceived?.(code, reason),
-        onCloseSent: (code, reason) => observer?.closeSent?.(code, reason),
-        onEnd: (result) => this.#end(result),
-      });
+      return new OpenConnection(init, this);
     } catch (error) {
       init.transport.close();
       this.abort(errorOf("opening the connection", error));
       return null;
     }
+  }
+
+  /** As {@linkcode DialHandler.onFailed}. */
+  onFailed(error: CurlWebSocketError): void {
+    this.abort(error);
+  }
+
+  onPong(payload: Uint8Array<ArrayBuffer>): void {
+    this.#handler.onPong(payload);
+  }
+
+  onClosing(): void {
+    this.#handler.onClosing();
+  }
+
+  onSendFailed(error: CurlWebSocketError): void {
+    this.#handler.onSendFailed(error);
+  }
+
+  onCloseReceived(code: number, reason: string): void {
+    this.observer.closeReceived?.(code, reason);
+  }
+
+  onCloseSent(code: number, reason: string): void {
+    this.observer.closeSent?.(code, reason);
   }
 
   /** Payload bytes of messages that the kernel has not taken, as WHATWG counts them. */
@@ -191,7 +204,7 @@ export class Connection {
   /** Ends at once, without a closing handshake. */
   abort(error: CurlWebSocketError | null): void {
     if (this.#open !== null) this.#open.abort(error);
-    else this.#end({ code: CLOSE_ABNORMAL, reason: "", wasClean: false, error });
+    else this.onEnd({ code: CLOSE_ABNORMAL, reason: "", wasClean: false, error });
   }
 
   /** Stops reading, after the message being handled: TCP makes the sender wait. */
@@ -212,17 +225,30 @@ export class Connection {
     this.#open?.setRef(refed);
   }
 
+  /** Lets go of what only connecting needs. */
+  #endDialing(): void {
+    this.#dialer = null;
+    this.#stopListening?.();
+    this.#stopListening = null;
+  }
+
   /** Everything is freed, or will be by this: calls the handler in a task of its own. */
-  #end(result: CloseResult): void {
+  onEnd(result: CloseResult): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#stopListening();
     this.#dialer?.close();
+    this.#endDialing();
     runtime().defer(() => {
       const error = result.error === null ? null : withUrl(result.error, shownUrl(this.#url));
       const located: CloseResult = { ...result, error };
-      this.#observer?.ended?.(located, this.stats);
+      this.observer.ended?.(located, this.stats);
       this.#handler.onClosed(located);
     });
   }
+}
+
+/** Who observes a connection: its channels, and whoever else wants to. Most connections have the channels alone. */
+function observerFor(owner: object, url: URL, options: CompleteOptions): Observer {
+  const channels = new ChannelPublisher(owner, url), log = debugLog();
+  return log === null && options.observer === null ? channels : observers([log, channels, options.observer])!;
 }

@@ -21,25 +21,25 @@ import { runtime } from "../platform/runtime.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { authorization } from "./authorization.ts";
 import { type DialRequest, redirectedRequest } from "./redirected_request.ts";
-import { HandshakeAttempt } from "./handshake_attempt.ts";
+import { type AttemptHandler, HandshakeAttempt } from "./handshake_attempt.ts";
 
 /** How dialing ends: exactly one of `onOpened` and `onFailed` is called, unless it is closed before. */
 export interface DialHandler {
   /** `rest` came behind the handshake, and belongs to the first frames. */
   onOpened(transport: Transport, agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void;
   onFailed(error: CurlWebSocketError): void;
-  /** Who observes all attempts, or null. */
-  readonly observer: Observer | null;
+  /** Who observes all attempts. */
+  readonly observer: Observer;
 }
 
 /** Reads the hash when it is called: the runtime is chosen on first use. */
 const hasher: Hasher = (algorithm, bytes) => runtime().hash(algorithm, bytes);
 
-export class Dialer {
+export class Dialer implements AttemptHandler {
+  readonly reactor: Reactor;
+  readonly options: CompleteOptions;
   readonly #curl: Curl;
-  readonly #reactor: Reactor;
   readonly #protocols: readonly string[];
-  readonly #options: CompleteOptions;
   readonly #handler: DialHandler;
   readonly #browser: Browser | null;
   /** A browser's Origin, which redirects do not change. */
@@ -48,13 +48,14 @@ export class Dialer {
   #request: DialRequest;
   /** The Digest challenge to answer. */
   #challenge: Challenge | null = null;
-  readonly #redirects: RedirectChain;
+  /** Null if none is followed. */
+  readonly #redirects: RedirectChain | null;
   /** Null before the first attempt, and between two. */
   #attempt: HandshakeAttempt | null = null;
   /** When the present attempt began, with the question for its cookies. */
   #startedAt = 0;
-  /** Until libcurl has connected, and while cookies are stored. */
-  readonly #deadline: Deadline = new Deadline(paced);
+  /** Until libcurl has connected, and while cookies are stored; null before the first attempt, which may have to wait. */
+  #deadline: Deadline | null = null;
   #refed = true;
   #closed = false;
 
@@ -68,13 +69,13 @@ export class Dialer {
     handler: DialHandler,
   ) {
     this.#curl = curl;
-    this.#reactor = reactor;
+    this.reactor = reactor;
     this.#protocols = protocols;
-    this.#options = options;
+    this.options = options;
     this.#handler = handler;
     const { headers, cookies, auth, tls, curlOptions } = options;
     this.#request = { url, headers, cookies, auth, tls, curlOptions };
-    this.#redirects = new RedirectChain(options.maxRedirects);
+    this.#redirects = options.maxRedirects === 0 ? null : new RedirectChain(options.maxRedirects);
     this.#browser = options.impersonate === null ? null : resolveBrowser(curl, options.impersonate);
     this.#origin = options.origin ?? (this.#browser === null ? null : pageOrigin(url));
   }
@@ -107,7 +108,7 @@ export class Dialer {
   }
 
   #begin(): void {
-    const { connectTimeout } = this.#options;
+    const { connectTimeout } = this.options;
     const { url, cookies } = this.#request;
     this.#startedAt = performance.now();
     this.#limit(connectTimeout, () => {
@@ -116,22 +117,23 @@ export class Dialer {
       return new CurlWebSocketError("ERR_CONNECT_TIMEOUT", message);
     });
     const cookie = cookiesFor(cookies, url);
-    if (cookie instanceof Promise) cookie.then((value) => this.#guard(() => this.#try(value)), this.#onError);
-    else if (!this.#closed) this.#try(cookie);
+    if (cookie instanceof Promise) {
+      cookie.then((value) => this.#guard(() => this.#try(value)), (cause) => this.#onError(cause));
+    } else if (!this.#closed) this.#try(cookie);
   }
 
   /** Says whether dialing keeps the process alive; it does by default. */
   setRef(refed: boolean): void {
     this.#refed = refed;
     this.#attempt?.setRef(refed);
-    this.#deadline.setRef(refed);
+    this.#deadline?.setRef(refed);
   }
 
   /** Gives up, at any time; the handler is not called any more. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#deadline.clear();
+    this.#deadline?.clear();
     this.#attempt?.close();
   }
 
@@ -148,9 +150,9 @@ export class Dialer {
     }
   }
 
-  readonly #onError = (cause: unknown): void => {
+  #onError(cause: unknown): void {
     this.#fail(errorOf("connecting", cause));
-  };
+  }
 
   #fail(error: CurlWebSocketError): void {
     if (this.#closed) return;
@@ -161,8 +163,8 @@ export class Dialer {
   /** Makes an attempt with these cookies. */
   #try(cookie: string | null): void {
     const { url, headers, tls, curlOptions } = this.#request;
-    this.#redirects.visit(url, cookie, this.#challenge !== null);
-    const { proxy, network, deflate, connectTimeout, handshakeTimeout } = this.#options;
+    this.#redirects?.visit(url, cookie, this.#challenge !== null);
+    const { proxy, network, deflate, connectTimeout, handshakeTimeout } = this.options;
     const browser = this.#browser;
     const left = connectTimeout - (performance.now() - this.#startedAt);
     const request = {
@@ -185,23 +187,33 @@ export class Dialer {
       authorization: authorization(this.#request, this.#challenge, makeKey, hasher),
       handshakeTimeout,
     };
-    this.#attempt = new HandshakeAttempt(this.#curl, this.#reactor, request, {
-      onConnected: () => this.#deadline.clear(),
-      isFollowed: (status, headers) => this.#isFollowed(status, headers),
-      onAccepted: (agreement, rest, info) => this.#guard(() => this.#accepted(agreement, rest, info)),
-      onRefused: (status, headers, error) => this.#guard(() => this.#refused(status, headers, error)),
-      onFailed: (error) => this.#fail(error),
-    });
+    this.#attempt = new HandshakeAttempt(this.#curl, this.reactor, request, this);
     this.#attempt.setRef(this.#refed);
     this.#attempt.start();
   }
 
+  onConnected(): void {
+    this.#deadline?.clear();
+  }
+
+  onAccepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
+    this.#guard(() => this.#accepted(agreement, rest, info));
+  }
+
+  onRefused(status: number, headers: HeaderList, error: CurlWebSocketError): void {
+    this.#guard(() => this.#refused(status, headers, error));
+  }
+
+  onFailed(error: CurlWebSocketError): void {
+    this.#fail(error);
+  }
+
   #accepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void {
-    this.#handler.observer?.responseReceived?.(this.#request.url, 101, agreement.headers);
+    this.#handler.observer.responseReceived?.(this.#request.url, 101, agreement.headers);
     if (this.#closed) return;
     this.#stored(agreement.headers, () => {
       this.#closed = true;
-      this.#deadline.clear();
+      this.#deadline?.clear();
       this.#handler.onOpened(this.#attempt!.take(), agreement, rest, info);
     });
   }
@@ -210,9 +222,9 @@ export class Dialer {
   #stored(headers: HeaderList, then: () => void): void {
     const stored = storeCookies(this.#request.cookies, this.#request.url, headers);
     if (stored === null) return this.#closed ? undefined : then();
-    stored.then(() => runtime().defer(() => this.#guard(then)), this.#onError);
+    stored.then(() => runtime().defer(() => this.#guard(then)), (cause) => this.#onError(cause));
     if (this.#closed) return;
-    const { handshakeTimeout } = this.#options;
+    const { handshakeTimeout } = this.options;
     this.#limit(handshakeTimeout, () => {
       const message = `the cookie jar took longer than handshakeTimeout, ${handshakeTimeout} ms`;
       return new CurlWebSocketError("ERR_HANDSHAKE_TIMEOUT", message);
@@ -221,23 +233,23 @@ export class Dialer {
 
   /** The server refused, which may be an invitation to another attempt. */
   #refused(status: number, headers: HeaderList, error: CurlWebSocketError): void {
-    this.#handler.observer?.responseReceived?.(this.#request.url, status, headers);
+    this.#handler.observer.responseReceived?.(this.#request.url, status, headers);
     if (this.#closed) return;
     this.#stored(headers, () => {
-      if (!this.#isFollowed(status, headers)) return this.#fail(error);
+      if (!this.isFollowed(status, headers)) return this.#fail(error);
       if (status === 401) this.#challenge = this.#nextChallenge(headers);
       else this.#redirect(status, headers);
       this.#attempt!.close();
       this.#attempt = null;
       // The next attempt has limits of its own, from when it begins.
-      this.#deadline.clear();
+      this.#deadline?.clear();
       this.start();
     });
   }
 
   /** Returns whether a response leads to another attempt. */
-  #isFollowed(status: number, headers: HeaderList): boolean {
-    return status === 401 ? this.#nextChallenge(headers) !== null : this.#redirects.follows(status, headers);
+  isFollowed(status: number, headers: HeaderList): boolean {
+    return status === 401 ? this.#nextChallenge(headers) !== null : this.#redirects?.follows(status, headers) ?? false;
   }
 
   #nextChallenge(headers: HeaderList): Challenge | null {
@@ -245,12 +257,16 @@ export class Dialer {
   }
 
   #redirect(status: number, headers: HeaderList): void {
-    const url = this.#redirects.follow(this.#request.url, status, headers);
+    const url = this.#redirects!.follow(this.#request.url, status, headers);
     this.#request = redirectedRequest(this.#request, url);
     this.#challenge = null;
   }
 
   #limit(milliseconds: number, onTime: () => CurlWebSocketError): void {
+    if (this.#deadline === null) {
+      this.#deadline = new Deadline(paced);
+      this.#deadline.setRef(this.#refed);
+    }
     this.#deadline.limit(milliseconds, () => this.#fail(onTime()));
   }
 }

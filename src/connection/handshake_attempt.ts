@@ -42,7 +42,7 @@ export interface AttemptHandler {
   /** libcurl has connected. From now on the attempt has a limit of its own, `handshakeTimeout`. */
   onConnected(): void;
   /** Returns whether a refusal leads to another attempt, so that its body is of no use. */
-  readonly isFollowed: (status: number, headers: HeaderList) => boolean;
+  isFollowed(status: number, headers: HeaderList): boolean;
   /** The server agreed. `rest` came behind the response, and belongs to the first frames. */
   onAccepted(agreement: Agreement, rest: Uint8Array, info: ConnectionInfo): void;
   /** The server refused. `error` says so, and has the body. */
@@ -133,10 +133,17 @@ export class HandshakeAttempt implements Source {
     this.#release()?.close();
   }
 
-  /** Returns the connection of an accepted attempt, which is the caller's to close from now on. */
+  /**
+   * Returns the connection of an accepted attempt, which is the caller's to close from now on. Its socket is still watched:
+   * so the caller's watch of it, in the same turn, takes no call.
+   */
   take(): Transport {
+    const transport = this.#transport!;
     this.#closed = true;
-    return this.#release() as Transport;
+    this.#transport = null;
+    this.#release();
+    this.#reactor.detach(this);
+    return transport;
   }
 
   onReactorError(error: CurlWebSocketError): void {
@@ -183,7 +190,8 @@ export class HandshakeAttempt implements Source {
     const onHead = (head: Uint8Array) => {
       if (!this.#closed) this.#observer?.headReceived?.(head);
     };
-    this.#response = new ResponseReader(accept, offer, this.#handler.isFollowed, authorized, onHead);
+    const isFollowed = (status: number, headers: HeaderList) => this.#handler.isFollowed(status, headers);
+    this.#response = new ResponseReader(accept, offer, isFollowed, authorized, onHead);
     this.#handler.onConnected();
     this.#deadline.limit(handshakeTimeout, this.#onTimeout);
     const request = buildRequest(url, key, offer, headers, this.#request);

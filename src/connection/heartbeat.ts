@@ -5,11 +5,11 @@ import { CurlWebSocketError } from "../errors.ts";
 /** What a connection must do for its health. */
 export interface HeartbeatHost {
   /** Queues a ping. */
-  ping(payload: Uint8Array): void;
+  sendPing(payload: Uint8Array): void;
   /** Reads, soon, what has come and was not read yet: a thread that was busy is no dead peer. */
-  look(): void;
+  readAgain(): void;
   /** Ends the connection, without a closing handshake. */
-  fail(error: CurlWebSocketError): void;
+  abort(error: CurlWebSocketError): void;
 }
 
 /** How long after a look at what has come the verdict falls, ms. */
@@ -108,7 +108,7 @@ export class Heartbeat {
   #armPing(): void {
     this.#pingTimer = this.#timer(() => {
       if (!this.#asked || this.#heard) return this.#ping();
-      this.#host.look();
+      this.#host.readAgain();
       this.#pingTimer = this.#timer(() => {
         if (!this.#asked || this.#heard) return this.#ping();
         const message = `the server gave no sign of life since a ping, for pingInterval, ${this.#pingInterval} ms`;
@@ -125,14 +125,14 @@ export class Heartbeat {
     this.#heard = false;
     this.pinged(payload);
     this.#armPing();
-    this.#host.ping(payload);
+    this.#host.sendPing(payload);
   }
 
   #armIdle(milliseconds: number): void {
     this.#idleTimer = this.#timer(() => {
       const left = this.#idleLeft();
       if (left > 0) return this.#armIdle(left);
-      this.#host.look();
+      this.#host.readAgain();
       this.#idleTimer = this.#timer(() => {
         const left = this.#idleLeft();
         if (left > 0) return this.#armIdle(left);
@@ -147,7 +147,7 @@ export class Heartbeat {
 
   #fail(code: "ERR_PING_TIMEOUT" | "ERR_IDLE_TIMEOUT", message: string): void {
     this.stop();
-    this.#host.fail(new CurlWebSocketError(code, message));
+    this.#host.abort(new CurlWebSocketError(code, message));
   }
 }
 

@@ -8,15 +8,20 @@ import type { CompleteOptions } from "../options/options.ts";
 import { Deadline } from "../platform/deadline.ts";
 import { loadZlib } from "../platform/zlib.ts";
 import { ZlibDeflate } from "../platform/zlib_deflate.ts";
-import { type CloseResult, ClosingHandshake, type ClosingLimit } from "../protocol/closing_handshake.ts";
+import {
+  type CloseResult,
+  ClosingHandshake,
+  type ClosingHost,
+  type ClosingLimit,
+} from "../protocol/closing_handshake.ts";
 import * as P from "../protocol/constants.ts";
 import type { FrameObserver } from "../protocol/frame_observer.ts";
 import { MessageDeflater } from "../protocol/permessage_deflate.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Source } from "../reactor/source.ts";
-import { Heartbeat } from "./heartbeat.ts";
-import { Receiver } from "./receiver.ts";
-import { Sender } from "./sender.ts";
+import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
+import { Receiver, type ReceiverHost } from "./receiver.ts";
+import { Sender, type SenderHost } from "./sender.ts";
 import { socketStats } from "./socket_stats.ts";
 
 /** Who receives an open connection's events, in the reactor's turns. */
@@ -58,7 +63,12 @@ const LINGER = 1_000;
 /** Our close code if this side fails: RFC 6455 section 7.4.1, as the IANA registry widens it to both sides. */
 const CLOSE_INTERNAL_ERROR = 1011;
 
-export class OpenConnection implements Source {
+/** Without any: for a user's own pings alone. */
+const NO_INTERVALS = { pingInterval: 0, idleTimeout: 0 };
+
+/** It is the host of its parts: they call it, instead of a function each for all that they may call for. */
+export class OpenConnection implements Source, ClosingHost, SenderHost, ReceiverHost, HeartbeatHost {
+  readonly onMessage: (data: string | ArrayBuffer) => boolean;
   readonly #transport: Transport;
   readonly #reactor: Reactor;
   readonly #closeTimeout: number;
@@ -66,7 +76,8 @@ export class OpenConnection implements Source {
   readonly #closing: ClosingHandshake;
   readonly #sender: Sender;
   readonly #receiver: Receiver;
-  readonly #heartbeat: Heartbeat;
+  /** Null until a ping is to be sent, or the peer's silence noticed. */
+  #heartbeat: Heartbeat | null = null;
   readonly #deadline: Deadline = new Deadline();
   #wakeups = 0;
   #turns = 0;
@@ -78,28 +89,22 @@ export class OpenConnection implements Source {
     this.#reactor = reactor;
     this.#closeTimeout = options.closeTimeout;
     this.#handler = handler;
-    this.#closing = this.#createClosing();
-    this.#sender = new Sender(transport, reactor, this.#closing, observer, {
-      onFlushed: (bytes, unblocked) => this.#onFlushed(bytes, unblocked),
-      onSendFailed: (error) => this.#onSendFailed(error),
-      onMessageLost: (cause) => this.#fail(errorOf("compressing a message", cause), CLOSE_INTERNAL_ERROR, ""),
-    });
+    this.onMessage = handler.onMessage;
+    this.#closing = new ClosingHandshake(this);
+    this.#sender = new Sender(transport, reactor, this.#closing, observer, this);
     this.#receiver = this.#createReceiver(init);
     this.#compress(init);
-    this.#heartbeat = new Heartbeat({
-      ping: (payload) => this.#sender.control(P.OPCODE_PING, payload),
-      look: () => this.#readAgain(),
-      fail: (error) => this.abort(error),
-    }, options);
+    if (options.pingInterval > 0 || options.idleTimeout > 0) this.#heartbeat = new Heartbeat(this, options);
     this.#deadline.setRef(refed);
     reactor.attach(this, options.maxReceiveDelay);
     reactor.setRef(this, refed);
-    this.#heartbeat.start();
+    this.#heartbeat?.start();
   }
 
   /** Reads what has come, and waits for more: the handler is called from now on, not before. */
   start(): void {
-    if (!this.paused) this.#readAgain();
+    // Else there is only what the socket has, and that is found by waiting for it.
+    if (!this.paused && (this.#transport.readsAhead || this.#receiver.holdsBytes)) this.readAgain();
     this.#watch();
   }
 
@@ -115,41 +120,60 @@ export class OpenConnection implements Source {
       maxMessageSize: options.maxMessageSize,
       deflate: agreement.deflate,
       observer,
-    }, {
-      onBytes: () => this.#heartbeat.heard(),
-      onMessage: this.#handler.onMessage,
-      onPing: (payload) => this.#sender.pong(payload),
-      onPong: (payload) => {
-        if (this.#heartbeat.ponged(payload)) return false;
-        this.#handler.onPong(payload);
-        return true;
-      },
-      onClose: (code, reason) => {
-        this.#handler.onCloseReceived(code, reason);
-        this.#closing.receive(code, reason);
-      },
-    });
+    }, this);
     receiver.paused = paused;
     receiver.begin(rest);
     return receiver;
   }
 
-  #createClosing(): ClosingHandshake {
-    return new ClosingHandshake({
-      // What is queued stays counted when sending has failed.
-      isDrained: () => this.#sender.size === 0,
-      queueClose: (code, reason) => {
-        this.#sender.close(code, reason);
-        this.#heartbeat.stop();
-        this.#handler.onCloseSent(code, new TextDecoder().decode(reason));
-      },
-      onClosing: () => this.#handler.onClosing(),
-      wait: (limit) => this.#deadline.limit(this.#milliseconds(limit), () => this.#closing.timeOut()),
-      flush: () => this.#sender.flush(),
-      flushSoon: () => this.#sender.flushSoon(),
-      endSending: () => this.#transport.endSending(),
-      finish: (result) => this.#finish(result),
-    });
+  onBytes(): void {
+    this.#heartbeat?.heard();
+  }
+
+  onPing(payload: Uint8Array<ArrayBuffer>): void {
+    this.#sender.pong(payload);
+  }
+
+  onPong(payload: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#heartbeat?.ponged(payload)) return false;
+    this.#handler.onPong(payload);
+    return true;
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#handler.onCloseReceived(code, reason);
+    this.#closing.receive(code, reason);
+  }
+
+  isDrained(): boolean {
+    // What is queued stays counted when sending has failed.
+    return this.#sender.size === 0;
+  }
+
+  queueClose(code: number, reason: Uint8Array): void {
+    this.#sender.close(code, reason);
+    this.#heartbeat?.stop();
+    this.#handler.onCloseSent(code, new TextDecoder().decode(reason));
+  }
+
+  onClosing(): void {
+    this.#handler.onClosing();
+  }
+
+  wait(limit: ClosingLimit): void {
+    this.#deadline.limit(this.#milliseconds(limit), () => this.#closing.timeOut());
+  }
+
+  flush(): void {
+    this.#sender.flush();
+  }
+
+  flushSoon(): void {
+    this.#sender.flushSoon();
+  }
+
+  endSending(): void {
+    this.#transport.endSending();
   }
 
   /** The user's closeTimeout limits lingering too, but not if it is 0, which stands for no limit. */
@@ -164,7 +188,7 @@ export class OpenConnection implements Source {
 
   /** From the last ping to its pong, ms; null before the first. */
   get roundTripTime(): number | null {
-    return this.#heartbeat.roundTripTime;
+    return this.#heartbeat?.roundTripTime ?? null;
   }
 
   /** Counters, as they are now. */
@@ -175,8 +199,13 @@ export class OpenConnection implements Source {
 
   /** Sends a ping of the user's. */
   ping(payload: Uint8Array): void {
+    this.#heartbeat ??= new Heartbeat(this, NO_INTERVALS);
     this.#heartbeat.pinged(payload);
     this.#sender.control(P.OPCODE_PING, payload, true);
+  }
+
+  sendPing(payload: Uint8Array): void {
+    this.#sender.control(P.OPCODE_PING, payload);
   }
 
   /** As {@linkcode ClosingHandshake.willClose}. */
@@ -203,15 +232,15 @@ export class OpenConnection implements Source {
   pause(): void {
     if (this.paused || this.#closing.sent || this.#closing.finished) return;
     this.#receiver.paused = true;
-    this.#heartbeat.pause();
+    this.#heartbeat?.pause();
     this.#watch();
   }
 
   resume(): void {
     if (!this.paused) return;
     this.#receiver.paused = false;
-    if (!this.#closing.sent && !this.#closing.finished) this.#heartbeat.start();
-    this.#readAgain();
+    if (!this.#closing.sent && !this.#closing.finished) this.#heartbeat?.start();
+    this.readAgain();
     this.#watch();
   }
 
@@ -242,7 +271,7 @@ export class OpenConnection implements Source {
   }
 
   /** Reads in a turn soon: bytes of TLS may wait inside libcurl, where no poll sees them. */
-  #readAgain(): void {
+  readAgain(): void {
     if (!this.#closing.finished) this.#reactor.again(this, this.#transport.fd, READABLE);
   }
 
@@ -258,19 +287,23 @@ export class OpenConnection implements Source {
     this.#closing.fail(error, closeCode, reason);
   }
 
-  #onFlushed(bytes: number, unblocked: boolean): void {
-    if (unblocked) this.#heartbeat.progressed();
+  onFlushed(bytes: number, unblocked: boolean): void {
+    if (unblocked) this.#heartbeat?.progressed();
     this.#closing.progress(bytes);
     this.#watch();
   }
 
   /** Nothing can be sent any more. What has come is read first: messages, and the close frame that may explain it. */
-  #onSendFailed(error: CurlWebSocketError): void {
+  onSendFailed(error: CurlWebSocketError): void {
     this.#receiver.endWhenDrained();
     this.#closing.failSending(error);
     this.#handler.onSendFailed(error);
-    if (!this.paused) this.#readAgain();
+    if (!this.paused) this.readAgain();
     this.#watch();
+  }
+
+  onMessageLost(cause: unknown): void {
+    this.#fail(errorOf("compressing a message", cause), CLOSE_INTERNAL_ERROR, "");
   }
 
   #watch(): void {
@@ -279,9 +312,9 @@ export class OpenConnection implements Source {
     this.#reactor.watch(this.#transport.fd, this, events);
   }
 
-  #finish(result: CloseResult): void {
+  finish(result: CloseResult): void {
     this.#deadline.clear();
-    this.#heartbeat.stop();
+    this.#heartbeat?.stop();
     this.#receiver.dispose();
     this.#reactor.watch(this.#transport.fd, this, 0);
     this.#reactor.detach(this);

@@ -8,7 +8,7 @@ import { loadZlib } from "../platform/zlib.ts";
 import { ZlibInflate } from "../platform/zlib_inflate.ts";
 import type { ClosingHandshake } from "../protocol/closing_handshake.ts";
 import type { FrameObserver } from "../protocol/frame_observer.ts";
-import { MessageReader } from "../protocol/message_reader.ts";
+import { MessageReader, type MessageReaderEvents } from "../protocol/message_reader.ts";
 import { MessageInflater } from "../protocol/permessage_deflate.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import { runtimeDecoder } from "./runtime_decoder.ts";
@@ -47,11 +47,14 @@ const MAX_UNCHECKED = 256;
 /** One a thread: what is read is parsed before anything else is read. */
 let readBuffer: Uint8Array<ArrayBuffer> | undefined;
 
-export class Receiver {
+const createInflate = (windowBits: number): ZlibInflate => new ZlibInflate(loadZlib()!, windowBits);
+
+export class Receiver implements MessageReaderEvents {
   readonly #transport: Transport;
   readonly #reactor: Reactor;
   readonly #closing: ClosingHandshake;
   readonly #host: ReceiverHost;
+  readonly #onMessage: ReceiverHost["onMessage"];
   /** Null without permessage-deflate. */
   readonly #inflater: MessageInflater | null;
   readonly #reader: MessageReader;
@@ -92,31 +95,36 @@ export class Receiver {
     this.#reactor = reactor;
     this.#closing = closing;
     this.#host = host;
-    this.#inflater = deflate === null
-      ? null
-      : new MessageInflater(deflate, (bits) => new ZlibInflate(loadZlib()!, bits));
-    const inflater = this.#inflater, { onMessage } = host;
-    this.#reader = new MessageReader({ maxMessageSize, inflater, observer, decoder: runtimeDecoder }, {
-      onMessage: (data) => {
-        const size = typeof data === "string" ? data.length : data.byteLength;
-        if (!closing.mayDeliver) return this.#goOnSilently(size);
-        this.messages++;
-        return onMessage(data) ? this.#goOn(size) : this.#goOnQueued(size);
-      },
-      onPing: (payload) => {
-        host.onPing(payload);
-        return this.#goOnSilently(0);
-      },
-      onPong: (payload) => {
-        this.#runLoops();
-        return host.onPong(payload) ? this.#goOn(0) : this.#goOnSilently(0);
-      },
-      onFragment: (size) => this.#goOnSilently(size),
-      onClose: (code, reason) => {
-        this.#runLoops();
-        host.onClose(code, reason);
-      },
-    });
+    this.#onMessage = host.onMessage;
+    const inflater = this.#inflater = deflate === null ? null : new MessageInflater(deflate, createInflate);
+    this.#reader = new MessageReader({ maxMessageSize, inflater, observer, decoder: runtimeDecoder }, this);
+  }
+
+  onMessage(data: string | ArrayBuffer): boolean {
+    const size = typeof data === "string" ? data.length : data.byteLength;
+    if (!this.#closing.mayDeliver) return this.#goOnSilently(size);
+    this.messages++;
+    const onMessage = this.#onMessage;
+    return onMessage(data) ? this.#goOn(size) : this.#goOnQueued(size);
+  }
+
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean {
+    this.#host.onPing(payload);
+    return this.#goOnSilently(0);
+  }
+
+  onPong(payload: Uint8Array<ArrayBuffer>): boolean {
+    this.#runLoops();
+    return this.#host.onPong(payload) ? this.#goOn(0) : this.#goOnSilently(0);
+  }
+
+  onFragment(size: number): boolean {
+    return this.#goOnSilently(size);
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#runLoops();
+    this.#host.onClose(code, reason);
   }
 
   /** The protocol's side, for its counters. */
@@ -131,6 +139,11 @@ export class Receiver {
 
   get #stopped(): boolean {
     return this.paused || this.#closing.finished;
+  }
+
+  /** Whether there are bytes that were read, and not looked at: no wait finds them. */
+  get holdsBytes(): boolean {
+    return this.#held !== null;
   }
 
   /** Takes over bytes that came behind the handshake: they are read first. */
@@ -155,11 +168,13 @@ export class Receiver {
    * @throws {ProtocolViolation} at the first thing the peer does wrong
    */
   read(): boolean | "end" {
+    // Each turn finds out: inside a microtask it cannot.
+    this.#canRun = false;
     if (this.#held !== null) {
       const held = this.#held;
       this.#held = null;
       this.#host.onBytes();
-      if (!this.#take(held, true)) return !this.#stopped;
+      if (!this.#take(held, held.length, true)) return !this.#stopped;
     }
     const buffer = readBuffer ??= allocate(READ_SIZE);
     for (let total = 0; total < TURN_BYTES;) {
@@ -170,8 +185,10 @@ export class Receiver {
       total += count;
       this.bytes += count;
       this.#reactor.turnBytes += count;
-      if (!this.#take(buffer.subarray(0, count), false)) return !this.#stopped;
-      if (this.#drained && !this.#last) return false;
+      const goesOn = this.#take(buffer, count, false);
+      // Nothing is left: also where the event loop was to have its turn first.
+      if (this.#drained && this.#held === null && !this.#last) return false;
+      if (!goesOn) return !this.#stopped;
       if (performance.now() > this.#reactor.turnEnd) return true;
     }
     return true;
@@ -207,21 +224,21 @@ export class Receiver {
   }
 
   /**
-   * Parses bytes that were read. Returns false, and keeps the rest, if the event loop is to have its turn first. Bytes that
+   * Parses the first `end` of bytes that were read. Returns false, and keeps the rest, if the event loop is to have its turn first. Bytes that
    * are not `owned` are in the thread's buffer.
    */
-  #take(bytes: Uint8Array, owned: boolean): boolean {
+  #take(bytes: Uint8Array, end: number, owned: boolean): boolean {
     if (this.#discarding) return !this.#stopped;
     this.#yielded = false;
     let at: number;
     try {
-      at = this.#reader.receive(bytes, 0);
+      at = this.#reader.receive(bytes, 0, end);
     } finally {
       // Before what ends the connection: what a loop sends in reply still goes out.
       this.#runLoops();
     }
-    if (at === bytes.length) return !this.#yielded && !this.#stopped;
-    if (!this.#discarding) this.#held = owned ? bytes.subarray(at) : bytes.slice(at);
+    if (at === end) return !this.#yielded && !this.#stopped;
+    if (!this.#discarding) this.#held = owned ? bytes.subarray(at, end) : bytes.slice(at, end);
     return false;
   }
 

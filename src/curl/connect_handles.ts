@@ -22,6 +22,25 @@ export interface ConnectReceiver extends Omit<EasyReceiver, "onThrown">, Source 
   onFailure(error: unknown): void;
 }
 
+/** Receives what libcurl says of a connection that stands, which is nothing. */
+const NOBODY: ConnectReceiver = {
+  onDebug: () => {},
+  onProgress: () => true,
+  onResult: () => {},
+  onFailure: () => {},
+  onReady: () => false,
+  onReactorError: () => {},
+};
+
+/** What a handle waits for that does not connect. */
+const NO_FDS: Set<number> = new Set();
+
+/**
+ * For libcurl's words about connections that stand, one a thread: they are read when the call that wrote them returns.
+ * While handles connect, several may fail in one call.
+ */
+const standing = new ErrorBuffer();
+
 /** An attempt that has taken longer than this may have failed by what its driver's cache of names has, ms. */
 const LONG = 1_000;
 
@@ -33,10 +52,14 @@ export class ConnectHandles implements Driven, EasyReceiver {
   readonly easy: Pointer;
   readonly address: number;
   readonly options: OptionSetter;
-  /** libcurl writes to it for as long as the easy handle lives. */
-  readonly errors: ErrorBuffer = new ErrorBuffer();
-  readonly source: ConnectReceiver;
-  readonly fds: Set<number> = new Set();
+  /** libcurl writes to it for as long as the easy handle lives, or until {@linkcode shareErrors}. */
+  errors: ErrorBuffer = new ErrorBuffer();
+  /** Whose attempt it is, until that has ended. */
+  source: ConnectReceiver;
+  fds: Set<number> = new Set();
+  sealed = -1;
+  /** The socket of the connection, or -1 while there is none. */
+  connected = -1;
   refed = true;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
@@ -126,6 +149,14 @@ export class ConnectHandles implements Driven, EasyReceiver {
   /** It is not to connect any more: the receiver hears nothing of it from now on. The connection stays, if there is one. */
   settle(): void {
     this.#driver?.settle(this);
+    this.source = NOBODY;
+    this.fds = NO_FDS;
+  }
+
+  /** The connection stands: from now on {@linkcode errors} is cleared before each call, since others have it as well. */
+  shareErrors(): void {
+    const code = this.#curl.setBuffer(this.easy, C.CURLOPT_ERRORBUFFER, standing.bytes);
+    if (code === C.CURLE_OK) this.errors = standing;
   }
 
   /** Gives up, at any time. */
@@ -138,6 +169,8 @@ export class ConnectHandles implements Driven, EasyReceiver {
 
   /** Frees the handles, and closes the connection, when nothing uses them any more: neither a call into libcurl nor a poll. */
   free(): void {
+    // Between two owners, as when the second one cannot be made, it is still watched for the first.
+    if (this.connected >= 0) this.#reactor.watch(this.connected, this.source, 0);
     this.#isFreed = true;
     this.#whenIdle(() => this.#reactor.whenUnpolled(() => this.freeNow()));
   }

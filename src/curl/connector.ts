@@ -14,7 +14,8 @@ import { isAlone } from "./drivers.ts";
 import { getNumber } from "./get_info.ts";
 import { chooseProxy, type ConnectTarget, setBaseOptions, setUserOptions } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
-import { clientCertificate } from "./tls_errors.ts";
+import { setRepeated } from "./repeated_options.ts";
+import type { TlsPeer } from "./tls_errors.ts";
 import { TransferLog } from "./transfer_log.ts";
 import { Transport } from "./transport.ts";
 
@@ -84,6 +85,7 @@ export class Connector implements ConnectReceiver {
   #setOptions(): void {
     const { easy, options, errors } = this.#handles, curl = this.#curl;
     curl.setBuffer(easy, C.CURLOPT_ERRORBUFFER, errors.bytes);
+    if (!this.#hasLog && setRepeated(options, this.#target, this.#proxy)) return;
     setBaseOptions(options, this.#target);
     const { debug, progress } = this.#handles.setCallbacks();
     if (this.#proxy?.scheme.startsWith("http")) {
@@ -185,25 +187,25 @@ export class Connector implements ConnectReceiver {
     const secure = this.#target.url.protocol === "https:";
     const unix = this.#target.network.unixSocket !== undefined;
     const info = readConnection(this.#curl, this.#handles.easy, { proxy: this.#proxy, secure, log: this.#log, unix });
-    const certificate = secure ? this.#certificateHelp() : null;
     const tlsLayers = (secure ? 1 : 0) + (this.#proxy?.scheme === "https" ? 1 : 0);
+    this.#handles.shareErrors();
     const { easy, errors, options } = this.#handles;
-    const transport = new Transport(this.#curl, easy, connectedFd, errors, () => this.#handles.free(), {
-      certificate,
+    // It knows the handles, and not this: what only connecting needs goes when that is done.
+    const transport = new Transport(this.#curl, easy, connectedFd, errors, this.#handles, {
+      peer: secure ? this.#tlsPeer() : null,
       tlsLayers,
     });
-    closeOnExec(connectedFd);
+    if (this.#handles.sealed !== connectedFd) closeOnExec(connectedFd);
+    this.#handles.connected = connectedFd;
     // From here on the handles are the transport's.
     this.#settle();
     options.closeFiles();
     this.#handler.onConnected(transport, info);
   }
 
-  #certificateHelp(): { help: string; missing: boolean } {
+  #tlsPeer(): TlsPeer {
     const { url, tls } = this.#target;
-    const help = clientCertificate({ peer: url.host, what: "tls", options: tls });
-    const none = tls.cert === undefined && tls.pfx === undefined;
-    return { help, missing: none && this.#log.certificateRequested };
+    return { peer: url.host, what: "tls", options: tls, certificateRequested: this.#log.certificateRequested };
   }
 
   #fail(error: CurlWebSocketError): void {

@@ -23,6 +23,8 @@ export interface Driven {
   readonly refed: boolean;
   /** The sockets that libcurl waits for to connect it; the driver fills it. */
   readonly fds: Set<number>;
+  /** The last socket of it that the driver has kept from child processes, or -1; the driver writes it. */
+  sealed: number;
   /** libcurl is done, with a CURLcode. Called outside of libcurl, and for the last time. */
   onResult(code: number): void;
   /** It cannot go on: a call into libcurl failed, or one of its callbacks threw. As {@linkcode onResult}. */
@@ -55,12 +57,17 @@ export class Driver implements MultiReceiver {
   /** What libcurl waits for on its own sockets. They are watched for one of those that connect. */
   readonly #own: Map<number, number> = new Map();
   readonly #timer: Deadline = new Deadline(paced);
-  /** How often libcurl has set its timer: only the last one counts. */
-  #timerSets = 0;
+  /** When libcurl wants to be called, by `performance.now()`; Infinity if it does not. */
+  #dueAt = Infinity;
+  /** When the timer runs out: it may be earlier, since libcurl puts off far more often than it is late. Infinity: it is not set. */
+  #timerAt = Infinity;
   /** Whether libcurl wants to be called now. */
   #isDue = false;
+  /** Whether a step is to come that calls it then. */
+  #isStepPlanned = false;
   /** An `int` that libcurl writes inside a call. */
-  readonly #count: Uint8Array = allocate(4);
+  readonly #count: Uint8Array<ArrayBuffer> = allocate(4);
+  readonly #messages: Int32Array = new Int32Array(this.#count.buffer);
   /** Calls into libcurl that are on the stack: inside one no handle can be added, removed or freed. */
   #calls = 0;
   #isFreed = false;
@@ -195,19 +202,24 @@ export class Driver implements MultiReceiver {
     const { curl_multi_socket_action } = this.#curl;
     let what = "curl_multi_socket_action";
     let code = this.#call(() => curl_multi_socket_action(this.#multi, fd, events, this.#count));
-    const results = this.#results();
+    let results = this.#results(NONE);
     if (code === 0 && this.#isStalled(results)) {
       what = "curl_multi_socket_all";
       code = this.#call(() => this.#curl.curl_multi_socket_all(this.#multi, this.#count));
-      for (const [ended, result] of this.#results()) results.set(ended, result);
+      results = this.#results(results);
     }
     this.#tell(handle, code === 0 ? null : failed(what, code), results);
   }
 
   /** Tells handles of what became of them in a call for `handle`, or for all. */
-  #tell(handle: Driven | null, failure: CurlWebSocketError | null, results: Map<Driven, number>): void {
+  #tell(handle: Driven | null, failure: CurlWebSocketError | null, results: ReadonlyMap<Driven, number>): void {
     const error = failure ?? this.#failure?.error ?? null;
     this.#failure = null;
+    // So it is with most calls: nothing ended, or one handle.
+    if (error === null && this.#thrown.size === 0) {
+      for (const [each, code] of results) this.#end(each, () => each.onResult(code));
+      return;
+    }
     const failing = new Map(this.#thrown);
     if (error !== null) { for (const each of handle === null ? this.#connecting : [handle]) failing.set(each, error); }
     this.#thrown.clear();
@@ -224,17 +236,21 @@ export class Driver implements MultiReceiver {
     tell();
   }
 
-  /** Those that are done since the last call, with their CURLcodes. */
-  #results(): Map<Driven, number> {
-    const results = new Map<Driven, number>();
+  /** Those that are done since the last call, with their CURLcodes, and those that are known already. */
+  #results(known: ReadonlyMap<Driven, number>): ReadonlyMap<Driven, number> {
+    let message = this.#curl.curl_multi_info_read(this.#multi, this.#count);
+    if (isNull(message)) return known;
+    const results = new Map(known);
     for (;;) {
-      const message = this.#curl.curl_multi_info_read(this.#multi, this.#count);
-      if (isNull(message)) return results;
       // struct CURLMsg {CURLMSG msg; CURL *easy_handle; union {void *whatever; CURLcode result} data}: with pointers of 8
       // bytes it has 24, and these begin at the 8th and the 16th.
       const bytes = ffi().view(message, 24), fields = new DataView(bytes.buffer, bytes.byteOffset);
       const handle = this.#handles.get(Number(fields.getBigUint64(8, true)));
       if (handle !== undefined) results.set(handle, fields.getInt32(16, true));
+      // How many are left.
+      if (this.#messages[0] === 0) return results;
+      message = this.#curl.curl_multi_info_read(this.#multi, this.#count);
+      if (isNull(message)) return results;
     }
   }
 
@@ -272,7 +288,10 @@ export class Driver implements MultiReceiver {
       }
       // It has been given up.
       if (handle !== null && !this.#connecting.has(handle)) return;
-      if (before === undefined) closeOnExec(fd);
+      if (before === undefined) {
+        closeOnExec(fd);
+        if (handle !== null) handle.sealed = fd;
+      }
       if (before !== handle) before?.fds.delete(fd);
       this.#fds.set(fd, handle);
       if (handle === null) this.#own.set(fd, what);
@@ -295,22 +314,48 @@ export class Driver implements MultiReceiver {
   }
 
   #setTimer(milliseconds: number): void {
-    this.#clearTimer();
-    const set = this.#timerSets;
+    this.#isDue = false;
     // What libcurl wants for connections that stand is of no use to them.
-    if (milliseconds < 0 || this.#connecting.size === 0) return;
-    const act = () => {
-      if (set === this.#timerSets) this.act(C.CURL_SOCKET_TIMEOUT, 0);
-    };
-    if (milliseconds > 0) return this.#timer.set(milliseconds, act);
-    // Now: the first steps of many attempts at once are not to be one long task.
+    if (milliseconds < 0 || this.#connecting.size === 0) {
+      this.#dueAt = Infinity;
+      return;
+    }
+    if (milliseconds > 0) {
+      this.#dueAt = performance.now() + milliseconds;
+      return this.#armTimer();
+    }
+    this.#dueAt = Infinity;
     this.#isDue = true;
-    paced(act);
+    // The first steps of many attempts at once are not to be one long task. One that is planned serves them all.
+    if (this.#isStepPlanned) return;
+    this.#isStepPlanned = true;
+    paced(this.#onStep);
   }
+
+  readonly #onStep = (): void => {
+    this.#isStepPlanned = false;
+    if (this.#isDue) this.act(C.CURL_SOCKET_TIMEOUT, 0);
+  };
+
+  /** Sets the timer if it would run out too late. */
+  #armTimer(): void {
+    if (this.#timerAt <= this.#dueAt) return;
+    this.#timerAt = this.#dueAt;
+    this.#timer.set(Math.max(1, this.#dueAt - performance.now()), this.#onTime);
+  }
+
+  readonly #onTime = (): void => {
+    this.#timerAt = Infinity;
+    if (this.#dueAt === Infinity) return;
+    // libcurl has put it off meanwhile. A timer may be a little early, too, and libcurl would set it anew.
+    if (this.#dueAt > performance.now() + 1) return this.#armTimer();
+    this.#dueAt = Infinity;
+    this.act(C.CURL_SOCKET_TIMEOUT, 0);
+  };
 
   #clearTimer(): void {
     this.#timer.clear();
-    this.#timerSets++;
+    this.#timerAt = this.#dueAt = Infinity;
     this.#isDue = false;
   }
 
@@ -323,6 +368,9 @@ export class Driver implements MultiReceiver {
     }
   }
 }
+
+/** No handle is done. */
+const NONE: ReadonlyMap<Driven, number> = new Map();
 
 /** Whom a socket is no longer watched for. */
 const NOBODY: Source = { onReady: () => false, onReactorError: () => {} };

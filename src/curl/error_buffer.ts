@@ -4,9 +4,14 @@ import { allocate } from "../platform/ffi.ts";
 import { shownWords } from "../observe/redact.ts";
 import type { Curl } from "./library.ts";
 
-/** One handle's buffer. It must live as long as the handle. */
+/** It must live as long as the handles that have it. */
 export class ErrorBuffer {
   readonly bytes: Uint8Array = allocate(CURL_ERROR_SIZE);
+
+  /** Forgets what was written: before a call, if other handles have the same buffer. */
+  clear(): void {
+    this.bytes[0] = 0;
+  }
 
   /**
    * Returns libcurl's words for a code that a call has just returned, else its general words for the code. Some of them

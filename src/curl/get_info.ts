@@ -20,9 +20,13 @@ export function getNumber(curl: Curl, easy: Pointer, info: number): number | nul
   return fields === null ? null : Number(fields.getBigInt64(0, true));
 }
 
+/** Returns a pointer; NULL if there is none, or the loaded libcurl does not know it. */
+export function getPointer(curl: Curl, easy: Pointer, info: number): Pointer {
+  return ask(curl, easy, info) === null ? null : ffi().pointerAt(ffi().pointerTo(out!.bytes), 0);
+}
+
 /** Returns text; null if there is none, or the loaded libcurl does not know it. */
 export function getText(curl: Curl, easy: Pointer, info: number): string | null {
-  if (ask(curl, easy, info) === null) return null;
-  const pointer = ffi().pointerAt(ffi().pointerTo(out!.bytes), 0);
+  const pointer = getPointer(curl, easy, info);
   return isNull(pointer) ? null : ffi().cString(pointer);
 }

@@ -63,6 +63,14 @@ const FOREVER = 0x7fff_ffff;
  */
 const MARGIN = 0.1, MOST_MARGIN = 1_000;
 
+/** Returns libcurl's own limit, ms, for a caller who waits for `timeout` ms. */
+export function connectLimit(timeout: number): number {
+  // libcurl's default of 300 s must not end a longer wait. Without a limit, the system's own holds for each address:
+  // some two minutes, after which libcurl tries the next.
+  const limit = timeout === 0 ? FOREVER : Math.ceil(timeout + Math.min(timeout * MARGIN, MOST_MARGIN));
+  return Math.min(limit, FOREVER);
+}
+
 /** Sets what every attempt needs: to connect and nothing more, whatever the user's options are. */
 export function setBaseOptions(set: OptionSetter, { timeout, browser }: ConnectTarget): void {
   set.long("CONNECT_ONLY", 1);
@@ -73,10 +81,7 @@ export function setBaseOptions(set: OptionSetter, { timeout, browser }: ConnectT
   set.long("HTTP_VERSION", C.CURL_HTTP_VERSION_1_1);
   if (browser !== null) impersonate(set.curl, set.easy, browser);
   set.long("HTTPPROXYTUNNEL", 1);
-  // libcurl's default of 300 s must not end a longer wait. Without a limit, the system's own holds for each address:
-  // some two minutes, after which libcurl tries the next.
-  const limit = timeout === 0 ? FOREVER : Math.ceil(timeout + Math.min(timeout * MARGIN, MOST_MARGIN));
-  set.long("CONNECTTIMEOUT_MS", Math.min(limit, FOREVER));
+  set.long("CONNECTTIMEOUT_MS", connectLimit(timeout));
   // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate
   // 7.84 has another option, of TLS session tickets, by the same number.
   if (set.curl.versionNumber >= 0x075700) set.tryLong("QUICK_EXIT", 1);

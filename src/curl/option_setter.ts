@@ -33,26 +33,72 @@ function nameIn(curl: Curl, number: number): string | null {
  */
 const LAST_COMMON = 317;
 
+const NONE: readonly never[] = [];
+
+/** A number or text that was set, and can be set in another handle as it is. */
+export interface RecordedOption {
+  readonly name: string;
+  readonly number: number;
+  readonly value: number | Uint8Array;
+  /** Whether it does not matter if libcurl takes it. */
+  readonly isTried: boolean;
+}
+
 /** Sets the options of one easy handle. It owns the lists and files that it makes, which libcurl does not copy. */
 export class OptionSetter {
   readonly curl: Curl;
   readonly easy: Pointer;
-  readonly #lists: Pointer[] = [];
-  readonly #files: MemoryFile[] = [];
+  /** Most have none. */
+  #lists: readonly Pointer[] = NONE;
+  #files: readonly MemoryFile[] = NONE;
+  /** What was set since {@linkcode record} began; null if it has not, or something was set that is the handle's own. */
+  #recorded: RecordedOption[] | null = null;
 
   constructor(curl: Curl, easy: Pointer) {
     this.curl = curl;
     this.easy = easy;
   }
 
+  /**
+   * Returns what `set` sets by this; null if that cannot be set in another handle as it is: lists and files are this
+   * handle's own, and blobs may be large.
+   */
+  record(set: () => void): readonly RecordedOption[] | null {
+    this.#recorded = [];
+    try {
+      set();
+      return this.#recorded;
+    } finally {
+      this.#recorded = null;
+    }
+  }
+
+  /** Sets what was recorded with another handle of the same library. */
+  repeat(options: readonly RecordedOption[]): void {
+    for (const { name, number, value, isTried } of options) {
+      const code = typeof value === "number"
+        ? this.curl.setLong(this.easy, number, value)
+        : this.curl.setBuffer(this.easy, number, value);
+      if (code !== CURLE_OK && !isTried) this.refuse(name, code);
+    }
+  }
+
   /** Sets an integer, or a flag as 1 or 0. */
   long(name: string, value: number): void {
-    this.#check(name, (number) => this.curl.setLong(this.easy, number, value));
+    const number = numberOf(name);
+    this.#recorded?.push({ name, number, value, isTried: false });
+    this.refuse(name, this.curl.setLong(this.easy, number, value));
   }
 
   /** Sets text, which libcurl copies; null for none. */
   text(name: string, value: string | null): void {
-    this.#check(name, (number) => this.#setText(number, value));
+    const number = numberOf(name);
+    if (value === null) this.refuse(name, this.#setText(number, null));
+    else {
+      const bytes = toCString(value);
+      this.#recorded?.push({ name, number, value: bytes, isTried: false });
+      this.refuse(name, this.curl.setBuffer(this.easy, number, bytes));
+    }
   }
 
   /** Sets bytes, which libcurl copies. */
@@ -70,9 +116,10 @@ export class OptionSetter {
    * system has no such files.
    */
   file(name: string, value: Uint8Array): boolean {
+    this.#recorded = null;
     const file = memoryFile(value);
     if (file === null) return false;
-    this.#files.push(file);
+    this.#files = [...this.#files, file];
     this.text(name, file.path);
     return true;
   }
@@ -84,6 +131,7 @@ export class OptionSetter {
 
   /** Sets an option of `curlOptions`. */
   raw({ name, number, kind }: EasyOption, value: number | string | Uint8Array | readonly string[]): void {
+    this.#recorded = null;
     this.#refuseOther(name, number);
     let code: number;
     if (kind === "long" || kind === "offset") code = this.curl.setLong(this.easy, number, value as number);
@@ -106,7 +154,9 @@ export class OptionSetter {
 
   /** As {@linkcode long}, but returns whether libcurl takes it, and throws nothing. */
   tryLong(name: string, value: number): boolean {
-    return this.curl.setLong(this.easy, numberOf(name), value) === CURLE_OK;
+    const number = numberOf(name);
+    this.#recorded?.push({ name, number, value, isTried: true });
+    return this.curl.setLong(this.easy, number, value) === CURLE_OK;
   }
 
   /** As {@linkcode text}, but returns whether libcurl takes it, and throws nothing. */
@@ -116,13 +166,17 @@ export class OptionSetter {
 
   /** Closes the files. Call it when libcurl has read them: when it has connected, or the handle is freed. */
   closeFiles(): void {
-    for (const file of this.#files.splice(0)) file.close();
+    const files = this.#files;
+    this.#files = NONE;
+    for (const file of files) file.close();
   }
 
   /** Frees the lists and files. Call it when the easy handle is freed. */
   free(): void {
     this.closeFiles();
-    for (const list of this.#lists.splice(0)) this.curl.curl_slist_free_all(list);
+    const lists = this.#lists;
+    this.#lists = NONE;
+    for (const list of lists) this.curl.curl_slist_free_all(list);
   }
 
   /**
@@ -149,11 +203,13 @@ export class OptionSetter {
   }
 
   #setText(number: number, value: string | null): number {
+    this.#recorded = null;
     if (value === null) return this.curl.setPointer(this.easy, number, null);
     return this.curl.setBuffer(this.easy, number, toCString(value));
   }
 
   #setBlob(number: number, value: Uint8Array): number {
+    this.#recorded = null;
     const data = allocate(value.length);
     data.set(value);
     // struct curl_blob {void *data; size_t len; unsigned int flags}; CURL_BLOB_COPY: libcurl keeps a copy.
@@ -167,6 +223,7 @@ export class OptionSetter {
   }
 
   #setList(number: number, values: readonly string[]): number {
+    this.#recorded = null;
     let list: Pointer = null;
     for (const value of values) {
       const longer = this.curl.curl_slist_append(list, toCString(value));
@@ -176,7 +233,7 @@ export class OptionSetter {
       }
       list = longer;
     }
-    if (!isNull(list)) this.#lists.push(list);
+    if (!isNull(list)) this.#lists = [...this.#lists, list];
     return this.curl.setPointer(this.easy, number, list);
   }
 }

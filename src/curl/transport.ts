@@ -2,7 +2,8 @@
 import { CurlWebSocketError } from "../errors.ts";
 import * as C from "./constants.ts";
 import type { ErrorBuffer } from "./error_buffer.ts";
-import { isLateAlert } from "./tls_errors.ts";
+import { freeTlsBuffers } from "./tls_buffers.ts";
+import { clientCertificate, isLateAlert, type TlsPeer } from "./tls_errors.ts";
 import { allocate, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
 import { halfClose } from "../platform/descriptors.ts";
@@ -26,51 +27,64 @@ const TICKETS = 4;
 
 /** What else is known of a connection. */
 export interface TransportInit {
-  /** What to do if the server wants a client certificate, and whether it asked for one and there is none. */
-  certificate?: { help: string; missing: boolean } | null;
+  /** The server, if there is TLS to it. */
+  peer?: TlsPeer | null;
   /** How many layers of TLS there are: the server's, an https proxy's, or both. */
   tlsLayers?: number;
 }
+
+/** Who frees the handles of a connection, and closes its socket. */
+export interface HandleOwner {
+  free(): void;
+}
+
+/** Where libcurl writes how many bytes a call has moved: one a thread, since it is read when the call returns. */
+const countBytes = allocate(8);
+const count = new Uint32Array(countBytes.buffer);
 
 export class Transport {
   readonly fd: number;
   readonly #curl: Curl;
   readonly #easy: Pointer;
   readonly #errors: ErrorBuffer;
-  readonly #free: () => void;
+  readonly #owner: HandleOwner;
   readonly #retries: number;
-  /** What to do if the server does not accept this client's certificate, or that there is none; null without TLS. */
-  readonly #certificateHelp: string | null;
-  /** The same if the server asked for a certificate and got none, else null: that may be why it ends the connection. */
-  readonly hint: string | null;
+  readonly #peer: TlsPeer | null;
   /**
    * Whether libcurl may hold bytes that it has read from the socket, which no poll reports: so it is with any TLS, also
    * a proxy's. Then only {@linkcode WOULD_BLOCK} means that there are no more; without TLS, a short read means that
    * too.
    */
   readonly readsAhead: boolean;
-  readonly #countBytes: Uint8Array<ArrayBuffer> = allocate(8);
-  readonly #count: Uint32Array = new Uint32Array(this.#countBytes.buffer);
   #open = true;
+  #hasRead = false;
+  /** Whether the TLS library may still hold the buffers of the handshake: the server's session tickets come behind it. */
+  #mayHoldBuffers: boolean;
 
   constructor(
     curl: Curl,
     easy: Pointer,
     fd: number,
     errors: ErrorBuffer,
-    free: () => void,
-    { certificate = null, tlsLayers = 0 }: TransportInit = {},
+    owner: HandleOwner,
+    { peer = null, tlsLayers = 0 }: TransportInit = {},
   ) {
     this.#curl = curl;
     this.#easy = easy;
     this.fd = fd;
     this.#errors = errors;
-    this.#free = free;
-    this.readsAhead = tlsLayers > 0;
+    this.#owner = owner;
+    this.readsAhead = this.#mayHoldBuffers = tlsLayers > 0;
     this.#retries = tlsLayers > 1 && curl.info.tls?.includes("GnuTLS") ? TICKETS : 0;
-    this.#certificateHelp = certificate?.help ?? null;
-    this.hint = certificate?.missing ? certificate.help : null;
+    this.#peer = peer;
     curl.setLong(easy, C.CURLOPT_BUFFERSIZE, READ_SIZE);
+  }
+
+  /** What to do if the server asked for a client certificate and got none, else null: that may be why it ends the connection. */
+  get hint(): string | null {
+    const peer = this.#peer;
+    if (!peer?.certificateRequested || peer.options.cert !== undefined || peer.options.pfx !== undefined) return null;
+    return clientCertificate(peer);
   }
 
   /**
@@ -80,12 +94,19 @@ export class Transport {
    */
   recv(buffer: Uint8Array): number {
     if (!this.#open) return END;
-    let code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
+    this.#errors.clear();
+    let code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, countBytes);
     for (let i = 0; code === C.CURLE_AGAIN && i < this.#retries; i++) {
-      code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, this.#countBytes);
+      code = this.#curl.curl_easy_recv(this.#easy, buffer, buffer.length, countBytes);
     }
-    if (code === C.CURLE_OK) return this.#count[0]!;
-    if (code === C.CURLE_AGAIN) return WOULD_BLOCK;
+    if (code === C.CURLE_OK) {
+      this.#hasRead = true;
+      return count[0]!;
+    }
+    if (code === C.CURLE_AGAIN) {
+      if (this.#mayHoldBuffers && this.#hasRead) this.#freeBuffers();
+      return WOULD_BLOCK;
+    }
     if (code === C.CURLE_GOT_NOTHING) return END;
     throw this.#error("receiving", code);
   }
@@ -98,8 +119,9 @@ export class Transport {
    */
   send(bytes: Uint8Array): number {
     if (!this.#open) return 0;
-    const code = this.#curl.curl_easy_send(this.#easy, bytes, bytes.length, this.#countBytes);
-    if (code === C.CURLE_OK) return this.#count[0]!;
+    this.#errors.clear();
+    const code = this.#curl.curl_easy_send(this.#easy, bytes, bytes.length, countBytes);
+    if (code === C.CURLE_OK) return count[0]!;
     if (code === C.CURLE_AGAIN) return 0;
     throw this.#error("sending", code);
   }
@@ -112,18 +134,22 @@ export class Transport {
     if (this.#open && !this.readsAhead) halfClose(this.fd);
   }
 
+  #freeBuffers(): void {
+    this.#mayHoldBuffers = freeTlsBuffers(this.#curl, this.#easy) === "in use";
+  }
+
   /** Closes the socket and frees the handles. The reactor must not watch it any more. Idempotent. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#free();
+    this.#owner.free();
   }
 
   #error(what: string, curlCode: number): CurlWebSocketError {
     const curlMessage = this.#errors.message(this.#curl, curlCode);
     // With TLS 1.3, the client's handshake is done before the server has checked its certificate.
-    if (this.#certificateHelp !== null && isLateAlert(curlMessage)) {
-      const message = `${this.#certificateHelp}: ${curlMessage} (curl ${curlCode})`;
+    if (this.#peer !== null && isLateAlert(curlMessage)) {
+      const message = `${clientCertificate(this.#peer)}: ${curlMessage} (curl ${curlCode})`;
       return new CurlWebSocketError("ERR_TLS", message, { curlCode, curlMessage });
     }
     const message = `the connection was lost while ${what}: ${curlMessage} (curl ${curlCode})`;

@@ -103,8 +103,7 @@ export class ReconnectingCurlWebSocket extends EventTarget {
     const [first] = complete.connections.map((connection) => new ConnectionPlan(url, connection).check());
     const { url: firstUrl, options: { highWaterMark } } = first!;
     this.#url = typeof url === "function" ? "" : firstUrl.href;
-    this.#delivery = new MessageDelivery(this, this.#url === "" ? "" : firstUrl.origin, highWaterMark);
-    super.addEventListener("message", this.#delivery.listeners.relay as EventListener);
+    this.#delivery = new MessageDelivery(this, this.#url === "" ? { origin: "" } : firstUrl, highWaterMark);
     this.#feed = new Feed({
       url,
       options: complete,

@@ -17,7 +17,9 @@ export function isToken(text: string): boolean {
  * any.
  */
 export function fieldValues(headers: HeaderList, name: string): string[] {
-  return headers.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
+  const values: string[] = [];
+  for (const field of headers) if (field[0].toLowerCase() === name) values.push(field[1]);
+  return values;
 }
 
 /** Returns whether text may be a field's value: neither a control character nor one above U+00FF. */

@@ -80,15 +80,23 @@ export function buildRequest(
       ["Cookie", cookie],
     ];
     const given = new Set(headers.map(([name]) => name.toLowerCase()));
-    fields = [...own.filter(hasValue).filter(([name]) => !given.has(name.toLowerCase())), ...headers];
+    const needed = own.filter((field) => hasValue(field) && !given.has(field[0].toLowerCase())) as HeaderList;
+    fields = headers.length === 0 ? needed : [...needed, ...headers];
   } else {
     const own = browserFields(browser, { url, key, origin, cookie, authorization, extensions, protocol });
     fields = inPlace(own, headers);
   }
-  const text = `GET ${requestTarget(url)} HTTP/1.1\r\n${
-    fields.map(([name, value]) => `${name}: ${value}\r\n`).join("")
-  }\r\n`;
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+  let text = `GET ${requestTarget(url)} HTTP/1.1\r\n`;
+  for (const field of fields) text += `${field[0]}: ${field[1]}\r\n`;
+  return latin1Bytes(text + "\r\n");
+}
+
+const encoder = new TextEncoder();
+
+/** Returns the bytes of text that has no character above U+00FF. ASCII is the same in UTF-8, which is encoded in one call. */
+function latin1Bytes(text: string): Uint8Array {
+  const bytes = encoder.encode(text);
+  return bytes.length === text.length ? bytes : Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
 /**

@@ -21,7 +21,8 @@ export class ResponseReader {
   readonly #followed: (status: number, headers: HeaderList) => boolean;
   readonly #authorized: boolean;
   readonly #onHead: (head: Uint8Array) => void;
-  #bytes: GrowingBuffer = new GrowingBuffer();
+  /** What came before, and is not a whole header; null if there is nothing, as before a header that comes in one piece. */
+  #bytes: GrowingBuffer | null = null;
   /** The size of the interim responses that are no longer in `#bytes`. */
   #interim = 0;
   /** Where to go on with the search for the header's end. */
@@ -50,7 +51,7 @@ export class ResponseReader {
 
   /**
    * Takes bytes. Returns null while more are needed, else the agreement and the bytes after the header, which belong
-   * to the first frame.
+   * to the first frame: a view, valid for as long as the bytes that were given.
    *
    * @throws {CurlWebSocketError} if the server refuses, or responds with what no WebSocket server may
    */
@@ -59,8 +60,8 @@ export class ResponseReader {
       if (this.#refusal.body.push(chunk)) throw this.#refused();
       return null;
     }
-    this.#bytes.push(chunk);
-    const bytes = this.#bytes.view;
+    this.#bytes?.push(chunk);
+    const bytes = this.#bytes?.view ?? chunk;
     for (let start = 0;;) {
       const end = headerEnd(bytes, Math.max(start, this.#searched));
       if (this.#interim + (end < 0 ? bytes.length : end) > MAX_HEADER_SIZE) {
@@ -73,7 +74,7 @@ export class ResponseReader {
       if (end < 0) {
         const left = bytes.subarray(start);
         checkStart(left);
-        if (start > 0) {
+        if (start > 0 || this.#bytes === null) {
           this.#bytes = new GrowingBuffer();
           this.#bytes.push(left);
           this.#interim += start;
@@ -162,7 +163,10 @@ function checkStart(bytes: Uint8Array): void {
 
 function latin1(bytes: Uint8Array): string {
   let text = "";
-  for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+  for (let i = 0; i < bytes.length; i += 4096) {
+    // As an argument list: spread, each byte takes a step of an iterator.
+    text += String.fromCharCode.apply(null, bytes.subarray(i, i + 4096) as unknown as number[]);
+  }
   return text;
 }
 

@@ -1,6 +1,6 @@
 /** Publishes what happens to connections in `node:diagnostics_channel`, to those who have subscribed. */
 import type { ConnectionInfo } from "./connection_info.ts";
-import { type Channel, whenRuntime } from "../platform/runtime.ts";
+import { type Channel, reportLater, whenRuntime } from "../platform/runtime.ts";
 import type { CurlWebSocketError } from "../errors.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import type { HeaderList } from "../handshake/fields.ts";
@@ -93,10 +93,15 @@ whenRuntime((runtime) => {
   for (const name of NAMES) channels.set(name, runtime.channel(name));
 });
 
-/** Publishes what `make` returns, which is called only if somebody has subscribed. */
+/** Publishes what `make` returns, which is called only if somebody has subscribed. Throws nothing. */
 function publish<Name extends keyof DiagnosticsMessages>(name: Name, make: () => DiagnosticsMessages[Name]): void {
   const channel = channels.get(name);
-  if (channel?.hasSubscribers) channel.publish(Object.freeze(make()));
+  if (!channel?.hasSubscribers) return;
+  try {
+    channel.publish(Object.freeze(make()));
+  } catch (error) {
+    reportLater(error);
+  }
 }
 
 /** Publishes that a feed connects again. */
@@ -114,7 +119,10 @@ export function publishReconnect(
   }));
 }
 
-/** Publishes the life of one socket's connection. Somebody may subscribe at any time, so every connection has one. */
+/**
+ * Publishes the life of one socket's connection. Somebody may subscribe at any time, so every connection has one. It
+ * throws nothing.
+ */
 export class ChannelPublisher implements Observer {
   readonly #socket: object;
   readonly #url: URL;

@@ -41,7 +41,7 @@ export interface ReactorStats {
   readonly sockets: number;
   /** Connections, and attempts to connect, that are alive now. */
   readonly connections: number;
-  /** How often a thread was sent to sleep in `curl_multi_poll`. */
+  /** How often this thread began to wait for another, which sleeps in `curl_multi_poll`. */
   readonly polls: number;
   /** How often it was woken: each costs more than a message. {@linkcode polls} is one more while it sleeps. */
   readonly wakeups: number;

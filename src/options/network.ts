@@ -82,12 +82,22 @@ export const NETWORK_NAMES: readonly string[] = [
 /** An entry of `connectTo`: two hosts, each with a port; any part may be empty. */
 const CONNECT_TO = /^(\[[0-9a-fA-F:.%]+\]|[^:[\]]*):(\d*):(\[[0-9a-fA-F:.%]+\]|[^:[\]]*):(\d*)$/;
 
+/** Those of most connections. */
+let none: CompleteNetwork | null = null;
+
 /**
  * Checks the options.
  *
  * @throws {TypeError | RangeError} that names the option
  */
 export function networkOptions(options: NetworkOptions): CompleteNetwork {
+  for (const name of NETWORK_NAMES) {
+    if (options[name as keyof NetworkOptions] !== undefined) return checkedNetwork(options);
+  }
+  return none ??= checkedNetwork({});
+}
+
+function checkedNetwork(options: NetworkOptions): CompleteNetwork {
   const name = textOf("interface", options.interface, "the name of a network interface");
   if (name?.includes("!")) {
     throw new TypeError(`interface must be only a name, without "!", and is ${JSON.stringify(name)}`);

@@ -240,13 +240,38 @@ const NAMES = [
 /** The longest time of the runtimes' timers, ms: 2^31 - 1. */
 const MAX_TIMEOUT = 0x7fff_ffff;
 
+/** The last options that were all numbers, strings and booleans, and what they became. */
+let last: { readonly names: string[]; readonly values: unknown[]; readonly complete: CompleteOptions } | null = null;
+
 /**
- * Returns the options, checked, with every default.
+ * Returns the options, checked, with every default. A program that opens thousands gives most of them the same: they
+ * share the result, unless an option is an object, which may have changed.
  *
  * @throws {TypeError} for an unknown option, a value of the wrong type, or options that contradict one another
  * @throws {RangeError} for a number out of its range
  */
 export function completeOptions(options: CurlWebSocketOptions): CompleteOptions {
+  if (observerOf(options) !== null) return checkedOptions(options);
+  const given = options as Readonly<Record<string, unknown>>;
+  if (last !== null && areLast(given)) return last.complete;
+  const complete = checkedOptions(options), names = Object.keys(given), values = Object.values(given);
+  if (values.every((value) => typeof value !== "object" && typeof value !== "function")) {
+    last = { names, values, complete };
+  }
+  return complete;
+}
+
+function areLast(given: Readonly<Record<string, unknown>>): boolean {
+  const { names, values } = last!;
+  let count = 0;
+  for (const name in given) {
+    if (name !== names[count] || given[name] !== values[count]) return false;
+    count++;
+  }
+  return count === names.length;
+}
+
+function checkedOptions(options: CurlWebSocketOptions): CompleteOptions {
   checkNames("option", options, NAMES);
   const library = textOf("library", options.library, "a name or path");
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {

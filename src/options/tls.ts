@@ -84,6 +84,7 @@ const NAMES = [
   ...["ca", "extraCa", "systemStore", "cert", "key", "pfx", "passphrase", "verify", "minVersion", "maxVersion"],
   ...["ciphers", "cipherSuites", "pinnedPublicKey", "sessions"],
 ];
+const SERVER_NAMES = [...NAMES, "serverName"];
 /** Oldest first. */
 export const TLS_VERSIONS: readonly TlsVersion[] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
 /** A digest: the base64 of 32 octets. */
@@ -95,7 +96,7 @@ const PIN = /^sha256\/\/[A-Za-z0-9+/]{43}=$/;
  * @throws {TypeError | RangeError} that names the option
  */
 export function tlsOptions(what: "tls" | "proxy.tls", given: TlsOptions): TlsOptions {
-  checkNames(`${what} option`, given, what === "tls" ? [...NAMES, "serverName"] : NAMES);
+  checkNames(`${what} option`, given, what === "tls" ? SERVER_NAMES : NAMES);
   // What is checked is what is used: a getter is called once.
   const tls = { ...given };
   for (const name of ["ca", "extraCa", "cert", "key"] as const) pemOf(`${what}.${name}`, tls[name]);

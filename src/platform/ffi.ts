@@ -54,8 +54,9 @@ export interface Poller {
   readonly standing: StandingPoll | null;
   /**
    * Polls `count` `curl_waitfd`s at `fds`, and calls `done` once when that is over, never inside this call: in a task,
-   * where `Runtime.checkpoint` can work, or in a microtask that another checkpoint may have run. Both memories must
-   * outlive the call and not be JavaScript's: a terminated Worker frees its heap while C may still write there.
+   * or in a microtask, which another checkpoint may have run, and where `Runtime.checkpoint` returns false if it cannot
+   * work. Both memories must outlive the call and not be JavaScript's: a terminated Worker frees its heap while C may
+   * still write there.
    */
   poll(multi: Pointer, fds: Pointer, count: number, milliseconds: number, done: PollDone): void;
   /**

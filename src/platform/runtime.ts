@@ -30,13 +30,14 @@ export interface Runtime {
   copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
   /** Bytes as UTF-8, with a byte order mark, if there is one; throws a `TypeError` if they are not. */
   utf8(bytes: Uint8Array): string;
-  /** The SHA-1 of ASCII text; Web Crypto's costs a thread hop. */
-  sha1(text: string): Uint8Array;
+  /** The SHA-1 of ASCII text, in base64; Web Crypto's costs a thread hop. */
+  sha1(text: string): string;
   /** A hash in hexadecimal; Web Crypto has no MD5, and makes the others in another task. */
   hash(algorithm: "md5" | "sha1" | "sha256", bytes: Uint8Array): string;
   /**
-   * Runs all microtasks that wait, as a runtime does between two tasks. Returns false if it cannot: then the caller
-   * has to {@linkcode defer} what follows. To be called from a task of the event loop, not from a microtask.
+   * Runs all microtasks that wait, as a runtime does between two tasks. Returns false if it cannot, as in a
+   * microtask on Deno: then the caller has to {@linkcode defer} what follows. In a microtask it may be called
+   * only in what a poll's `done` runs.
    */
   checkpoint(): boolean;
   /** Runs `fn` in a task of its own, after the event loop has had a turn. */

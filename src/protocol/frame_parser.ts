@@ -18,8 +18,8 @@ export class FrameParser {
   inFrame = false;
 
   readonly #allowRsv1: boolean;
-  /** The first `#held` bytes of a header that is not complete. */
-  readonly #partial: Uint8Array = new Uint8Array(MAX_HEADER);
+  /** The first `#held` bytes of a header that is not complete; null if there is none. */
+  #partial: Uint8Array | null = null;
   #held = 0;
 
   constructor(allowRsv1 = false) {
@@ -67,10 +67,12 @@ export class FrameParser {
       const size = this.#parse(input, at, end);
       if (size > 0) return at + size;
     }
+    const partial = this.#partial ??= new Uint8Array(MAX_HEADER);
     while (at < end) {
-      this.#partial[this.#held++] = input[at++]!;
-      if (this.#parse(this.#partial, 0, this.#held) > 0) {
+      partial[this.#held++] = input[at++]!;
+      if (this.#parse(partial, 0, this.#held) > 0) {
         this.#held = 0;
+        this.#partial = null;
         return at;
       }
     }

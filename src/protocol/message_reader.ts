@@ -43,7 +43,8 @@ export class MessageReader {
   readonly #inflater: MessageInflater | null;
   readonly #events: MessageReaderEvents;
   readonly #observer: FrameObserver | null;
-  readonly #control: Uint8Array = new Uint8Array(P.MAX_CONTROL_PAYLOAD);
+  /** The payload of a control frame that has come in part. */
+  #control: Uint8Array<ArrayBuffer> | null = null;
   /** Whether the message is compressed: its first frame says so. */
   #compressed = false;
   #closed = false;
@@ -65,12 +66,12 @@ export class MessageReader {
   }
 
   /**
-   * Takes bytes from `at`; returns the offset up to which they were taken: short of the end if a callback said stop.
+   * Takes `input[at..end)`; returns the offset up to which they were taken: short of the end if a callback said stop.
    *
    * @throws {P.ProtocolViolation} at the first thing the peer does wrong; the reader is of no more use then
    */
-  receive(input: Uint8Array, at: number): number {
-    const parser = this.#parser, assembler = this.#assembler, end = input.length;
+  receive(input: Uint8Array, at: number, end: number = input.length): number {
+    const parser = this.#parser, assembler = this.#assembler;
     while (at < end || (parser.inFrame && parser.remaining === 0)) {
       // RFC 6455 section 1.4: what follows a close frame is discarded.
       if (this.#closed) return end;
@@ -103,10 +104,12 @@ export class MessageReader {
       at += take;
       parser.remaining -= take;
       if (parser.opcode >= P.OPCODE_CLOSE) {
-        this.#control.set(bytes, parser.length - parser.remaining - take);
+        const payload = this.#control ??= new Uint8Array(parser.length);
+        payload.set(bytes, parser.length - parser.remaining - take);
         if (parser.remaining > 0) break;
+        this.#control = null;
         parser.inFrame = false;
-        if (!this.#onControl(parser.opcode, this.#control.slice(0, parser.length))) return at;
+        if (!this.#onControl(parser.opcode, payload)) return at;
         continue;
       }
       if (compressed) {

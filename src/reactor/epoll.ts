@@ -64,7 +64,8 @@ export class Epoll extends DescriptorQueue {
     return this.setGate({
       fd: gate,
       take: [gate, Number(ffi().address(taken.pointer)), 1, 0],
-      open: () => epoll_ctl(gate, EPOLL_CTL_MOD, queue, event.pointer) === 0,
+      // Its number may be another's once it is closed.
+      open: () => this.queue >= 0 && epoll_ctl(gate, EPOLL_CTL_MOD, queue, event.pointer) === 0,
     });
   }
 

@@ -69,7 +69,8 @@ export class Kqueue extends DescriptorQueue {
     return this.setGate({
       fd: gate,
       take: [gate, 0, 0, address(taken), 1, address(this.#now)],
-      open: () => kevent(gate, change.pointer, 1, null, 0, null) === 0,
+      // Its number may be another's once it is closed.
+      open: () => this.queue >= 0 && kevent(gate, change.pointer, 1, null, 0, null) === 0,
     });
   }
 

@@ -90,12 +90,15 @@ export class Moderation {
   }
 
   #countDelay(delay: number, change: 1 | -1): void {
-    const count = (this.#delays.get(delay) ?? 0) + change;
+    // A source that receives none.
+    if (delay === Infinity) return;
+    const before = this.#delays.get(delay) ?? 0, count = before + change;
     if (count > 0) this.#delays.set(delay, count);
     else this.#delays.delete(delay);
-    const before = this.#maxDelay;
+    if (before > 0 && count > 0) return;
+    const held = this.#maxDelay;
     this.#maxDelay = Math.min(Infinity, ...this.#delays.keys());
-    if (this.#maxDelay !== before) this.#setDelay();
+    if (this.#maxDelay !== held) this.#setDelay();
   }
 
   /** Another delay holds: what was counted by the last one says nothing. */
@@ -180,6 +183,11 @@ export class Moderation {
   /** A look has found this many sockets ready. */
   lookEnds(found: number): void {
     if (found > 0) this.#emptyWaits = 0;
+  }
+
+  /** Whether the last wait found something, or was woken. */
+  get isTrusted(): boolean {
+    return this.#emptyWaits === 0;
   }
 
   /** Whether waits return at once and find nothing, over and over. */

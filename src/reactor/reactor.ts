@@ -5,6 +5,7 @@ import { apart, type Clock } from "./clock.ts";
 import type { Kernel } from "./kernel.ts";
 import { Moderation } from "./moderation.ts";
 import { PlannedLook } from "./planned_look.ts";
+import { READABLE } from "./readiness.ts";
 import { ReadySet } from "./ready_set.ts";
 import { SocketWait } from "./socket_wait.ts";
 import type { Source, Turn } from "./source.ts";
@@ -92,7 +93,7 @@ export class Reactor {
     this.#arm();
   }
 
-  /** Forgets a source. Its sockets must no longer be watched. */
+  /** Forgets a source. Its sockets must no longer be watched, or at once be watched for another. */
   detach(source: Source): void {
     if (!this.#sources.has(source)) return;
     this.setRef(source, false);
@@ -116,6 +117,7 @@ export class Reactor {
   /** Waits for `events` of a socket, bits of `READABLE` and `WRITABLE`; 0 waits for nothing. */
   watch(fd: number, source: Source, events: number): void {
     if (!this.#set.watch(fd, source, events)) return;
+    if (this.#wait.isOut) this.#set.settle();
     if (this.#set.isStale) this.#wake();
     this.#wait.closeOutgrown();
     this.#arm();
@@ -182,12 +184,18 @@ export class Reactor {
   }
 
   readonly #onWaited = (error: CurlWebSocketError | null): void => {
-    if (isTurning()) return postpone(this.#clock, () => this.#onWaited(error));
+    if (isTurning()) return this.#postponeWaited(error);
     this.#wait.over();
     if (error !== null) return this.#fail(error);
     this.wakeups++;
     this.woke = true;
-    this.#turn(NONE, true);
+    // Of one socket it is known which one ended the wait: not asking saves a call. After one that found nothing it is asked.
+    const only = this.#wait.wasWoken || !this.#moderation.isTrusted ? null : this.#set.only;
+    if (only === null) this.#turn(NONE, true);
+    else {
+      this.#turnOf(only);
+      this.#moderation.waitEnds(this.turnBytes, false);
+    }
     this.woke = false;
     if (!this.#moderation.isStuck) return;
     // A queue that is always ready and never says for whom is broken, or was closed by someone else.
@@ -196,6 +204,10 @@ export class Reactor {
     this.#endClosedSockets();
   };
 
+  #postponeWaited(error: CurlWebSocketError | null): void {
+    postpone(this.#clock, () => this.#onWaited(error));
+  }
+
   /** A turn without a wait before it: what is ready is asked for, on this thread. */
   #look(timed: boolean): void {
     if (timed) this.timers++;
@@ -203,14 +215,21 @@ export class Reactor {
     const queued = this.#queue.take();
     // The last source went, or the waiting failed, after this had been planned.
     if (this.#sources.size === 0 || this.#failed !== null) return this.#arm();
-    const only = this.#set.onlySocket();
-    if (only !== null) return this.#turn(queued.length > 0 ? queued : [only], false);
+    const { only } = this.#set;
+    if (only !== null && queued.length === 0) return this.#turnOf(only);
+    if (only !== null) return this.#turn(queued, false);
     try {
       this.#wait.look();
     } catch (cause) {
       return this.#fail(errorOf("looking for sockets that are ready", cause));
     }
     this.#turn(queued, true);
+  }
+
+  /** The turn of the one socket there is, to be read. */
+  #turnOf(only: Turn[]): void {
+    only[0]!.events |= READABLE;
+    this.#turn(only, false);
   }
 
   /** One turn: the sockets that were found ready first, if any were looked for, then those that were queued. */
@@ -250,6 +269,7 @@ export class Reactor {
       }
       if (!this.#sources.has(turn.source)) continue;
       if (this.#take(turn)) this.#queue.push(turn);
+      if (i + 1 === turns.length && this.#steps.isEmpty) return;
       // The next source's events are tasks of their own.
       if (this.#clock.now() > this.turnEnd || !this.#clock.checkpoint()) {
         this.#queue.putBack(turns.slice(i + 1));
@@ -281,8 +301,12 @@ export class Reactor {
 
   /** Gives a source its turn. Returns whether it wants another one. */
   #take(turn: Turn): boolean {
+    const { events } = turn;
+    turn.events = 0;
     try {
-      return turn.source.onReady(turn.fd, turn.events);
+      if (!turn.source.onReady(turn.fd, events)) return false;
+      turn.events |= events;
+      return true;
     } catch (cause) {
       // Its own end, and nobody else's.
       this.#endSource(turn.source, errorOf("a step of the connection", cause));

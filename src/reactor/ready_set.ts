@@ -14,7 +14,9 @@ const FEW_SOCKETS = 8;
 /** Who waits for a socket, and for what of it. */
 interface Watch {
   readonly source: Source;
-  readonly events: number;
+  events: number;
+  /** The one that it is given, over and over: a message makes nothing that is to be freed. */
+  readonly turn: Turn;
 }
 
 /** Nothing is added to it. */
@@ -32,12 +34,22 @@ export class ReadySet {
   #isGated = false;
   /** What the last wait was given; {@linkcode #queue} may have changed while it was out. */
   #waited: KernelQueue | null = null;
+  /**
+   * Sockets that are no longer watched, and are still in the queue: most are watched anew in the same turn, when a connection
+   * changes hands, which then takes one call instead of two. No wait may begin with any.
+   */
+  readonly #leaving: Set<number> = new Set();
   /** Whether a wait that is out waits for something else than it should. */
   isStale = false;
   /** Queues that gave way. They are to be closed when no wait is out: it may have been given one. */
   readonly outgrown: KernelQueue[] = [];
   /** How many sockets the last {@linkcode collect} found ready, watched or not. */
   found = 0;
+  /**
+   * The turns of the one socket there is, if it only waits to be read, else null: reading it tells as much as looking, with
+   * one call less.
+   */
+  only: Turn[] | null = null;
   /** Where {@linkcode collect} gathers them. */
   #turns: Turn[] = NO_TURNS;
 
@@ -76,28 +88,45 @@ export class ReadySet {
     return [...this.#watched.keys()].filter((fd) => !this.#kernel.isOpen(fd));
   }
 
-  /** The one socket there is, if it only waits to be read: reading it tells as much as looking, with one call less. */
-  onlySocket(): Turn | null {
-    if (this.#watched.size !== 1) return null;
-    for (const [fd, { source, events }] of this.#watched) if (events === READABLE) return { source, fd, events };
-    return null;
-  }
-
-  /** Watches a socket for `events`; 0 no longer watches it. Returns whether that changed anything. */
+  /**
+   * Watches a socket for `events`; 0 no longer watches it. Returns whether that changed anything. While a wait is out,
+   * {@linkcode settle} has to follow.
+   */
   watch(fd: number, source: Source, events: number): boolean {
     const before = this.#watched.get(fd);
     if (events === 0) {
       if (before === undefined) return false;
       this.#watched.delete(fd);
-      this.#queue?.delete(fd);
+      if (this.#queue !== null) this.#leaving.add(fd);
     } else {
-      if (before?.source === source && before.events === events) return false;
-      this.#watched.set(fd, { source, events });
+      const changesHands = before !== undefined && before.source !== source && before.events === events;
+      if (before?.source === source) {
+        if (before.events === events) return false;
+        before.events = events;
+      } else this.#watched.set(fd, { source, events, turn: { source, fd, events: 0 } });
+      if (changesHands) {
+        this.only = this.#watched.size === 1 ? this.#findOnly() : null;
+        return true;
+      }
+      this.#leaving.delete(fd);
       if (this.#queue !== null) { if (!this.#queue.set(fd, events)) this.useArray(); }
       else if (this.#watched.size >= this.#queueFrom) this.#useQueue();
     }
     if (this.#queue === null) this.isStale = true;
+    this.only = this.#watched.size === 1 ? this.#findOnly() : null;
     return true;
+  }
+
+  /** Takes sockets out of the queue that are no longer watched. */
+  settle(): void {
+    if (this.#leaving.size === 0) return;
+    for (const fd of this.#leaving) this.#queue?.delete(fd);
+    this.#leaving.clear();
+  }
+
+  #findOnly(): Turn[] | null {
+    for (const { events, turn } of this.#watched.values()) if (events === READABLE) return [turn];
+    return null;
   }
 
   /** The gate of the queue that serves; null if it has none, or an array serves. */
@@ -107,6 +136,7 @@ export class ReadySet {
 
   /** What the next wait, or look, is to be given. */
   interests(): Interests {
+    this.settle();
     this.isStale = false;
     this.#waited = this.#queue;
     return this.#queue?.interests ?? this.#watched;
@@ -125,8 +155,10 @@ export class ReadySet {
 
   readonly #addReady = (fd: number, events: number): void => {
     this.found++;
-    const source = this.#watched.get(fd)?.source;
-    if (source !== undefined) this.#turns.push({ source, fd, events });
+    const turn = this.#watched.get(fd)?.turn;
+    if (turn === undefined) return;
+    turn.events |= events;
+    this.#turns.push(turn);
   };
 
   /** Goes over to a kernel queue, if one can be had: the array serves as well. */
@@ -152,6 +184,7 @@ export class ReadySet {
 
   #use(queue: KernelQueue | null): void {
     if (this.#queue !== null) this.outgrown.push(this.#queue);
+    this.#leaving.clear();
     this.#queue = queue;
     this.isStale = true;
   }

@@ -123,6 +123,8 @@ export class SocketWait {
 
   /** Runs `close` when no wait is out that has a socket's number. Returns whether that is yet to come: the wait has to be woken. */
   closeWhenOver(close: () => void): boolean {
+    // It leaves the queue by a call: by itself it would only when nobody else has it, such as a child process.
+    this.#set.settle();
     if (!this.isOut || this.isLost || this.#isAtGate) {
       apart(this.#clock, close);
       return false;

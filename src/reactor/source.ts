@@ -14,7 +14,7 @@ export interface Source {
   onReactorError(error: CurlWebSocketError): void;
 }
 
-/** What a source is to do in a turn: `events` are bits of `READABLE` and `WRITABLE`. */
+/** What a source is to do in a turn: `events` are bits of `READABLE` and `WRITABLE`, 0 when it has been taken. */
 export interface Turn {
   readonly source: Source;
   readonly fd: number;

@@ -35,7 +35,7 @@ export class TurnQueue {
 
   /** Drops the turns of a source. */
   drop(source: Source): void {
-    this.#turns = this.#turns.filter((turn) => turn.source !== source);
+    if (this.#turns.length > 0) this.#turns = this.#turns.filter((turn) => turn.source !== source);
   }
 }
 

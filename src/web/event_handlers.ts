@@ -2,10 +2,30 @@
 
 type Handler = (event: never) => unknown;
 
+/** A handler, and the listener that calls it. */
+class HandlerListener implements EventListenerObject {
+  readonly type: string;
+  handler: Handler;
+
+  constructor(type: string, handler: Handler) {
+    this.type = type;
+    this.handler = handler;
+  }
+
+  handleEvent(event: Event): void {
+    const { handler } = this;
+    if (typeof handler !== "function") return;
+    if (handler.call(event.currentTarget, event as never) === false) event.preventDefault();
+  }
+}
+
+const NONE: readonly HandlerListener[] = [];
+
 /** The event handlers of one target. */
 export class EventHandlers {
   readonly #target: EventTarget;
-  readonly #handlers: Map<string, { handler: Handler; listener: (event: Event) => void }> = new Map();
+  /** One a type of event that has a handler: four at most. */
+  #listeners: readonly HandlerListener[] = NONE;
 
   constructor(target: EventTarget) {
     this.#target = target;
@@ -13,7 +33,7 @@ export class EventHandlers {
 
   /** Returns the handler of a type of event, or null. */
   get(type: string): Handler | null {
-    return this.#handlers.get(type)?.handler ?? null;
+    return this.#find(type)?.handler ?? null;
   }
 
   /**
@@ -22,25 +42,23 @@ export class EventHandlers {
    * kept but not called.
    */
   set(type: string, handler: unknown): void {
-    const entry = this.#handlers.get(type);
+    const listener = this.#find(type);
     if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
-      if (entry !== undefined) this.#target.removeEventListener(type, entry.listener as EventListener);
-      this.#handlers.delete(type);
-      return;
+      if (listener === undefined) return;
+      this.#target.removeEventListener(type, listener);
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    } else if (listener !== undefined) {
+      listener.handler = handler as Handler;
+    } else {
+      const added = new HandlerListener(type, handler as Handler);
+      this.#listeners = [...this.#listeners, added];
+      this.#target.addEventListener(type, added);
     }
-    if (entry !== undefined) {
-      entry.handler = handler as Handler;
-      return;
-    }
-    const added = {
-      handler: handler as Handler,
-      listener: (event: Event) => {
-        if (typeof added.handler !== "function") return;
-        if (added.handler.call(this.#target, event as never) === false) event.preventDefault();
-      },
-    };
-    this.#handlers.set(type, added);
-    this.#target.addEventListener(type, added.listener as EventListener);
+  }
+
+  #find(type: string): HandlerListener | undefined {
+    for (const listener of this.#listeners) if (listener.type === type) return listener;
+    return undefined;
   }
 }
 

@@ -8,7 +8,9 @@ export class MessageDelivery {
   readonly listeners: MessageListeners;
   binaryType: "blob" | "arraybuffer" = "blob";
   readonly #socket: EventTarget & QueuedSocket;
-  readonly #origin: string;
+  readonly #url: Pick<URL, "origin">;
+  /** The URL's origin, from the first message on. */
+  #origin: string | null = null;
   readonly #highWaterMark: number;
   #queue: MessageQueue | null = null;
   /** Who gets each message as it came, before all others, and returns as {@linkcode deliver}; null for nobody. */
@@ -16,9 +18,9 @@ export class MessageDelivery {
   /** Whether the connection has ended, and with which error. */
   #end: { readonly error: CurlWebSocketError | null } | null = null;
 
-  constructor(socket: EventTarget & QueuedSocket, origin: string, highWaterMark: number) {
+  constructor(socket: EventTarget & QueuedSocket, url: Pick<URL, "origin">, highWaterMark: number) {
     this.#socket = socket;
-    this.#origin = origin;
+    this.#url = url;
     this.#highWaterMark = highWaterMark;
     this.listeners = new MessageListeners(socket);
   }
@@ -32,6 +34,7 @@ export class MessageDelivery {
     const data = typeof message === "string" || this.binaryType === "arraybuffer" ? message : new Blob([message]);
     const full = this.#queue?.push(data) ?? false;
     if (!this.listeners.any) return full || tapped;
+    this.#origin ??= this.#url.origin;
     this.listeners.dispatch(new FastMessageEvent(data, this.#origin, this.#socket));
     return true;
   }

@@ -19,22 +19,28 @@ interface Entry {
   removed: boolean;
 }
 
+const NO_ENTRIES: readonly Entry[] = [];
+
 /** The `message` listeners of one target. */
-export class MessageListeners {
+export class MessageListeners implements EventListenerObject {
   readonly #target: EventTarget;
   /**
    * Listeners that capture come first. The list is replaced, never changed: a dispatch goes on with the one it began
    * with.
    */
-  #entries: readonly Entry[] = [];
+  #entries: readonly Entry[] = NO_ENTRIES;
+  /** Whether the platform passes its own events on to them: from the first listener on. */
+  #relayed = false;
 
   constructor(target: EventTarget) {
     this.#target = target;
   }
 
   add(callback: Listener | null, options: AddEventListenerOptions | boolean = false): void {
-    // The platform's own check of the callback, with its own error.
-    new EventTarget().addEventListener("message", callback);
+    // The platform's own check of what is neither, with its own error.
+    if (typeof callback !== "function" && typeof callback !== "object") {
+      new EventTarget().addEventListener("message", callback);
+    }
     const { capture, once, signal } = flatten(options);
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
       throw new TypeError(`addEventListener(): the option signal must be an AbortSignal, not ${typeof signal}`);
@@ -42,6 +48,10 @@ export class MessageListeners {
     if (typeof callback !== "function" && (typeof callback !== "object" || callback === null)) return;
     this.#dropAborted();
     if (signal?.aborted || this.#find(callback, capture) !== undefined) return;
+    if (!this.#relayed) {
+      this.#relayed = true;
+      EventTarget.prototype.addEventListener.call(this.#target, "message", this);
+    }
     const all = [...this.#entries, { callback, capture, once, signal, removed: false }];
     this.#entries = capture ? [...all.filter((one) => one.capture), ...all.filter((one) => !one.capture)] : all;
   }
@@ -67,7 +77,7 @@ export class MessageListeners {
   }
 
   /** Calls the listeners with an event of the platform's, which a program has dispatched at the target. */
-  readonly relay = (event: Event): void => {
+  handleEvent(event: Event): void {
     let stopped = false;
     Object.defineProperty(event, "stopImmediatePropagation", {
       configurable: true,
@@ -81,7 +91,7 @@ export class MessageListeners {
       if (stopped) break;
     }
     Reflect.deleteProperty(event, "stopImmediatePropagation");
-  };
+  }
 
   #call(entry: Entry, event: Event): void {
     const { callback, signal } = entry;

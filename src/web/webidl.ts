@@ -81,8 +81,11 @@ function socketUrl(text: string): URL {
   return url;
 }
 
+const NO_PROTOCOLS: readonly string[] = Object.freeze([]);
+
 /** Returns the list of subprotocols by the WHATWG constructor's steps 8 and 9. */
-function subprotocols(given: string | Iterable<string>): readonly string[] {
+function subprotocols(given: string | Iterable<string> | undefined): readonly string[] {
+  if (given === undefined) return NO_PROTOCOLS;
   const list = isIterable(given) ? Array.from(given, (protocol) => `${protocol}`) : [`${given}`];
   for (const [i, protocol] of list.entries()) {
     if (!isToken(protocol)) {
@@ -99,7 +102,7 @@ function subprotocols(given: string | Iterable<string>): readonly string[] {
 /** Returns the constructor's arguments, checked and completed in the order of the WHATWG constructor's steps. */
 export function completeInit(
   url: string | URL,
-  { protocols = [], ...options }: CurlWebSocketInit,
+  { protocols, ...options }: CurlWebSocketInit,
 ): { url: URL; protocols: readonly string[]; options: CompleteOptions } {
   const target = withParams(socketUrl(`${url}`), options.params);
   return { url: target, protocols: subprotocols(protocols), options: completeOptions(options) };

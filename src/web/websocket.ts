@@ -1,11 +1,8 @@
 /** `CurlWebSocket`: the WHATWG WebSocket class (https://websockets.spec.whatwg.org) over libcurl. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
-import { runtime } from "../platform/runtime.ts";
 import { Connection } from "../connection/connection.ts";
-import type { CloseResult } from "../protocol/closing_handshake.ts";
 import type { CurlWebSocketOptions } from "../options/options.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
-import type { Agreement } from "../handshake/agreement.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
@@ -13,9 +10,9 @@ import { closedWhileConnecting } from "./websocket_error.ts";
 import { defineHandlers, EventHandlers } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
-import { MessageDelivery } from "./message_delivery.ts";
 import type { Listener } from "./message_listeners.ts";
 import { MessageSender } from "./message_sender.ts";
+import { SocketState } from "./socket_state.ts";
 import type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "./event_map.ts";
 import type { CurlWebSocketInit, NativeInit, Sendable } from "./webidl.ts";
 
@@ -64,16 +61,13 @@ export class CurlWebSocket extends EventTarget {
   readonly #url: URL;
   readonly #connection: Connection;
   readonly #handlers: EventHandlers = new EventHandlers(this);
-  readonly #delivery: MessageDelivery;
+  readonly #state: SocketState;
   readonly #sender: MessageSender;
-  #readyState: 0 | 1 | 2 | 3 = 0;
 
   static {
-    tap = (socket, onMessage) => void (socket.#delivery.tap = onMessage);
+    tap = (socket, onMessage) => void (socket.#state.delivery.tap = onMessage);
     defineHandlers(this.prototype, ["open", "message", "close"], (socket) => socket.#handlers);
   }
-
-  #agreed: Pick<Agreement, "protocol" | "extensions"> = { protocol: "", extensions: "" };
 
   /**
    * Connects to a `ws:`, `wss:`, `http:` or `https:` URL.
@@ -92,18 +86,8 @@ export class CurlWebSocket extends EventTarget {
     if (arguments.length === 0) throw new TypeError("CurlWebSocket needs a URL");
     const init = args.completeInit(url, args.initOf(...rest));
     this.#url = init.url;
-    this.#delivery = new MessageDelivery(this, init.url.origin, init.options.highWaterMark);
-    super.addEventListener("message", this.#delivery.listeners.relay as EventListener);
-    this.#connection = new Connection(init.url, init.protocols, init.options, {
-      owner: this,
-      onOpen: (agreement) => this.#onOpen(agreement),
-      onMessage: (data) => this.#readyState === 1 && this.#delivery.deliver(data),
-      onPong: (payload) =>
-        this.dispatchEvent(new MessageEvent("pong", { data: payload.buffer, origin: this.#url.origin })),
-      onClosing: () => void (this.#readyState = 2),
-      onSendFailed: () => {},
-      onClosed: (result) => this.#onClosed(result),
-    });
+    this.#state = new SocketState(this, init.url, init.options.highWaterMark);
+    this.#connection = new Connection(init.url, init.protocols, init.options, this.#state);
     this.#sender = new MessageSender(this.#connection);
   }
 
@@ -131,7 +115,7 @@ export class CurlWebSocket extends EventTarget {
 
   /** One of {@linkcode CONNECTING}, {@linkcode OPEN}, {@linkcode CLOSING}, {@linkcode CLOSED}. */
   get readyState(): 0 | 1 | 2 | 3 {
-    return this.#readyState;
+    return this.#state.readyState;
   }
 
   /** Payload bytes passed to {@linkcode send} that the kernel has not yet taken. Closing does not reset it. */
@@ -141,23 +125,23 @@ export class CurlWebSocket extends EventTarget {
 
   /** The extensions in use, such as `permessage-deflate`, or `""`. */
   get extensions(): string {
-    return this.#agreed.extensions;
+    return this.#state.extensions;
   }
 
   /** The subprotocol the server chose, or `""`. */
   get protocol(): string {
-    return this.#agreed.protocol;
+    return this.#state.protocol;
   }
 
   /** The type of binary messages that come: `"blob"` (the default) or `"arraybuffer"`. Another value is ignored. */
   get binaryType(): "blob" | "arraybuffer" {
-    return this.#delivery.binaryType;
+    return this.#state.delivery.binaryType;
   }
   set binaryType(value: "blob" | "arraybuffer") {
     // By Web IDL the receiver comes before the value, whose conversion may run the caller's code.
-    void this.#delivery;
+    void this.#state;
     const type = `${value}`;
-    if (type === "blob" || type === "arraybuffer") this.#delivery.binaryType = type;
+    if (type === "blob" || type === "arraybuffer") this.#state.delivery.binaryType = type;
   }
 
   /** Called when the connection is open. */
@@ -194,7 +178,7 @@ export class CurlWebSocket extends EventTarget {
     listener: Listener | null,
     options?: AddEventListenerOptions | boolean,
   ): void {
-    if (`${type}` === "message") this.#delivery.listeners.add(listener, options);
+    if (`${type}` === "message") this.#state.delivery.listeners.add(listener, options);
     else super.addEventListener(type, listener, options);
   }
 
@@ -215,7 +199,7 @@ export class CurlWebSocket extends EventTarget {
     listener: Listener | null,
     options?: EventListenerOptions | boolean,
   ): void {
-    if (`${type}` === "message") this.#delivery.listeners.remove(listener, options);
+    if (`${type}` === "message") this.#state.delivery.listeners.remove(listener, options);
     else super.removeEventListener(type, listener, options);
   }
 
@@ -228,11 +212,11 @@ export class CurlWebSocket extends EventTarget {
   send(data: Sendable): void {
     if (arguments.length === 0) throw new TypeError("send() needs data");
     // The usual case, which encodes the text where it is sent from.
-    if (typeof data === "string" && this.#readyState === 1 && this.#sender.waiting === null) {
+    if (typeof data === "string" && this.#state.readyState === 1 && this.#sender.waiting === null) {
       if (this.#connection.sendText(data)) return;
     }
     // By Web IDL the receiver comes before the argument, whose conversion may run the caller's code.
-    void this.#readyState;
+    void this.#state;
     const blob = data instanceof Blob;
     const binary = blob || args.isBuffer(data);
     // Text is converted before the state is looked at: that may run the caller's code.
@@ -241,10 +225,10 @@ export class CurlWebSocket extends EventTarget {
       : binary
       ? args.bytesOf(data as ArrayBufferLike | ArrayBufferView)
       : args.utf8(data);
-    if (this.#readyState === 0) {
+    if (this.#state.readyState === 0) {
       throw new DOMException("send() before the connection is open; wait for the open event", "InvalidStateError");
     }
-    if (this.#readyState !== 1) this.#sender.addLate(blob ? data.size : payload.length);
+    if (this.#state.readyState !== 1) this.#sender.addLate(blob ? data.size : payload.length);
     else if (blob) this.#sender.sendBlob(data);
     else this.#sender.send(binary ? OPCODE_BINARY : OPCODE_TEXT, payload);
   }
@@ -258,19 +242,19 @@ export class CurlWebSocket extends EventTarget {
    */
   close(code: number | undefined = undefined, reason: string | undefined = undefined): void {
     // By Web IDL the receiver comes before the arguments, whose conversion may run the caller's code.
-    void this.#readyState;
+    void this.#state;
     const closing = args.closeArguments(code, reason);
-    if (this.#readyState >= 2) return;
-    const open = this.#readyState === 1;
-    this.#readyState = 2;
+    if (this.#state.readyState >= 2) return;
+    const open = this.#state.readyState === 1;
+    this.#state.readyState = 2;
     if (open) this.#sender.close(closing.code, closing.reason);
     else this.#connection.abort(closedWhileConnecting());
   }
 
   /** Closes at once, without a closing handshake: the `close` event has code 1006. */
   terminate(): void {
-    if (this.#readyState === 3) return;
-    this.#readyState = 2;
+    if (this.#state.readyState === 3) return;
+    this.#state.readyState = 2;
     this.#connection.abort(null);
   }
 
@@ -281,7 +265,7 @@ export class CurlWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
   ping(data: Sendable = ""): void {
-    this.#sender.control("ping", data, () => this.#readyState === 1);
+    this.#sender.control("ping", data, () => this.#state.readyState === 1);
   }
 
   /**
@@ -291,7 +275,7 @@ export class CurlWebSocket extends EventTarget {
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
   pong(data: Sendable = ""): void {
-    this.#sender.control("pong", data, () => this.#readyState === 1);
+    this.#sender.control("pong", data, () => this.#state.readyState === 1);
   }
 
   /**
@@ -308,7 +292,7 @@ export class CurlWebSocket extends EventTarget {
    * nothing, if the connection is not open.
    */
   pause(): boolean {
-    if (this.#readyState !== 1) return false;
+    if (this.#state.readyState !== 1) return false;
     this.#connection.pause();
     return true;
   }
@@ -316,7 +300,7 @@ export class CurlWebSocket extends EventTarget {
   /** Reads again. Returns false if the connection is not open. */
   resume(): boolean {
     this.#connection.resume();
-    return this.#readyState === 1;
+    return this.#state.readyState === 1;
   }
 
   /** Whether reading is paused. */
@@ -351,33 +335,15 @@ export class CurlWebSocket extends EventTarget {
    * the connection closes, or throws the {@linkcode CurlWebSocketError}; leaving the loop closes the connection.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
-    return this.#delivery.iterate();
+    return this.#state.delivery.iterate();
   }
 
   /** Closes the connection, and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#readyState === 3) return;
+    if (this.#state.readyState === 3) return;
     const closed = new Promise((resolve) => this.addEventListener("close", resolve, { once: true }));
     this.close();
     await closed;
-  }
-
-  #onOpen(agreement: Agreement): void {
-    // close() may have been called since.
-    if (this.#readyState !== 0) return;
-    this.#readyState = 1;
-    this.#agreed = agreement;
-    this.dispatchEvent(new Event("open"));
-  }
-
-  #onClosed({ code, reason, wasClean, error }: CloseResult): void {
-    this.#readyState = 3;
-    this.#delivery.end(error);
-    if (error !== null) {
-      this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
-      runtime().checkpoint();
-    }
-    this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
   }
 }
 

@@ -4,6 +4,7 @@ import "../../mod.ts";
 import { Receiver } from "../../src/connection/receiver.ts";
 import { END, READ_SIZE, type Transport, WOULD_BLOCK } from "../../src/curl/transport.ts";
 import type { ClosingHandshake } from "../../src/protocol/closing_handshake.ts";
+import { runtime, setRuntime } from "../../src/platform/runtime.ts";
 import { ProtocolViolation } from "../../src/protocol/constants.ts";
 import type { Reactor } from "../../src/reactor/reactor.ts";
 import { closePayload, frame, Opcode } from "../support/frames.ts";
@@ -75,6 +76,20 @@ test("with TLS, records are read together until there is none, since libcurl may
   const bench = new Bench({ reads: [...records], readsAhead: true });
   assertEquals([bench.receiver.read(), bench.reads], [false, 4]);
   assertEquals(bench.told, ["one", "two", "three"]);
+});
+
+test("without checkpoints each message takes a turn of its own, and the last one leaves nothing to do", () => {
+  const real = runtime();
+  setRuntime({ ...real, checkpoint: () => false });
+  try {
+    const bench = new Bench({ reads: [Buffer.concat([text("one"), text("two")]), text("three"), text("four")] });
+    assertEquals([bench.receiver.read(), bench.reads, bench.told.length], [true, 1, 1]);
+    assertEquals([bench.receiver.read(), bench.reads, bench.told.length], [true, 1, 2]);
+    assertEquals([bench.receiver.read(), bench.reads, bench.told.length], [false, 2, 3]);
+    assertEquals([bench.receiver.read(), bench.reads, bench.told.length], [false, 3, 4]);
+  } finally {
+    setRuntime(real);
+  }
 });
 
 test("an error behind bytes comes after what they hold", () => {

@@ -32,6 +32,7 @@ function driven(curl: Curl): Driven & { free(): void } {
     source,
     refed: true,
     fds: new Set(),
+    sealed: -1,
     onResult: () => {},
     onFailure: () => {},
     free: () => void curl.curl_easy_cleanup(easy),

@@ -127,3 +127,88 @@ test("what is done when time is up can be put off; until it is done, it can be c
     assertEquals(done, ["second"]);
   });
 });
+
+/** Lets the time go on by which a deadline is due; it is not exact. */
+const pass = () => {
+  const from = performance.now();
+  while (performance.now() - from < 0.05);
+};
+
+test("deadlines of one length share a timer; it runs out again for those that were set later", () =>
+  withTimers((first, timers) => {
+    const second = new Deadline(), third = new Deadline(), calls: string[] = [];
+    first.set(50, () => calls.push("first"));
+    pass();
+    second.set(50, () => calls.push("second"));
+    third.set(50, () => calls.push("third"));
+    assertEquals(timers.length, 1);
+    timers[0]!.runOut();
+    assertEquals([calls, timers.length], [["first"], 2]);
+    second.clear();
+    assertEquals(timers[1]!.cleared, false);
+    pass();
+    timers[1]!.runOut();
+    // The next one was set after the one that this timer was for.
+    if (timers.length === 3) timers[2]!.runOut();
+    assertEquals(calls, ["first", "third"]);
+    first.set(50, () => calls.push("again"));
+    first.clear();
+    assertEquals(timers.at(-1)!.cleared, true);
+  }));
+
+test("a timer that is shared keeps the process alive as long as one of those does that wait for it", () =>
+  withTimers((first, timers) => {
+    const second = new Deadline();
+    first.set(60, () => {});
+    second.setRef(false);
+    second.set(60, () => {});
+    first.setRef(false);
+    assertEquals(timers[0]!.refed, false);
+    second.setRef(true);
+    assertEquals(timers[0]!.refed, true);
+    second.clear();
+    assertEquals([timers[0]!.refed, timers[0]!.cleared], [false, false]);
+    first.clear();
+    assertEquals([timers.length, timers[0]!.cleared], [1, true]);
+  }));
+
+test("what one of them does may end and set the others; what it throws does not keep them from their time", async () => {
+  const uncaught: unknown[] = [];
+  const real = runtime();
+  withTimers((first, timers) => {
+    const calls: string[] = [];
+    // All are due at one time.
+    const now = performance.now;
+    performance.now = () => 1_000;
+    try {
+      const [second, third, fourth] = [new Deadline(), new Deadline(), new Deadline()];
+      setRuntime({
+        ...runtime(),
+        defer: (fn: () => void) => {
+          try {
+            fn();
+          } catch (error) {
+            uncaught.push(error);
+          }
+        },
+      });
+      first.set(70, () => {
+        second.clear();
+        third.set(80, () => calls.push("third"));
+        throw new Error("its own");
+      });
+      second.set(70, () => calls.push("second"));
+      third.set(70, () => calls.push("early"));
+      fourth.set(70, () => calls.push("fourth"));
+      timers[0]!.runOut();
+      assertEquals([calls, timers.map(({ milliseconds }) => milliseconds)], [["fourth"], [70, 80]]);
+      timers[1]!.runOut();
+      assertEquals(calls, ["fourth", "third"]);
+    } finally {
+      performance.now = now;
+    }
+  });
+  await Promise.resolve();
+  assertEquals(uncaught.map((error) => (error as Error).message), ["its own"]);
+  assertEquals(runtime() === real, true);
+});

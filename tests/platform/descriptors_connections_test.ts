@@ -44,6 +44,31 @@ test("Workers that closed their sockets leave no descriptor", async () => {
   assertEquals(output, "none");
 }, { skip, timeout: 60_000 });
 
+test("Bun: Workers that end themselves with open sockets leave no descriptor", async () => {
+  await using server = await WsServer.start();
+  const worker = new URL("../support/worker_exiter.ts", import.meta.url).href;
+  const output = await runScript(
+    server.url("/flow"),
+    `${LISTING}
+    const round = async () => {
+      const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
+      const end = new Promise((resolve) => worker.addEventListener("close", resolve));
+      worker.postMessage(url);
+      await end;
+    };
+    for (let i = 0; i < 3; i++) await round();
+    const before = descriptors().length;
+    for (let i = 0; i < 6; i++) await round();
+    for (let turn = 0; descriptors().length > before && turn < 500; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+    console.log(descriptors().length - before);
+    process.exit();`,
+  );
+  assertEquals(output, "0");
+}, {
+  skip: skip ?? (runtime().name === "bun" ? undefined : "Deno does not tell a Worker of its end"),
+  timeout: 60_000,
+});
+
 test("the thread's last close frees what waiting takes, and a new connection makes it anew", async () => {
   await using server = await WsServer.start();
   const output = await runScript(

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { CurlWebSocketError } from "../../src/errors.ts";
 import { READABLE } from "../../src/reactor/readiness.ts";
 import { property } from "../protocol/support.ts";
-import { must, problems, Scripted, ScriptedClock, ScriptedSource } from "./scripted.ts";
+import { must, problems } from "./must.ts";
+import { Scripted, ScriptedClock, ScriptedSource } from "./scripted.ts";
 
 /** What a program does, or a source in its turn. */
 const PROGRAM = [
@@ -12,7 +13,7 @@ const PROGRAM = [
   ...["more", "more", "slow", "slow", "bytes", "flood", "nest", "nest", "throw"],
 ] as const;
 /** What the kernel does. */
-const KERNEL = ["ready", "all ready", "all ready", "end", "end", "end", "queues", "refuse"] as const;
+const KERNEL = ["ready", "all ready", "all ready", "end", "end", "end", "queues", "refuse", "gates"] as const;
 /** What the event loop does. */
 const LOOP = ["task", "task", "pass", "no checkpoint"] as const;
 const FAULTS = ["wait fails", "wait throws", "look throws", "wake throws"] as const;
@@ -71,9 +72,15 @@ class Model {
       must(this.found.size === 0, "a wait began before all had their turns that the last one found ready");
       wait(interests, done);
     };
+    waiter.canStand = world.canStand;
+    const waitAt = waiter.waitAt.bind(waiter);
+    waiter.waitAt = (gate, done) => {
+      must(this.found.size === 0, "a wait began before all had their turns that the last one found ready");
+      return waitAt(gate, done);
+    };
     const createQueue = kernel.createQueue.bind(kernel);
-    kernel.createQueue = () => {
-      const queue = createQueue();
+    kernel.createQueue = (gated) => {
+      const queue = createQueue(gated);
       if (queue !== null) queue.ready = this.ready;
       return queue;
     };
@@ -135,7 +142,11 @@ class Model {
     this.closing++;
     this.scripted.reactor.whenUnpolled(() => {
       this.closing--;
-      must(this.scripted.waiter.out === null || this.scripted.lost > 0, "a socket was closed while a wait was out");
+      const { waiter: { out }, lost } = this.scripted;
+      must(
+        out === null || out.gate !== null || lost > 0,
+        "a socket was closed while a wait was out that has its number",
+      );
     });
   }
 
@@ -144,8 +155,13 @@ class Model {
     const { waiter } = this.scripted;
     if (waiter.out === null || this.scripted.lost > 0) return;
     const ready = [...this.ready].filter(([fd]) => waiter.out!.sockets.has(fd));
-    // Of a queue that has given way meanwhile nothing is told.
-    if (error === null) this.found = new Set(ready.map(([fd]) => fd).filter((fd) => this.watched.has(fd)));
+    const { gate } = waiter.out;
+    // Nothing passes a gate that is closed, and nothing that is not ready.
+    if (gate !== null && error === null && !waiter.isWoken && !(gate.isOpen && ready.length > 0)) return;
+    // A queue tells by itself, later; and nothing if it has given way meanwhile.
+    if (error === null && gate === null) {
+      this.found = new Set(ready.map(([fd]) => fd).filter((fd) => this.watched.has(fd)));
+    }
     waiter.end(ready, error);
   }
 
@@ -162,7 +178,11 @@ class Model {
     if (lost > 0 || clock.tasks.length > 0 || clock.timers.length > 0 || waiter.isWoken) return;
     assertEquals(waiter.out !== null, this.attached.size > 0, "it sleeps while it should not, or the other way round");
     if (waiter.out === null) return;
-    const queue = kernel.queues.find(({ interests }) => interests === waiter.out!.interests);
+    const { gate } = waiter.out;
+    assert(gate === null || gate.isOpen, "it sleeps at a closed gate");
+    const queue = kernel.queues.find((queue) =>
+      gate === null ? queue.interests === waiter.out!.interests : queue.gate === gate
+    );
     const sorted = (map: ReadonlyMap<number, number>) => [...map].sort(([a], [b]) => a - b);
     assertEquals(sorted(queue?.members ?? waiter.out.sockets), sorted(this.watched), "it sleeps on other sockets");
   }
@@ -170,13 +190,16 @@ class Model {
 
 class World {
   readonly clock: ScriptedClock = new ScriptedClock();
-  readonly models: Model[] = [new Model(this, 0), new Model(this, 1)];
+  readonly canStand: boolean;
+  readonly models: Model[];
   /** What the sources do in their turns, one step each. */
   readonly inner: Step[];
   turning = false;
 
-  constructor(inner: readonly Step[]) {
+  constructor(inner: readonly Step[], canStand: boolean) {
     this.inner = [...inner];
+    this.canStand = canStand;
+    this.models = [new Model(this, 0), new Model(this, 1)];
   }
 
   do({ kind, reactor: index, source: sourceIndex, fd: number, events }: Step, own?: Model): void {
@@ -233,6 +256,9 @@ class World {
       case "queues":
         kernel.hasQueues = !kernel.hasQueues;
         return;
+      case "gates":
+        kernel.hasGates = !kernel.hasGates;
+        return;
       case "refuse":
         return void (kernel.refused.delete(fd) || kernel.refused.add(fd));
       case "no checkpoint":
@@ -277,13 +303,15 @@ property(
   "whatever happens, turns come one by one to who is attached, and all that is ready has one before any sleep",
   fc.record({
     hasQueues: fc.boolean(),
+    /** Whether waiters stand at gates of their queues. */
+    canStand: fc.boolean(),
     /** For each reactor, which of its sockets are watched from the start. */
     watched: fc.array(fc.subarray(NUMBERS), { minLength: 2, maxLength: 2 }),
     steps: fc.array(outer, { maxLength: 200, size: "max" }),
     inSteps: fc.array(inner, { maxLength: 200, size: "max" }),
   }),
-  ({ hasQueues, watched, steps, inSteps }) => {
-    const world = new World(inSteps);
+  ({ hasQueues, canStand, watched, steps, inSteps }) => {
+    const world = new World(inSteps, canStand);
     problems.length = 0;
     for (const [reactor, model] of world.models.entries()) {
       model.scripted.kernel.hasQueues = hasQueues;

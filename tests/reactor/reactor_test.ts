@@ -154,6 +154,36 @@ test("the one socket there is is read without a look, if it only waits to be rea
   assertEquals([log, calls], [["a 1"], ["wake", "look", "wait"]]);
 });
 
+test("of the one socket there is nothing is asked after a wait, until one has found nothing", () => {
+  const scripted = new Scripted(), { reactor, waiter, log } = scripted;
+  let collected = 0, bytes = 100;
+  const collect = waiter.collect.bind(waiter);
+  waiter.collect = (ready) => {
+    collected++;
+    collect(ready);
+  };
+  const source = scripted.source("a", [1], () => void (reactor.turnBytes += bytes));
+  scripted.rest();
+  collected = 0;
+  waiter.end([1]);
+  waiter.end([1]);
+  assertEquals([log.length, collected], [2, 0]);
+  bytes = 0;
+  waiter.end();
+  assertEquals([log.length, collected], [3, 0]);
+  waiter.end();
+  assertEquals([log.length, collected], [3, 1]);
+  waiter.end([1]);
+  assertEquals([log.length, collected], [4, 2]);
+  waiter.end([1]);
+  assertEquals([log.length, collected], [5, 2]);
+  // A wait that was woken says nothing of the socket.
+  reactor.watch(1, source, READABLE | WRITABLE);
+  reactor.watch(1, source, READABLE);
+  waiter.end();
+  assertEquals([log.length, collected], [5, 3]);
+});
+
 test("a source that is detached in a turn has none any more, nor has what it wanted", () => {
   const scripted = new Scripted(), { reactor, waiter, clock, log } = scripted;
   const b = scripted.source("b", [2]);
@@ -217,17 +247,18 @@ test("no turn begins inside the turn of another reactor: it comes in a task afte
   const clock = new ScriptedClock(), log: string[] = [];
   const one = new Scripted(clock, log), other = new Scripted(clock, log);
   one.source("one", [1], () => void clock.microtasks.push(() => (other.waiter.end([2]), log.push("microtask"))));
+  one.source("next", [3]);
   other.source("other", [2]);
   one.rest();
   other.rest();
-  one.waiter.end([1]);
-  assertEquals(log, ["one 1", "microtask"]);
+  one.waiter.end([1, 3]);
+  assertEquals(log, ["one 1", "microtask", "next 3"]);
   // Its wait counts as one that is out: nothing of it may be closed.
   let closed = 0;
   other.reactor.whenUnpolled(() => closed++);
   assertEquals(closed, 0);
   clock.turn();
-  assertEquals([log, closed], [["one 1", "microtask", "other 2"], 1]);
+  assertEquals([log, closed], [["one 1", "microtask", "next 3", "other 2"], 1]);
 });
 
 test("a timer that comes inside a turn is postponed, and brings none if it was given up by then", () => {

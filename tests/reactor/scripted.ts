@@ -1,24 +1,15 @@
-/** A clock, a waiter and a kernel that a test moves by hand, and sources that write down what they were told. */
+/** A clock and a waiter that a test moves by hand, with a kernel, and sources that write down what they were told. */
 import { assert } from "@std/assert";
 import type { CurlWebSocketError } from "../../src/errors.ts";
 import { ConnectBudget } from "../../src/platform/fair_queue.ts";
 import type { Timer } from "../../src/platform/runtime.ts";
 import type { Clock } from "../../src/reactor/clock.ts";
-import type { Kernel } from "../../src/reactor/kernel.ts";
-import type { KernelQueue } from "../../src/reactor/kernel_queue.ts";
 import { Reactor } from "../../src/reactor/reactor.ts";
 import { READABLE } from "../../src/reactor/readiness.ts";
 import type { Source } from "../../src/reactor/source.ts";
 import type { Gate, Interests, WaitDone, Waiter } from "../../src/reactor/waiter.ts";
-
-/** What was done that may not be. A reactor takes what is thrown at it for a failure, and goes on: a test looks here. */
-export const problems: string[] = [];
-
-/** Notes a problem unless `condition` holds, and throws. */
-export function must(condition: boolean, problem: string): void {
-  if (!condition) problems.push(problem);
-  assert(condition, problem);
-}
+import { must } from "./must.ts";
+import { ScriptedGate, ScriptedKernel } from "./scripted_kernel.ts";
 
 interface ScriptedTimer extends Timer {
   readonly at: number;
@@ -99,11 +90,20 @@ export class ScriptedClock implements Clock {
 export class ScriptedWaiter implements Waiter {
   readonly log: string[];
   canStand = false;
+  /** Where its thread stands. */
+  standing: Gate | null = null;
   isOpen = false;
   refed = false;
   /** The wait that is out: the sockets as they were when it began. */
   out:
-    | { readonly interests: Interests; readonly sockets: ReadonlyMap<number, number>; readonly done: WaitDone }
+    | {
+      /** What it was given, one of them. */
+      readonly interests: Interests | null;
+      readonly gate: ScriptedGate | null;
+      /** At a gate: as they are now. */
+      readonly sockets: ReadonlyMap<number, number>;
+      readonly done: WaitDone;
+    }
     | null = null;
   /** What the next look finds. */
   ready: ReadonlyMap<number, number> = new Map();
@@ -124,13 +124,22 @@ export class ScriptedWaiter implements Waiter {
   wait(interests: Interests, done: WaitDone): void {
     must(this.isOpen && this.out === null, "a wait began while it may not");
     this.#call("wait");
+    must(this.standing === null, "a poll began while the thread stands");
     this.#woken = false;
-    this.out = { interests, sockets: new Map([...interests].map(([fd, { events }]) => [fd, events])), done };
+    const sockets = new Map([...interests].map(([fd, { events }]) => [fd, events]));
+    this.out = { interests, gate: null, sockets, done };
   }
 
-  waitAt(): boolean {
-    must(false, "it was to stand, though it cannot");
-    return false;
+  waitAt(gate: Gate, done: WaitDone): boolean {
+    must(this.canStand && this.isOpen && this.out === null, "a wait began at a gate while it may not");
+    must(gate instanceof ScriptedGate, "not one of the kernel's gates");
+    must(this.standing === null || this.standing === gate, "the thread stands at another gate");
+    this.#call("wait");
+    this.standing = gate;
+    if (!gate.open()) return false;
+    this.#woken = false;
+    this.out = { interests: null, gate: gate as ScriptedGate, sockets: (gate as ScriptedGate).members, done };
+    return true;
   }
 
   look(interests: Interests): void {
@@ -160,11 +169,13 @@ export class ScriptedWaiter implements Waiter {
   }
 
   stop(): boolean {
-    return this.out === null;
+    if (this.out !== null && this.out.gate === null) return false;
+    this.out = this.standing = null;
+    return true;
   }
 
   close(): void {
-    must(this.isOpen && this.out === null, "closed while it may not be");
+    must(this.isOpen && this.out === null && this.standing === null, "closed while it may not be");
     this.log.push("close");
     this.isOpen = false;
   }
@@ -190,83 +201,12 @@ export class ScriptedWaiter implements Waiter {
     ready: readonly (number | readonly [fd: number, events: number])[] = [],
     error: CurlWebSocketError | null = null,
   ) {
-    const { done, sockets } = this.out!;
+    const { done, sockets, gate } = this.out!;
     this.out = null;
+    if (gate !== null && !this.#woken) gate.isOpen = false;
     const found = ready.map((entry) => typeof entry === "number" ? [entry, READABLE] as const : entry);
     this.#found = new Map(found.filter(([fd]) => sockets.has(fd)));
     done(error);
-  }
-}
-
-/** A kernel queue that refuses what a test wants it to. */
-export class ScriptedQueue implements KernelQueue {
-  readonly interests: Interests;
-  readonly gate: Gate | null = null;
-  readonly members: Map<number, number> = new Map();
-  /** What is ready now. */
-  ready: ReadonlyMap<number, number> = new Map();
-  isClosed = false;
-  readonly #kernel: ScriptedKernel;
-
-  constructor(kernel: ScriptedKernel, fd: number) {
-    this.#kernel = kernel;
-    this.interests = new Map([[fd, { events: READABLE }]]);
-  }
-
-  set(fd: number, events: number): boolean {
-    must(!this.isClosed, "a closed queue was used");
-    if (this.#kernel.refused.has(fd)) return false;
-    this.members.set(fd, events);
-    return true;
-  }
-
-  delete(fd: number): void {
-    must(!this.isClosed, "a closed queue was used");
-    this.members.delete(fd);
-  }
-
-  collect(ready: (fd: number, events: number) => void): void {
-    if (this.isClosed) return;
-    for (const [fd, events] of this.ready) if (this.members.has(fd)) ready(fd, events);
-  }
-
-  close(): void {
-    must(this.#kernel.waiter?.out?.interests !== this.interests, "a queue was closed that a wait was given");
-    if (!this.isClosed) this.#kernel.log.push("close queue");
-    this.isClosed = true;
-  }
-}
-
-/** A kernel without queues, unless a test wants some. */
-export class ScriptedKernel implements Kernel {
-  readonly log: string[];
-  readonly waiter: ScriptedWaiter | null;
-  readonly queues: ScriptedQueue[] = [];
-  hasQueues = false;
-  /** Sockets that no queue takes. */
-  readonly refused: Set<number> = new Set();
-  /** Descriptors that are not open. */
-  readonly closed: Set<number> = new Set();
-
-  constructor(waiter: ScriptedWaiter | null = null, log: string[] = []) {
-    this.waiter = waiter;
-    this.log = log;
-  }
-
-  createQueue(): ScriptedQueue | null {
-    if (!this.hasQueues) return null;
-    const queue = new ScriptedQueue(this, 900_000 + this.queues.length);
-    this.queues.push(queue);
-    return queue;
-  }
-
-  isOpen(fd: number): boolean {
-    return !this.closed.has(fd);
-  }
-
-  /** The queue that was made last. */
-  get queue(): ScriptedQueue {
-    return this.queues.at(-1)!;
   }
 }
 
@@ -341,6 +281,15 @@ export class Scripted {
     }
     this.calls.length = this.log.length = 0;
   }
+}
+
+/** A reactor that stands at a gate, whose source `a` watches these sockets. */
+export function standing(fds: readonly number[]): Scripted {
+  const scripted = new Scripted();
+  scripted.kernel.hasQueues = scripted.waiter.canStand = true;
+  scripted.source("a", fds);
+  scripted.rest();
+  return scripted;
 }
 
 /** A reactor whose source `a` watches nine sockets, which a kernel queue takes. */

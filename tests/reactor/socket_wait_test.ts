@@ -5,7 +5,8 @@ import { READABLE } from "../../src/reactor/readiness.ts";
 import { ReadySet } from "../../src/reactor/ready_set.ts";
 import { SocketWait } from "../../src/reactor/socket_wait.ts";
 import { test } from "../support/testing.ts";
-import { ScriptedClock, ScriptedKernel, ScriptedSource, ScriptedWaiter } from "./scripted.ts";
+import { ScriptedClock, ScriptedSource, ScriptedWaiter } from "./scripted.ts";
+import { ScriptedKernel } from "./scripted_kernel.ts";
 
 /** A wait for nine sockets by a queue, open. */
 class ScriptedWait {
@@ -21,11 +22,12 @@ class ScriptedWait {
     new ConnectBudget(this.clock),
   );
 
-  constructor() {
+  constructor(canStand: boolean = false) {
     this.kernel.hasQueues = true;
+    this.waiter.canStand = canStand;
+    this.wait.open();
+    this.wait.open();
     for (let fd = 1; fd <= 9; fd++) this.set.watch(fd, new ScriptedSource("a", []), READABLE);
-    this.wait.open();
-    this.wait.open();
     this.calls.length = 0;
   }
 
@@ -110,4 +112,51 @@ test("what is to be freed soon is freed in a task, if it is idle then and no wai
   assertEquals(calls, ["wait", "close queue", "close"]);
   soon();
   assertEquals(clock.tasks, []);
+});
+
+test("a thread that stands has no number of a socket: one is closed at once, whether or not a wait is out", () => {
+  const scripted = new ScriptedWait(true), { wait, waiter, calls } = scripted;
+  scripted.begin();
+  assertEquals([wait.isOut, scripted.close("during"), calls], [true, false, ["wait", "during"]]);
+  waiter.end();
+  assertEquals([scripted.close("after"), waiter.standing !== null, calls.at(-1)], [false, true, "after"]);
+});
+
+test("a queue is closed only when no thread stands before it any more", () => {
+  const scripted = new ScriptedWait(true), { wait, set, waiter, calls } = scripted;
+  scripted.begin();
+  set.useArray();
+  wait.closeOutgrown();
+  assertEquals([calls, waiter.standing !== null], [["wait"], true]);
+  wait.wake();
+  waiter.end();
+  assertEquals([calls, waiter.standing], [["wait", "wake", "close queue"], null]);
+  scripted.begin();
+  assertEquals(waiter.fds.length, 9);
+});
+
+test("a gate that does not open gives way to the array", () => {
+  const scripted = new ScriptedWait(true), { kernel, waiter, calls } = scripted;
+  kernel.hasGates = false;
+  scripted.begin();
+  assertEquals([calls, waiter.fds.length, waiter.standing], [["wait", "close queue", "wait"], 9, null]);
+});
+
+test("the thread's end frees what waiting takes while a wait at a gate is out, and leaves what another wait uses", () => {
+  for (const canStand of [true, false]) {
+    const scripted = new ScriptedWait(canStand), { wait, calls } = scripted;
+    scripted.begin();
+    wait.end();
+    assertEquals(calls, canStand ? ["wait", "close queue", "close"] : ["wait"]);
+  }
+});
+
+test("what a thread goes on to use, that gives no answer, is left open", () => {
+  const scripted = new ScriptedWait(true), { wait, waiter, calls } = scripted;
+  scripted.begin();
+  waiter.end();
+  waiter.stop = () => false;
+  waiter.close = () => void calls.push("close what is not used");
+  wait.release();
+  assertEquals(calls, ["wait", "close what is not used"]);
 });

@@ -2,8 +2,10 @@
 import { assert, assertEquals } from "@std/assert";
 import "../../mod.ts";
 import { loadCurl } from "../../src/curl/library.ts";
-import { ffi, type Pointer, type Poller } from "../../src/platform/ffi.ts";
+import { ffi, type Pointer, type Poller, type StandingPoll } from "../../src/platform/ffi.ts";
+import { libcName } from "../../src/platform/libc.ts";
 import { allocateNative } from "../../src/platform/native_memory.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { runScript } from "../support/script.ts";
 import { test } from "../support/testing.ts";
 
@@ -24,6 +26,11 @@ class PollerBench {
     const done = (code: number, error?: unknown) => error === undefined ? resolve(code) : reject(error);
     this.poller.poll(multi, this.#memory.pointer, 0, milliseconds, done);
     return promise;
+  }
+
+  /** Begins a poll. */
+  start(milliseconds: number, done: () => void): void {
+    this.poller.poll(this.multi, this.#memory.pointer, 0, milliseconds, done);
   }
 
   wakeUp(): void {
@@ -49,6 +56,25 @@ test("a poll never resolves before curl_multi_poll has returned", async () => {
   }
   assert(early === 0, `${early} of 2,000 polls resolved early`);
 }, { timeout: 60_000 });
+
+test("what done runs knows whether there are checkpoints, and after it there are", async () => {
+  using bench = new PollerBench();
+  let ran = 0;
+  const could = await new Promise<[boolean, number]>((resolve) => {
+    bench.start(0, () => {
+      queueMicrotask(() => ran++);
+      resolve([runtime().checkpoint(), ran]);
+    });
+  });
+  assertEquals(could, could[0] ? [true, 1] : [false, 0]);
+  await new Promise<void>((resolve) =>
+    runtime().defer(() => {
+      queueMicrotask(() => ran++);
+      assertEquals([runtime().checkpoint(), ran], [true, 2]);
+      resolve();
+    })
+  );
+});
 
 test("done is called once, never inside the call, with what curl_multi_poll returned", async () => {
   using bench = new PollerBench();
@@ -126,3 +152,110 @@ test("an unref'ed poller lets the process end while a call is out", async () => 
     assertEquals(await processWithPoll(false, steps), "the program", steps);
   }
 });
+
+const { standing } = ffi().createPoller(loadCurl().info.path, null);
+const skip = standing === null ? "no thread of this runtime stands" : undefined;
+
+/** A function of the C library that a thread takes by, at no cost: `abs`, which returns as much as a test wants. */
+const TAKE = { library: libcName(), name: "abs", parameters: ["i32"] } as const;
+
+/** A poller that stands in polls without sockets, which only time and `curl_multi_wakeup` end. */
+class StandingBench {
+  readonly #curl = loadCurl();
+  readonly poller: Poller = ffi().createPoller(this.#curl.info.path, TAKE);
+  readonly standing: StandingPoll = this.poller.standing!;
+  readonly multi: Pointer = this.#curl.curl_multi_init();
+  readonly #memory = allocateNative(8);
+
+  /** `descriptor` is polled, -1 for none; what ends a poll takes `taken`. */
+  start(taken: number, milliseconds: number, multi: Pointer = this.multi): void {
+    this.#memory.view.setInt32(0, -1, true);
+    this.standing.start(multi, this.#memory.pointer, milliseconds, [taken]);
+  }
+
+  next(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.standing.next((code, error) => error === undefined ? resolve(code) : reject(error))
+    );
+  }
+
+  wakeUp(): void {
+    assertEquals(this.#curl.curl_multi_wakeup(this.multi), 0);
+  }
+
+  [Symbol.dispose](): void {
+    assert(this.poller.stop(() => this.wakeUp()));
+    this.poller.close();
+    this.poller.unref();
+    this.#curl.curl_multi_cleanup(this.multi);
+    this.#memory.free();
+  }
+}
+
+test("a thread that stands goes on by itself, and tells of each time that it took something", async () => {
+  using bench = new StandingBench();
+  bench.start(1, FOREVER);
+  for (let round = 0; round < 50; round++) {
+    const next = bench.next();
+    bench.wakeUp();
+    assertEquals(await next, 0);
+    assert(bench.standing.isStanding());
+  }
+}, { skip });
+
+test("it ends by itself when polls end twice in a row with nothing to take, or fail", async () => {
+  using bench = new StandingBench();
+  for (const [milliseconds, multi, code] of [[0, bench.multi, 0], [FOREVER, null, CURLM_BAD_HANDLE]] as const) {
+    bench.start(0, milliseconds, multi);
+    assertEquals([await bench.next(), bench.standing.isStanding()], [code, false]);
+    // It has told so, and tells so again to whoever does not begin anew.
+    assertEquals(await bench.next(), code);
+  }
+  bench.start(1, FOREVER);
+  bench.wakeUp();
+  assertEquals([await bench.next(), bench.standing.isStanding()], [0, true]);
+}, { skip });
+
+test("one that is stopped tells nothing more, and is stopped in the same call, however often", async () => {
+  using bench = new StandingBench();
+  let told = 0;
+  for (let round = 0; round < 200; round++) {
+    bench.start(1, FOREVER);
+    bench.standing.next(() => told++);
+    if (round % 3 === 0) bench.wakeUp();
+    assertEquals(bench.poller.stop(() => bench.wakeUp()), true);
+    assertEquals(bench.poller.stop(() => assert(false, "there is nothing to wake")), true);
+    assertEquals(bench.standing.isStanding(), false);
+  }
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(told, 0);
+}, { skip });
+
+test(
+  "a wait that is cancelled is over, and the thread sleeps on; the next one is told of what comes then",
+  async () => {
+    using bench = new StandingBench();
+    bench.start(1, FOREVER);
+    for (let round = 0; round < 20; round++) {
+      const cancelled = bench.next();
+      bench.standing.cancel();
+      assertEquals(await cancelled, 0);
+      const next = bench.next();
+      bench.wakeUp();
+      assertEquals(await next, 0);
+    }
+  },
+  { skip },
+);
+
+test("a thread that gives no answer is not waited for longer than a tenth of a second", async () => {
+  using bench = new StandingBench();
+  bench.start(1, FOREVER);
+  const next = bench.next();
+  bench.wakeUp();
+  await next;
+  assertEquals(bench.poller.stop(() => {}), false);
+  assertEquals(bench.poller.stop(() => {}), false);
+  bench.wakeUp();
+  while (bench.standing.isStanding()) await new Promise((resolve) => setTimeout(resolve, 0));
+}, { skip });

@@ -1,6 +1,5 @@
 /** What `src/platform/runtime.ts` promises of a runtime, on the one that runs this. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Buffer } from "node:buffer";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import process from "node:process";
 import "../../runtimes/mod.ts";
@@ -77,7 +76,7 @@ test("utf8() keeps a byte order mark and U+FFFD, and throws a TypeError for what
 test("sha1() and hash() are SHA-1, MD5 and SHA-256", () => {
   // RFC 6455 section 1.3.
   const key = "dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  assertEquals(Buffer.from(runtime().sha1(key)).toString("base64"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  assertEquals(runtime().sha1(key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
   // RFC 1321 section A.5, FIPS 180-2 appendix B.1.
   const abc = inside(encoder.encode("abc"));
   assertEquals(runtime().hash("md5", abc), "900150983cd24fb0d6963f7d28e17f72");

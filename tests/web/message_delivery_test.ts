@@ -18,7 +18,7 @@ class Socket extends EventTarget {
 
 function delivery(highWaterMark = 1024): { socket: Socket; delivery: MessageDelivery } {
   const socket = new Socket();
-  return { socket, delivery: new MessageDelivery(socket, "ws://origin.test", highWaterMark) };
+  return { socket, delivery: new MessageDelivery(socket, new URL("ws://origin.test"), highWaterMark) };
 }
 
 test("a listener gets the data, the origin and the socket as target", () => {
