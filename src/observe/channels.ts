@@ -61,6 +61,13 @@ export interface ReconnectMessage extends DiagnosticsMessage {
   readonly delay: number;
   /** Which of redundant connections it is, from 0. */
   readonly index: number;
+  /** How the connection, or the attempt before, ended. */
+  readonly reason: {
+    readonly error: CurlWebSocketError | null;
+    readonly code: number;
+    readonly reason: string;
+    readonly wasClean: boolean;
+  };
 }
 
 /** The messages of `node:diagnostics_channel` by the channel's name. */
@@ -108,7 +115,7 @@ function publish<Name extends keyof DiagnosticsMessages>(name: Name, make: () =>
 export function publishReconnect(
   socket: object,
   url: string,
-  { attempt, delay, index }: Pick<ReconnectMessage, "attempt" | "delay" | "index">,
+  { attempt, delay, index, reason }: Pick<ReconnectMessage, "attempt" | "delay" | "index" | "reason">,
 ): void {
   publish("curlws:reconnect", () => ({
     socket,
@@ -116,6 +123,7 @@ export function publishReconnect(
     attempt,
     delay,
     index,
+    reason,
   }));
 }
 
