@@ -6,7 +6,7 @@ import type { Source } from "../reactor/source.ts";
 import { addressOf, type ConnectCallbacks, dropEasy, type EasyReceiver, holdForEasy } from "./connect_callbacks.ts";
 import * as C from "./constants.ts";
 import type { Driven, Driver } from "./driver.ts";
-import { type Drivers, driversOf } from "./drivers.ts";
+import { type Company, type Drivers, driversOf } from "./drivers.ts";
 import { ErrorBuffer } from "./error_buffer.ts";
 import type { Curl } from "./library.ts";
 import { OptionSetter } from "./option_setter.ts";
@@ -104,9 +104,9 @@ export class ConnectHandles implements Driven, EasyReceiver {
    *
    * @throws {CurlWebSocketError} if libcurl makes no multi: out of memory or file descriptors
    */
-  start(alone: boolean): void {
+  start(company: Company): void {
     this.#startedAt = performance.now();
-    const driver = this.#drivers.driverFor(alone);
+    const driver = this.#drivers.driverFor(company);
     driver.catchUp();
     // What became of another one ended this one, too.
     if (this.#isFreed) return this.#drivers.onLeft(driver);

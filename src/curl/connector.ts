@@ -75,7 +75,8 @@ export class Connector implements ConnectReceiver {
    */
   start(): void {
     try {
-      this.#handles.start(isAlone(this.#curl, this.#target));
+      const hasTls = this.#target.url.protocol === "https:" || this.#proxy?.scheme === "https";
+      this.#handles.start({ alone: isAlone(this.#curl, this.#target), hasTls });
     } catch (error) {
       this.close();
       throw error;

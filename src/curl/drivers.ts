@@ -13,8 +13,9 @@ import { TlsSessions } from "./tls_sessions.ts";
  */
 export const CAPACITY = 64;
 /**
- * How many of them connect at the same time. One call into libcurl takes a step of each whose time-out is due, and those of
- * attempts that began together are: with 64, such a call kept the event loop for 60 ms of CPU; a step of TLS has 0.5 ms.
+ * How many connect at the same time in the driver that one with TLS is given. One call into libcurl takes a step of each whose
+ * time-out is due, and those of attempts that began together are: with 64, such a call kept the event loop for 60 ms of
+ * CPU; a step of TLS has 0.5 ms. Without TLS it has a hundredth of that, and there may be as many as have room.
  */
 export const MAX_CONNECTING = 16;
 /** From 7.85 on, `curl_multi_remove_handle` closes a connection that is used by hand; before, it stays open in the multi. */
@@ -36,6 +37,14 @@ const WHOLE_MULTI =
 export function isAlone(curl: Pick<Curl, "versionNumber">, { network, curlOptions }: ConnectTarget): boolean {
   return curl.versionNumber < CLOSES_ON_REMOVAL || network.resolve.length > 0 || network.dohUrl !== undefined ||
     curlOptions.some(({ option }) => WHOLE_MULTI.test(option.name));
+}
+
+/** What decides which driver a connection is given. */
+export interface Company {
+  /** Whether it has to have one of its own. */
+  readonly alone: boolean;
+  /** Whether TLS is a part of connecting, to the server or to a proxy. */
+  readonly hasTls: boolean;
 }
 
 /** One a reactor, and so one a thread and libcurl. */
@@ -61,11 +70,11 @@ export class Drivers implements DriverOwner {
    *
    * @throws {CurlWebSocketError} if libcurl makes no multi: out of memory or file descriptors
    */
-  driverFor(alone: boolean): Driver {
+  driverFor({ alone, hasTls }: Company): Driver {
     if (!alone) {
-      const now = performance.now();
+      const now = performance.now(), most = hasTls ? MAX_CONNECTING : CAPACITY;
       for (const [driver, from] of this.#open) {
-        if (driver.isBusy || from > now || driver.connecting >= MAX_CONNECTING) continue;
+        if (driver.isBusy || from > now || driver.connecting >= most) continue;
         if (driver.size === CAPACITY - 1) this.#open.delete(driver);
         return driver;
       }

@@ -40,9 +40,14 @@ function driven(curl: Curl): Driven & { free(): void } {
 }
 
 /** Adds this many handles, each to the driver that it is given. */
-function fill(drivers: Drivers, curl: Curl, count: number): { driver: Driver; handle: Driven & { free(): void } }[] {
+function fill(
+  drivers: Drivers,
+  curl: Curl,
+  count: number,
+  hasTls = true,
+): { driver: Driver; handle: Driven & { free(): void } }[] {
   return Array.from({ length: count }, () => {
-    const driver = drivers.driverFor(false), handle = driven(curl);
+    const driver = drivers.driverFor({ alone: false, hasTls }), handle = driven(curl);
     driver.add(handle);
     return { driver, handle };
   });
@@ -83,6 +88,15 @@ test("few handles connect in one driver at the same time: those that stand make 
   for (const { handle } of [...all, ...more]) handle.free();
 });
 
+test("without TLS as many connect in one driver as have room, also beside some with TLS", async () => {
+  const { drivers, curl, multis } = counted();
+  const secure = fill(drivers, curl, MAX_CONNECTING), plain = fill(drivers, curl, CAPACITY - MAX_CONNECTING, false);
+  assertEquals([secure[0]!.driver.size, multis()], [CAPACITY, 1]);
+  for (const { driver, handle } of [...secure, ...plain]) driver.remove(handle);
+  await nextTask();
+  for (const { handle } of [...secure, ...plain]) handle.free();
+});
+
 test("a driver that was left is used again in the same task, and is then not freed", async () => {
   const { drivers, curl, multis } = counted();
   const [first] = fill(drivers, curl, 1);
@@ -98,7 +112,7 @@ test("a driver that was left is used again in the same task, and is then not fre
 
 test("who is alone shares with nobody, and a driver is not given out behind a failure", async () => {
   const { drivers, curl, multis } = counted();
-  const alone = drivers.driverFor(true), handle = driven(curl);
+  const alone = drivers.driverFor({ alone: true, hasTls: true }), handle = driven(curl);
   alone.add(handle);
   const [one] = fill(drivers, curl, 1);
   assertNotStrictEquals(one!.driver, alone);
