@@ -81,6 +81,8 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
   readonly #deadline: Deadline = new Deadline();
   #wakeups = 0;
   #turns = 0;
+  /** As {@linkcode SocketStats.bytesUnacknowledged}. */
+  #unacknowledged: number | null = null;
 
   /** Takes over the transport, unless it throws: for want of memory or descriptors. */
   constructor(init: OpenConnectionInit, handler: OpenConnectionHandler) {
@@ -193,8 +195,12 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
 
   /** Counters, as they are now. */
   get stats(): SocketStats {
-    const { roundTripTime } = this;
-    return socketStats(this.#sender, this.#receiver, { wakeups: this.#wakeups, turns: this.#turns, roundTripTime });
+    return socketStats(this.#sender, this.#receiver, {
+      wakeups: this.#wakeups,
+      turns: this.#turns,
+      roundTripTime: this.roundTripTime,
+      bytesUnacknowledged: this.#unacknowledged,
+    });
   }
 
   /** Sends a ping of the user's. */
@@ -318,6 +324,7 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
     this.#receiver.dispose();
     this.#reactor.watch(this.#transport.fd, this, 0);
     this.#reactor.detach(this);
+    this.#unacknowledged = this.#transport.unacknowledged;
     this.#transport.close();
     this.#sender.dispose();
     this.#handler.onEnd(result);

@@ -18,13 +18,14 @@ export const NO_STATS: SocketStats = Object.freeze({
   wakeups: 0,
   turns: 0,
   roundTripTime: null,
+  bytesUnacknowledged: null,
 });
 
 /** Returns the counters of an open connection, or one that was, as they are now. */
 export function socketStats(
   sender: Sender,
   receiver: Receiver,
-  own: Pick<SocketStats, "wakeups" | "turns" | "roundTripTime">,
+  own: Pick<SocketStats, "wakeups" | "turns" | "roundTripTime" | "bytesUnacknowledged">,
 ): SocketStats {
   const { reader } = receiver, { writer } = sender;
   return Object.freeze({

@@ -6,7 +6,7 @@ import { freeTlsBuffers } from "./tls_buffers.ts";
 import { clientCertificate, isLateAlert, type TlsPeer } from "./tls_errors.ts";
 import { allocate, type Pointer } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
-import { halfClose } from "../platform/descriptors.ts";
+import { halfClose, unacknowledged } from "../platform/descriptors.ts";
 
 /** What {@linkcode Transport.recv} returns if there are no bytes now. */
 export const WOULD_BLOCK = -1;
@@ -136,6 +136,11 @@ export class Transport {
 
   #freeBuffers(): void {
     this.#mayHoldBuffers = freeTlsBuffers(this.#curl, this.#easy) === "in use";
+  }
+
+  /** How many bytes the kernel has that the server has not acknowledged; null where the system does not tell, and once closed. */
+  get unacknowledged(): number | null {
+    return this.#open ? unacknowledged(this.fd) : null;
   }
 
   /** Closes the socket and frees the handles. The reactor must not watch it any more. Idempotent. */

@@ -74,6 +74,7 @@ export class Feed implements LaneHost {
   #downTime = 0;
   #duplicates = 0;
   #unsent = 0;
+  #unacknowledged: number | null = null;
 
   constructor({ url, options, highWaterMark, clock, create }: FeedInit, host: FeedHost) {
     this.#options = options;
@@ -158,6 +159,7 @@ export class Feed implements LaneHost {
       downTime: this.#downTime + down,
       duplicates: this.#duplicates,
       unsentBytes: this.#unsent,
+      bytesUnacknowledged: this.#unacknowledged,
       redundancy: Object.freeze(this.#first.map((counter) => counter.stats)),
     });
   }
@@ -213,8 +215,9 @@ export class Feed implements LaneHost {
     this.#stop(end);
     this.#ending = end;
     for (const lane of this.#lanes) {
-      for (const { socket } of lane.members) if (socket !== null) this.#count(socket);
+      const { members } = lane;
       lane.abandon();
+      for (const { socket } of members) if (socket !== null) this.#count(socket);
     }
     this.#endIfClosed();
   }
@@ -235,6 +238,8 @@ export class Feed implements LaneHost {
   #count(socket: CurlWebSocket): void {
     addStats(this.#sum, socket.stats);
     this.#unsent += socket.bufferedAmount;
+    const { bytesUnacknowledged } = socket.stats;
+    if (bytesUnacknowledged !== null) this.#unacknowledged = (this.#unacknowledged ?? 0) + bytesUnacknowledged;
   }
 
   #keyOf(data: Data): Key | undefined {

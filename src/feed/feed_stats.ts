@@ -27,7 +27,10 @@ export interface ReconnectingStats extends SocketStats {
   readonly downTime: number;
   /** Messages that came again, and were not delivered. */
   readonly duplicates: number;
-  /** Bytes that were sent and had not left when their connection ended: they are not sent again. */
+  /**
+   * Payload bytes that were sent and had not left this process when their connection ended: they are not sent again. What had
+   * left and was not acknowledged is `bytesUnacknowledged`, of all connections that have ended.
+   */
   readonly unsentBytes: number;
   /** By connection of `redundancy`; empty without it. */
   readonly redundancy: readonly FirstStats[];

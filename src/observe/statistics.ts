@@ -33,6 +33,11 @@ export interface SocketStats {
   readonly turns: number;
   /** As `roundTripTime`: how long the last ping took to come back, ms; null before the first pong. */
   readonly roundTripTime: number | null;
+  /**
+   * Bytes of {@linkcode bytesSent}, over TLS with its records, that the server had not acknowledged when the connection ended:
+   * they may have arrived, or not. Null before the end, and where the system does not tell: elsewhere than on Linux.
+   */
+  readonly bytesUnacknowledged: number | null;
 }
 
 /** How this thread waits: counters since its first connection, for all of its connections together. */

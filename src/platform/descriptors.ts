@@ -67,6 +67,7 @@ const pollfds = allocate(MAX_LOOKED_AT * 8);
 const view = new DataView(pollfds.buffer);
 /** An `int`. */
 const count = allocate(4);
+const countView = new DataView(count.buffer);
 
 /**
  * The `count` lowest numbers that no descriptor has: each open takes the lowest. None if stderr is closed, and on
@@ -105,9 +106,17 @@ export function readable(fds: readonly number[]): number[] {
   return fds.filter((_fd, i) => view.getInt16(i * 8 + 6, true) === POLLIN);
 }
 
+/**
+ * How many bytes that were written to a socket its other end does not have yet: for TCP has not acknowledged, else has not
+ * read. Only Linux tells; null elsewhere.
+ */
+export function unacknowledged(fd: number): number | null {
+  const SIOCOUTQ = 0x5411;
+  if (runtime().os !== "linux" || libc()?.ioctl_pointer(fd, SIOCOUTQ, count) !== 0) return null;
+  return countView.getInt32(0, true);
+}
+
 /** Whether something was written to a socket that its other end has not read yet. Only Linux tells; false elsewhere. */
 export function hasUnread(fd: number): boolean {
-  const SIOCOUTQ = 0x5411;
-  if (runtime().os !== "linux") return false;
-  return libc()?.ioctl_pointer(fd, SIOCOUTQ, count) === 0 && count.some((byte) => byte !== 0);
+  return (unacknowledged(fd) ?? 0) > 0;
 }

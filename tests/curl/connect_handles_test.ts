@@ -11,6 +11,8 @@ import { test } from "../support/testing.ts";
 
 /** CURL_POLL_INOUT */
 const CURL_POLL_INOUT = 3;
+/** In company, without TLS. */
+const SHARED = { alone: false, hasTls: false };
 
 /** libcurl, whose calls that free something are noted. */
 function notedCurl(calls: string[]): Curl {
@@ -65,7 +67,7 @@ test("the handles are freed when no poll is out, and the multi in the task after
   await using server = await RawServer.start();
   const calls: string[] = [], waiting: (() => void)[] = [];
   const handles = handlesFor(server, notedCurl(calls), polling(waiting), receiver());
-  handles.start(false);
+  handles.start(SHARED);
   handles.settle();
   handles.free();
   assertEquals(calls, []);
@@ -93,7 +95,7 @@ test("what the receiver throws ends its own attempt, and not that of others in t
     reactor,
     receiver({ onFailure: (error) => failures.push("the other", error) }),
   );
-  other.start(false);
+  other.start(SHARED);
   const throwing = handlesFor(
     server,
     curl,
@@ -105,7 +107,7 @@ test("what the receiver throws ends its own attempt, and not that of others in t
       onFailure: (error) => failures.push(error),
     }),
   );
-  throwing.start(false);
+  throwing.start(SHARED);
   assertEquals(failures.length, 1);
   assertStrictEquals(failures[0], error);
   for (const handles of [throwing, other]) handles.abandon();
@@ -128,7 +130,7 @@ test("freed inside one of libcurl's callbacks, the handles live until the call r
       },
     }),
   );
-  handles.start(false);
+  handles.start(SHARED);
   assertEquals(inside, [0]);
   assertEquals([calls.length, waiting.length], [0, 1]);
   run(waiting);
@@ -140,7 +142,7 @@ test("freed without a poll inside a callback for another, the handles live until
   const calls: string[] = [], curl = notedCurl(calls);
   const reactor = { whenUnpolled: (close: () => void) => close(), watch: () => {} } as unknown as Reactor;
   const first = handlesFor(server, curl, reactor, receiver());
-  first.start(false);
+  first.start(SHARED);
   const seen: number[] = [];
   const second = handlesFor(
     server,
@@ -154,7 +156,7 @@ test("freed without a poll inside a callback for another, the handles live until
       },
     }),
   );
-  second.start(false);
+  second.start(SHARED);
   assertEquals(seen, [0]);
   assertEquals(calls, ["curl_multi_remove_handle", "curl_easy_cleanup"]);
   second.abandon();
@@ -165,10 +167,10 @@ test("each learns its own result, also in one multi", async () => {
   const results: string[] = [], waiting: (() => void)[] = [];
   const reactor = polling(waiting), curl = loadCurl();
   const waits = handlesFor(server, curl, reactor, receiver({ onResult: (code) => results.push(`waits ${code}`) }));
-  waits.start(false);
+  waits.start(SHARED);
   const fails = handlesFor(server, curl, reactor, receiver({ onResult: (code) => results.push(`fails ${code}`) }));
   fails.options.text("URL", `http://127.0.0.1:${await closedPort()}`);
-  fails.start(false);
+  fails.start(SHARED);
   // If the system refused it at once, that was told inside the call.
   if (results.length === 0) { for (const fd of fails.fds) fails.act(fd, CURL_POLL_INOUT); }
   assertEquals(results, [`fails ${CURLE_COULDNT_CONNECT}`]);

@@ -1,5 +1,6 @@
 /** What is sent over a feed: which connection takes it, what waits, and what is lost. */
 import { assertEquals, assertThrows } from "@std/assert";
+import { NO_STATS } from "../../src/connection/socket_stats.ts";
 import { domException } from "../support/events.ts";
 import { test } from "../support/testing.ts";
 import { closedBy, ScriptedFeed } from "./scripted.ts";
@@ -37,8 +38,10 @@ test("bytes that had not left when their connection ended are counted, and not s
   scripted.socket.open();
   scripted.feed.send("abc");
   scripted.socket.bufferedAmount = 3;
+  scripted.socket.stats = { ...NO_STATS, bytesUnacknowledged: 40 };
   scripted.socket.end();
   scripted.clock.pass(1000);
   scripted.socket.open();
   assertEquals([scripted.socket.sent, scripted.feed.stats.unsentBytes], [[], 3]);
+  assertEquals(scripted.feed.stats.bytesUnacknowledged, 40);
 });

@@ -46,7 +46,7 @@ export class FakeSocket extends EventTarget {
   closedWith: unknown[] | null = null;
   terminated = false;
   bufferedAmount = 0;
-  readonly stats = NO_STATS;
+  stats = NO_STATS;
 
   constructor(init: ConnectionInit, onMessage: (data: Data) => boolean) {
     super();

@@ -1,4 +1,5 @@
 /** `stats` of a socket, and `reactorStats()`. */
+import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { CurlWebSocket, CurlWebSocketStream, reactorStats } from "../../mod.ts";
 import { closed, message, next, opened } from "../support/events.ts";
@@ -120,6 +121,35 @@ test("stats: has the round-trip time, and a stream has statistics too", async ()
   await writable.getWriter().write("hello");
   await readable.getReader().read();
   assertEquals([stream.stats.messagesSent, stream.stats.messagesReceived], [1, 1]);
+});
+
+test("stats: what the server has not acknowledged is counted when the connection has ended, and not before", async () => {
+  const onLinux = process.platform === "linux";
+  await using pair = await Pair.open();
+  const { socket, peer } = pair;
+  const closed = next(socket, "close");
+  peer.pause();
+  // More than the kernel takes: what it has taken, the server's kernel has in part.
+  socket.send(new Uint8Array(32 * 1024 * 1024));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assertEquals(socket.stats.bytesUnacknowledged, null);
+  peer.reset();
+  await closed;
+  const { bytesUnacknowledged, bytesSent } = socket.stats;
+  assert(socket.bufferedAmount > 0);
+  if (!onLinux) return assertEquals(bytesUnacknowledged, null);
+  assert(bytesUnacknowledged! > 0 && bytesUnacknowledged! <= bytesSent, `${bytesUnacknowledged} of ${bytesSent}`);
+});
+
+test("stats: behind a closing handshake all is acknowledged", async () => {
+  await using server = await WsServer.start();
+  const socket = new CurlWebSocket(server.url("/echo"));
+  await opened(socket);
+  socket.send("hello");
+  const closed = next(socket, "close");
+  socket.close();
+  await closed;
+  assertEquals(socket.stats.bytesUnacknowledged, process.platform === "linux" ? 0 : null);
 });
 
 test("reactorStats(): is all zeros before the first connection, and does not change while idle", async () => {
