@@ -293,6 +293,8 @@ export class Feed implements LaneHost {
     const lost = this.#lost;
     this.#lost = null;
     this.#lastMessageAt = member.stoodSince;
+    // The old connection may have ended in a rotation.
+    this.#isRotated = this.#looksAtKeys;
     if (lost !== null) {
       this.#gaps++;
       this.#downTime += this.#clock.now() - lost.at;

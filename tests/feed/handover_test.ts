@@ -219,6 +219,23 @@ test("if it ends while the next one is ahead, what is held is delivered, and the
   assertEquals([scripted.news.map((text) => text.split(" ")[0]), scripted.messages], [["down", "gap", "open"], ["5"]]);
 });
 
+test("keys are no longer looked at when a rotation is over by the end of the old connection", () => {
+  let asked = 0;
+  const { scripted, old, next } = rotating({
+    key: (data) => {
+      asked++;
+      return Number(data);
+    },
+  });
+  next.open();
+  next.message("5");
+  old.end();
+  next.message("6");
+  const before = asked;
+  next.message("7", "8");
+  assertEquals([scripted.messages.join(""), asked - before], ["5678", 0]);
+});
+
 test("if it ends while both deliver, nothing is missed and nothing is told", () => {
   const { scripted, old, next } = rotating({ overlap: 300 });
   next.open();
