@@ -14,6 +14,7 @@ const clock: Clock = {
   setTimer: (fn, milliseconds) => runtime().setTimer(fn, milliseconds),
   defer: (fn) => runtime().defer(fn),
   checkpoint: () => runtime().checkpoint(),
+  microtask: (fn) => queueMicrotask(fn),
 };
 
 const reactors = new Map<Curl, Reactor>();

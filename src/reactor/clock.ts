@@ -14,6 +14,8 @@ export interface Clock {
    * to {@linkcode defer} what follows.
    */
   checkpoint(): boolean;
+  /** Runs `fn` in a microtask, behind those that wait; as a checkpoint would, where there is none. */
+  microtask(fn: () => void): void;
 }
 
 /** Runs a step that others do not depend on: what it throws is an uncaught error, in a task of its own, and they go on. */

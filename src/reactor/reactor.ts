@@ -33,6 +33,8 @@ export class Reactor {
   readonly #steps: StepQueue = new StepQueue();
   readonly #budget: ConnectBudget;
   #inTurn = false;
+  /** Whether the microtasks are still to run that a turn has left. */
+  #isSettling = false;
   readonly #planned: PlannedLook;
   /** Why the waiting cannot go on; null as long as it can. Sources are told in a task of its own. */
   #failed: CurlWebSocketError | null = null;
@@ -156,7 +158,9 @@ export class Reactor {
 
   /** Goes on: to the next turn if there may be something to do, else to sleep. */
   #arm(): void {
-    if (this.#wait.isOut || this.#inTurn || this.#planned.isPlanned || this.#failed !== null) return;
+    if (this.#wait.isOut || this.#inTurn || this.#isSettling || this.#planned.isPlanned || this.#failed !== null) {
+      return;
+    }
     const delay = this.#moderation.untilNextTurn(!this.#queue.isEmpty || !this.#steps.isEmpty);
     if (delay === 0) this.#planned.soon();
     else if (this.#sources.size === 0) this.#releaseSoon();
@@ -241,8 +245,12 @@ export class Reactor {
     this.#moderation.turnBegins();
     const now = this.#clock.now();
     this.turnEnd = now + TURN_TIME;
+    let isSettled = true;
     try {
       this.#serve(looked ? mergeTurns(this.#collect(), queued) : queued);
+      // What handlers go on to do, such as to reply or to end the connection, comes before the thread is sent to sleep, which
+      // would have to be woken for it. At a gate it would not.
+      isSettled = this.#set.gate !== null || this.#clock.checkpoint();
     } catch (cause) {
       this.#fail(failure(`a turn failed: ${wordsOf(cause)}`, cause));
     } finally {
@@ -250,8 +258,15 @@ export class Reactor {
       endTurn();
     }
     this.#moderation.turnEnds(now, this.turnBytes, this.woke);
-    this.#arm();
+    if (isSettled) return this.#arm();
+    this.#isSettling = true;
+    this.#clock.microtask(this.#onSettled);
   }
+
+  readonly #onSettled = (): void => {
+    this.#isSettling = false;
+    this.#arm();
+  };
 
   #collect(): Turn[] {
     const ready = this.#wait.collect(), { found } = this.#set;

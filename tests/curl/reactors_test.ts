@@ -68,7 +68,7 @@ for (
     ],
     [
       "Bun: if a gate no longer opens, the array serves them from there on",
-      'name === "epoll_ctl" && op === 3 && call > 60',
+      'name === "epoll_ctl" && op === 3 && call > 20',
       "60 epoll failed",
     ],
     [

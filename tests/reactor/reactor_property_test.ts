@@ -177,7 +177,9 @@ class Model {
     const { reactor, waiter, kernel, lost } = this.scripted, { clock } = this.world;
     assertEquals([reactor.connections, reactor.sockets], [this.attached.size, this.watched.size]);
     assertEquals(waiter.refed, [...this.attached.values()].some(({ refed }) => refed));
-    if (lost > 0 || clock.tasks.length > 0 || clock.timers.length > 0 || waiter.isWoken) return;
+    if (lost > 0 || clock.jobs.length > 0 || clock.tasks.length > 0 || clock.timers.length > 0 || waiter.isWoken) {
+      return;
+    }
     assertEquals(waiter.out !== null, this.attached.size > 0, "it sleeps while it should not, or the other way round");
     if (waiter.out === null) return;
     const { gate } = waiter.out;

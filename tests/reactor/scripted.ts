@@ -21,6 +21,8 @@ interface ScriptedTimer extends Timer {
 export class ScriptedClock implements Clock {
   time = 1_000;
   readonly tasks: (() => void)[] = [];
+  /** Microtasks that a reactor has asked for. */
+  readonly jobs: (() => void)[] = [];
   timers: ScriptedTimer[] = [];
   /** What was thrown in a task. */
   readonly uncaught: unknown[] = [];
@@ -54,8 +56,18 @@ export class ScriptedClock implements Clock {
     return this.hasCheckpoints;
   }
 
+  /** It comes when the script goes on: before the next task or timer. */
+  microtask(fn: () => void): void {
+    this.jobs.push(fn);
+  }
+
+  #runJobs(): void {
+    for (const job of this.jobs.splice(0)) job();
+  }
+
   /** One turn of the event loop: runs the tasks that wait now. Returns how many those were. */
   turn(): number {
+    this.#runJobs();
     const tasks = this.tasks.splice(0);
     for (const task of tasks) {
       try {
@@ -69,11 +81,12 @@ export class ScriptedClock implements Clock {
 
   /** Turns of the event loop until no task waits: 100 at most. */
   settle(): void {
-    for (let turns = 0; this.turn() > 0; turns++) assert(turns < 100, "the tasks have no end");
+    for (let turns = 0; this.turn() > 0 || this.jobs.length > 0; turns++) assert(turns < 100, "the tasks have no end");
   }
 
   /** Lets time pass; timers that are due fire, then tasks run. */
   pass(milliseconds: number): void {
+    this.#runJobs();
     this.time += milliseconds;
     const due = this.timers.filter(({ at }) => at <= this.time);
     this.timers = this.timers.filter(({ at }) => at > this.time);
