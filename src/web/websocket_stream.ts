@@ -234,9 +234,12 @@ export class CurlWebSocketStream {
   /** Queues a message. The promise settles when the kernel has at most `highWaterMark` bytes still to take. */
   #write(chunk: unknown): Promise<void> | undefined {
     const connection = this.#connection;
-    if (typeof chunk === "string") connection.sendText(chunk);
-    else if (args.isBuffer(chunk)) connection.send(OPCODE_BINARY, args.bytesOf(chunk));
+    let isTaken: boolean;
+    if (typeof chunk === "string") isTaken = connection.sendText(chunk);
+    else if (args.isBuffer(chunk)) isTaken = connection.send(OPCODE_BINARY, args.bytesOf(chunk));
     else throw new TypeError(`a message must be a string, a buffer or a view, not ${kindOf(chunk)}`);
+    // The end is told in a task to come, which a program that writes on and on would never let come.
+    if (!isTaken) return this.#closed.promise.then(() => {}, () => {});
     if (connection.queuedBytes <= this.#highWaterMark) return undefined;
     return new Promise((resolve) => connection.whenQueued(this.#highWaterMark, resolve));
   }
