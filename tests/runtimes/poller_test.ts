@@ -212,8 +212,10 @@ test("it ends by itself when polls end twice in a row with nothing to take, or f
     assertEquals(await bench.next(), code);
   }
   bench.start(1, FOREVER);
+  // Only what comes from then on counts, so it is asked before.
+  const next = bench.next();
   bench.wakeUp();
-  assertEquals([await bench.next(), bench.standing.isStanding()], [0, true]);
+  assertEquals([await next, bench.standing.isStanding()], [0, true]);
 }, { skip });
 
 test("one that is stopped tells nothing more, and is stopped in the same call, however often", async () => {
