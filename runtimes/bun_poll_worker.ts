@@ -9,7 +9,7 @@ import type { TakeFunction } from "../src/platform/ffi.ts";
 export interface PollThreadStart {
   readonly libraryPath: string;
   readonly take: TakeFunction | null;
-  /** Six words: see {@linkcode pollThread}. */
+  /** Five words: see {@linkcode pollThread}. */
   readonly words: Int32Array;
   /**
    * The arguments of the poll: multi, fds, count, milliseconds; 1 if it is to stand, else 0; those of the other function.

@@ -93,7 +93,6 @@ export class Feed implements LaneHost {
         highWaterMark,
         create,
         rotate: after === undefined ? null : { after, jitter },
-        refed: true,
         keyOf: options.keyOf === null ? null : (data) => this.#keyOf(data),
         wasDelivered: (key) => this.#seen.find(key) !== undefined,
         initOf: (attempt, index) => {

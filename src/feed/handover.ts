@@ -3,14 +3,13 @@
  * delivers; what the next one brings is held, or delivered beside it.
  */
 import type { Timer } from "../platform/runtime.ts";
-import type { FeedClock } from "./clock.ts";
+import { costOf } from "../web/message_queue.ts";
 import type { Data, Member } from "./member.ts";
 
 export type Key = string | number;
 
 /** How a handover is done. Times are ms, and stand still while reading is paused. */
 export interface HandoverSettings {
-  readonly clock: FeedClock;
   /**
    * With a key: how long the old connection may bring nothing before what it still lacks is not waited for. Without: how
    * long both deliver.
@@ -31,10 +30,9 @@ export interface HandoverHost {
   deliver(member: Member, data: Data): boolean;
   /** The next connection takes over: {@linkcode Handover.release} is to be called when it has. */
   onOver(): void;
+  /** A timer that keeps the process alive as the connections do. */
+  setTimer(fn: () => void, milliseconds: number): Timer;
 }
-
-/** What a message that is held counts beside its content, bytes: a flood of empty ones is bounded too. */
-const MESSAGE_COST = 64;
 
 /**
  * With a key the order is kept: what the next connection brings is held until the old one has brought as much, which is when it
@@ -53,11 +51,10 @@ export class Handover {
   #hasBegun = false;
   #isCaughtUp = false;
   #isOver = false;
-  /** What the timer limits. */
+  /** What limits the wait for the end, and its timer, which does not run while reading is paused. */
+  #limit: "patience" | "overlap" | null = null;
   #timer: Timer | null = null;
-  #waitsFor: "patience" | "overlap" | null = null;
-  /** Its time, while reading is paused. */
-  #suspended: number | null = null;
+  #isPaused = false;
 
   constructor(old: Member | null, next: Member, settings: HandoverSettings, host: HandoverHost) {
     this.#old = old;
@@ -101,7 +98,7 @@ export class Handover {
   #hold(data: Data): void {
     const { keyOf, wasDelivered, highWaterMark } = this.#settings;
     this.#held.push(data);
-    this.#heldSize += (typeof data === "string" ? data.length : data.byteLength) + MESSAGE_COST;
+    this.#heldSize += costOf(data);
     if (this.#heldSize >= highWaterMark) this.next.socket!.pause();
     if (this.#old === null || keyOf === null || this.#firstKey !== undefined) return;
     this.#firstKey = keyOf(data);
@@ -119,38 +116,35 @@ export class Handover {
   oldEnded(): void {
     this.#old = null;
     if (this.#isReady) this.#finish();
-    else this.#setTimer(null);
   }
 
   /** Goes on: to the end, or to the wait for what is missing. */
   #advance(): void {
     if (!this.#isReady || this.#isOver) return;
     if (this.#old === null || this.#isCaughtUp) return this.#finish();
-    const { overlap, patience, keyOf } = this.#settings;
-    if (!this.#hasBegun) return this.#setTimer(patience);
+    if (!this.#hasBegun) return this.#wait("patience");
     // Both deliver from the first message on, for a time; with a key, the time begins anew with each message of the old one.
-    if (keyOf !== null || this.#timer === null || this.#waitsFor !== "overlap") this.#setTimer(overlap, "overlap");
+    if (this.#settings.keyOf !== null || this.#limit !== "overlap") this.#wait("overlap");
   }
 
-  #setTimer(milliseconds: number | null, waitsFor: "patience" | "overlap" = "patience"): void {
+  /** Waits for the end until this limit has passed, or no longer. */
+  #wait(limit: "patience" | "overlap" | null): void {
+    this.#limit = limit;
     this.#timer?.clear();
-    this.#timer = null;
-    this.#waitsFor = milliseconds === null ? null : waitsFor;
-    if (milliseconds !== null) this.#timer = this.#settings.clock.setTimer(() => this.#finish(), milliseconds);
+    const isRunning = limit !== null && !this.#isPaused;
+    this.#timer = isRunning ? this.#host.setTimer(() => this.#finish(), this.#settings[limit]) : null;
   }
 
   /** Reading is paused: what the old connection still has cannot come. */
   pause(): void {
-    if (this.#timer === null) return;
-    this.#suspended = this.#waitsFor === "overlap" ? this.#settings.overlap : this.#settings.patience;
-    this.#timer.clear();
-    this.#timer = null;
+    this.#isPaused = true;
+    this.#wait(this.#limit);
   }
 
   resume(): void {
-    const suspended = this.#suspended;
-    this.#suspended = null;
-    if (suspended !== null && !this.#isOver) this.#setTimer(suspended, this.#waitsFor ?? "patience");
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#wait(this.#limit);
   }
 
   /** A timer keeps the process alive as its connections do. */
@@ -161,7 +155,7 @@ export class Handover {
   #finish(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#setTimer(null);
+    this.#wait(null);
     this.#host.onOver();
   }
 
@@ -169,7 +163,7 @@ export class Handover {
   cancel(): void {
     this.#isOver = true;
     this.#held = [];
-    this.#setTimer(null);
+    this.#wait(null);
   }
 
   /** Delivers what was held, in order, until `goesOn` returns false: the rest stays. Returns whether all went. */

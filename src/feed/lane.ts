@@ -50,15 +50,14 @@ export class Lane {
   #retryTimer: Timer | null = null;
   /** Until the next rotation, and attempts to rotate that failed in a row. */
   #rotateTimer: Timer | null = null;
-  #rotations: Retry;
-  #refed: boolean;
+  readonly #rotations: Retry;
+  #refed = true;
   #isStopped = false;
 
   constructor(index: number, settings: LaneSettings, host: LaneHost) {
     this.index = index;
     this.#settings = settings;
     this.#host = host;
-    this.#refed = settings.refed;
     const random = () => settings.clock.random();
     this.#retry = new Retry(settings.retry, random);
     this.#rotations = new Retry(settings.retry, random);
@@ -81,7 +80,7 @@ export class Lane {
 
   #dial(attempt: number): void {
     const settings = this.#settings;
-    const next = new Member(attempt, this.index, { ...settings, refed: this.#refed }, {
+    const next = new Member(attempt, this.index, settings, {
       onStanding: (member) => this.#onStanding(member),
       onMessage: (member, data) => this.#onMessage(member, data),
       onEnded: (member, end) => this.#onEnded(member, end),
@@ -89,15 +88,17 @@ export class Lane {
     const host: HandoverHost = {
       deliver: (member, data) => this.#host.deliver(member, data),
       onOver: () => this.#handOver(),
+      setTimer: (fn, milliseconds) => this.#timer(fn, milliseconds),
     };
     this.#handover = new Handover(this.#current, next, settings, host);
+    next.setRef(this.#refed);
     next.start();
   }
 
   /** Begins the next connection while the present one stands. Returns false if none does, or one is being made. */
   rotate(): boolean {
     if (this.#current === null || this.#handover !== null || this.#isStopped) return false;
-    this.#clearTimer("rotate");
+    this.#clearRotation();
     this.#host.onRotating(this);
     this.#dial(1);
     return true;
@@ -129,7 +130,7 @@ export class Lane {
     this.#backlog = handover;
     this.#release();
     if (this.#isStopped || old === null) return;
-    this.#rotations = new Retry(this.#settings.retry, () => this.#settings.clock.random());
+    this.#rotations.reset();
     this.#host.onRotated(this);
     old.close(1000);
   }
@@ -144,14 +145,22 @@ export class Lane {
 
   #scheduleRotation(): void {
     const { rotate, clock } = this.#settings;
-    this.#clearTimer("rotate");
-    if (rotate === null) return;
     // Earlier, never later: what ends connections after 24 hours does not wait.
-    const after = rotate.after * (1 - rotate.jitter * clock.random());
+    if (rotate === null) this.#clearRotation();
+    else this.#rotateIn(rotate.after * (1 - rotate.jitter * clock.random()));
+  }
+
+  #rotateIn(milliseconds: number): void {
+    this.#clearRotation();
     this.#rotateTimer = this.#timer(() => {
       this.#rotateTimer = null;
       this.rotate();
-    }, after);
+    }, milliseconds);
+  }
+
+  #clearRotation(): void {
+    this.#rotateTimer?.clear();
+    this.#rotateTimer = null;
   }
 
   #onEnded(member: Member, end: ConnectionEnd): void {
@@ -168,16 +177,13 @@ export class Lane {
     if (this.#current === null) return this.#onLost(member, end);
     // The present connection goes on; the rotation is tried again, or with the next one if that is of no use.
     const delay = this.#settings.isFatal(end) ? null : this.#rotations.next(end, 0, this.#settings.clock.date());
-    if (delay === null) return this.#scheduleRotation();
-    this.#rotateTimer = this.#timer(() => {
-      this.#rotateTimer = null;
-      this.rotate();
-    }, delay);
+    if (delay === null) this.#scheduleRotation();
+    else this.#rotateIn(delay);
   }
 
   #onCurrentEnded(member: Member, end: ConnectionEnd): void {
     const handover = this.#handover;
-    this.#clearTimer("rotate");
+    this.#clearRotation();
     this.#backlog?.release(() => !this.#isStopped);
     this.#backlog = null;
     if (handover?.isGapless) return handover.oldEnded();
@@ -220,8 +226,9 @@ export class Lane {
 
   #settle(): void {
     this.#isStopped = true;
-    this.#clearTimer("retry");
-    this.#clearTimer("rotate");
+    this.#retryTimer?.clear();
+    this.#retryTimer = null;
+    this.#clearRotation();
     const members = this.members;
     this.#handover?.cancel();
     this.#handover = this.#current = this.#backlog = null;
@@ -256,15 +263,5 @@ export class Lane {
     const timer = this.#settings.clock.setTimer(fn, milliseconds);
     if (!this.#refed) timer.unref();
     return timer;
-  }
-
-  #clearTimer(which: "retry" | "rotate"): void {
-    if (which === "retry") {
-      this.#retryTimer?.clear();
-      this.#retryTimer = null;
-    } else {
-      this.#rotateTimer?.clear();
-      this.#rotateTimer = null;
-    }
   }
 }

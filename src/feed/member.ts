@@ -30,8 +30,6 @@ export interface Dialing {
   readonly connected: ((socket: CurlWebSocket, attempt: number, index: number) => unknown) | undefined;
   /** How long that may take, ms; 0 for no limit. */
   readonly connectedTimeout: number;
-  /** Whether the connection keeps the process alive. */
-  readonly refed: boolean;
 }
 
 export class Member {
@@ -53,6 +51,8 @@ export class Member {
   lastMessageAt = 0;
   #error: CurlWebSocketError | null = null;
   #timer: Timer | null = null;
+  /** Whether it keeps the process alive. */
+  #refed = true;
 
   constructor(attempt: number, index: number, dialing: Dialing, host: MemberHost) {
     this.attempt = attempt;
@@ -88,7 +88,7 @@ export class Member {
       return;
     }
     this.socket = socket;
-    if (!this.#dialing.refed) socket.unref();
+    if (!this.#refed) socket.unref();
     socket.addEventListener("open", () => this.#onOpen(socket));
     socket.addEventListener("error", ({ error }) => this.#error = error);
     socket.addEventListener("close", ({ code, reason, wasClean }) => {
@@ -104,7 +104,7 @@ export class Member {
       this.#timer = clock.setTimer(() => {
         this.#fail("ERR_HOOK", `connected() took longer than connectedTimeout, ${connectedTimeout} ms`, undefined);
       }, connectedTimeout);
-      if (!this.#dialing.refed) this.#timer.unref();
+      if (!this.#refed) this.#timer.unref();
     }
     const failed = (cause: unknown) => this.#fail("ERR_HOOK", "connected() failed", cause);
     try {
@@ -147,7 +147,9 @@ export class Member {
     this.socket?.terminate();
   }
 
+  /** Whether it keeps the process alive, whatever of it is there or to come; it does by default. */
   setRef(refed: boolean): void {
+    this.#refed = refed;
     this.socket?.[refed ? "ref" : "unref"]();
     this.#timer?.[refed ? "ref" : "unref"]();
   }

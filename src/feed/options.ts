@@ -1,5 +1,5 @@
 /** The options of a `ReconnectingCurlWebSocket`, checked and completed with their defaults. */
-import { checkNames, numberOf } from "../options/validate.ts";
+import { checkNames, checkSignal, MAX_TIMEOUT, numberOf } from "../options/validate.ts";
 import { type CurlWebSocketInit, initOf, type NativeInit } from "../web/webidl.ts";
 import type { CurlWebSocket } from "../web/websocket.ts";
 import type { ConnectionEnd } from "./connection_end.ts";
@@ -125,8 +125,6 @@ const RETRY_NAMES = ["firstDelay", "factor", "maxDelay", "stableAfter", "maxAtte
 const ROTATE_NAMES = ["after", "jitter", "key", "window", "overlap", "patience"];
 const REDUNDANCY_NAMES = ["connections", "key", "window"];
 
-/** The longest time of the runtimes' timers, ms: 2^31 - 1. */
-const MAX_TIMEOUT = 0x7fff_ffff;
 const WINDOW = 10_000;
 /** A quarter of a gigabyte of keys. */
 const MAX_WINDOW = 10_000_000;
@@ -146,7 +144,7 @@ export function completeFeedOptions(options: ReconnectingCurlWebSocketOptions): 
   checkNames("option of reconnect", reconnect, RETRY_NAMES);
   checkNames("option of rotate", rotate, ROTATE_NAMES);
   if (redundancy !== undefined) checkNames("option of redundancy", redundancy, REDUNDANCY_NAMES);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("signal must be an AbortSignal");
+  checkSignal(signal);
   const time = (name: string, value: number | undefined, fallback: number) =>
     numberOf(name, value ?? fallback, 0, MAX_TIMEOUT);
   const key = functionOf("redundancy.key", redundancy?.key) ?? functionOf("rotate.key", rotate.key) ?? null;

@@ -34,6 +34,11 @@ export class Retry {
     return this.#failures + 1;
   }
 
+  /** A connection is as good as stable: what comes next is the first attempt. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
   /**
    * A connection that was open for `stoodFor` ms has ended, or an attempt failed (0). Returns how long to wait before the next
    * one, ms; null if there is to be no other. `now` is the time of day, epoch ms.

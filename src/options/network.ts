@@ -1,6 +1,6 @@
 /** The options that say where and how to connect. */
 import { shownUrl } from "../observe/redact.ts";
-import { checkNames, numberOf, textOf } from "./validate.ts";
+import { checkNames, MAX_TIMEOUT, numberOf, textOf } from "./validate.ts";
 import { addressBytes } from "./no_proxy.ts";
 import { bracketed } from "./tls.ts";
 
@@ -111,7 +111,7 @@ function checkedNetwork(options: NetworkOptions): CompleteNetwork {
     throw new TypeError(`ipVersion must be 4 or 6, and is ${String(ipVersion)}`);
   }
   if (options.happyEyeballsTimeout !== undefined) {
-    numberOf("happyEyeballsTimeout", options.happyEyeballsTimeout, 0, 0x7fff_ffff, true);
+    numberOf("happyEyeballsTimeout", options.happyEyeballsTimeout, 0, MAX_TIMEOUT, true);
   }
   return {
     interface: name,
@@ -204,7 +204,7 @@ function keepAliveOf(given: boolean | KeepAliveOptions): CompleteNetwork["keepAl
   const options = given === true ? {} : given;
   checkNames("keepAlive option", options, ["idle", "interval", "count"]);
   const seconds = (name: "idle" | "interval") =>
-    Math.ceil(numberOf(`keepAlive.${name}`, options[name] ?? 60_000, 1000, 0x7fff_ffff) / 1000);
+    Math.ceil(numberOf(`keepAlive.${name}`, options[name] ?? 60_000, 1000, MAX_TIMEOUT) / 1000);
   const { count } = options;
   return {
     idle: seconds("idle"),

@@ -3,7 +3,7 @@ import type { CookiesOption } from "../handshake/cookies.ts";
 import { offersClientWindow } from "../handshake/browsers.ts";
 import type { HeaderList } from "../handshake/fields.ts";
 import { checkHeaders } from "../handshake/request.ts";
-import { checkNames, numberOf, textOf } from "./validate.ts";
+import { checkNames, checkSignal, MAX_TIMEOUT, numberOf, textOf } from "./validate.ts";
 import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./deflate.ts";
 import { type CurlOptionValue, type RawCurlOption, rawCurlOptions } from "./curl_options.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
@@ -237,9 +237,6 @@ const NAMES = [
   "signal",
 ];
 
-/** The longest time of the runtimes' timers, ms: 2^31 - 1. */
-const MAX_TIMEOUT = 0x7fff_ffff;
-
 /** The last options that were all numbers, strings and booleans, and what they became. */
 let last: { readonly names: string[]; readonly values: unknown[]; readonly complete: CompleteOptions } | null = null;
 
@@ -274,9 +271,7 @@ function areLast(given: Readonly<Record<string, unknown>>): boolean {
 function checkedOptions(options: CurlWebSocketOptions): CompleteOptions {
   checkNames("option", options, NAMES);
   const library = textOf("library", options.library, "a name or path");
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    throw new TypeError("signal must be an AbortSignal");
-  }
+  checkSignal(options.signal);
   if (options.unixSocket !== undefined && options.proxy) {
     throw new TypeError("unixSocket and proxy exclude each other: give one of them");
   }

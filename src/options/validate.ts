@@ -14,6 +14,14 @@ export function numberOf(name: string, value: unknown, min: number, max: number,
   return value;
 }
 
+/** The longest time of the runtimes' timers, ms: 2^31 - 1. */
+export const MAX_TIMEOUT = 0x7fff_ffff;
+
+/** Throws a `TypeError` unless it is an `AbortSignal`, or undefined. */
+export function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError("signal must be an AbortSignal");
+}
+
 /** Throws a `TypeError` if `given` is no object, or has a property that is not known. */
 export function checkNames(what: string, given: object, known: readonly string[]): void {
   if (typeof given !== "object" || given === null) throw new TypeError(`${what}s must be an object, not ${given}`);

@@ -93,6 +93,12 @@ export class ReadySet {
    * {@linkcode settle} has to follow.
    */
   watch(fd: number, source: Source, events: number): boolean {
+    if (!this.#change(fd, source, events)) return false;
+    this.only = this.#watched.size === 1 ? this.#findOnly() : null;
+    return true;
+  }
+
+  #change(fd: number, source: Source, events: number): boolean {
     const before = this.#watched.get(fd);
     if (events === 0) {
       if (before === undefined) return false;
@@ -104,16 +110,12 @@ export class ReadySet {
         if (before.events === events) return false;
         before.events = events;
       } else this.#watched.set(fd, { source, events, turn: { source, fd, events: 0 } });
-      if (changesHands) {
-        this.only = this.#watched.size === 1 ? this.#findOnly() : null;
-        return true;
-      }
+      if (changesHands) return true;
       this.#leaving.delete(fd);
       if (this.#queue !== null) { if (!this.#queue.set(fd, events)) this.useArray(); }
       else if (this.#watched.size >= this.#queueFrom) this.#useQueue();
     }
     if (this.#queue === null) this.isStale = true;
-    this.only = this.#watched.size === 1 ? this.#findOnly() : null;
     return true;
   }
 

@@ -95,7 +95,8 @@ export class MessageQueue implements AsyncIterableIterator<Data> {
   }
 }
 
-function costOf(data: Data): number {
+/** What a message counts that waits: its content, and {@linkcode MESSAGE_COST}. */
+export function costOf(data: Data | Uint8Array): number {
   if (typeof data === "string") return data.length + MESSAGE_COST;
   return (data instanceof Blob ? data.size : data.byteLength) + MESSAGE_COST;
 }

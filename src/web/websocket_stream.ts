@@ -11,7 +11,7 @@ import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
 import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
-import { MESSAGE_COST } from "./message_queue.ts";
+import { costOf } from "./message_queue.ts";
 import {
   type CheckedClose,
   checkedClose,
@@ -188,7 +188,7 @@ export class CurlWebSocketStream {
     };
     const readable = this.#readableStream = new ReadableStream(source, {
       highWaterMark: this.#highWaterMark,
-      size: costOf,
+      size: (message) => costOf(message!),
     });
     const writable = new WritableStream<string | ArrayBufferLike | ArrayBufferView>({
       start: (controller) => {
@@ -272,11 +272,6 @@ export class CurlWebSocketStream {
     this.#writing?.error(failure);
     this.#closed.reject(failure);
   }
-}
-
-/** Returns what a message counts in the readable: messages without content take memory too. */
-function costOf(message?: string | Uint8Array<ArrayBuffer>): number {
-  return message!.length + MESSAGE_COST;
 }
 
 function kindOf(value: unknown): string {

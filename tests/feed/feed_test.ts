@@ -370,3 +370,26 @@ test("unref() lets the process end: sockets, and timers of attempts to come", ()
   scripted.feed.setRef(true);
   assertEquals(scripted.socket.refed, true);
 });
+
+test("what is made after unref() lets the process end too: a socket, and the limits of connected and of a handover", async () => {
+  let introduced = 0;
+  const scripted = new ScriptedFeed({
+    headers: () => Promise.resolve({}),
+    connected: () => introduced++ === 0 ? undefined : new Promise(() => {}),
+  });
+  scripted.feed.setRef(false);
+  const made = () => new Promise<void>((resolve) => setTimeout(resolve, 0));
+  await made();
+  assertEquals(scripted.socket.refed, false);
+  scripted.socket.open();
+  scripted.feed.rotate();
+  await made();
+  scripted.socket.open();
+  assertEquals(scripted.clock.timers.map(({ refed }) => refed), [false]);
+  const plain = new ScriptedFeed();
+  plain.socket.open();
+  plain.feed.setRef(false);
+  plain.feed.rotate();
+  plain.socket.open();
+  assertEquals(plain.clock.timers.map(({ refed }) => refed), [false]);
+});
