@@ -234,9 +234,9 @@ test("dohUrl resolves names over HTTPS", async () => {
       tls: { ca, serverName: "localhost" },
     });
     const { remoteAddress, tls } = socket.connection!;
-    // libcurl 7.68 may look up and shake hands within one call, before its log is on.
-    const alpn = isAtLeast("7.84") ? "http/1.1" : tls!.alpn && "http/1.1";
-    assertEquals([remoteAddress, tls!.alpn], ["127.0.0.1", alpn]);
+    assertEquals(remoteAddress, "127.0.0.1");
+    // On a busy machine libcurl may look up and shake hands within one call, before its log is on.
+    assert(tls!.alpn === "http/1.1" || tls!.alpn === null, String(tls!.alpn));
     assert(questions.some((question) => question.includes("\x04name\x07invalid")), questions.join());
     const error = await refused("ws://name.invalid/", { dohUrl: `https://127.0.0.1:${await closedPort()}/` });
     assertEquals(error.code, "ERR_DNS");
