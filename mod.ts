@@ -31,7 +31,7 @@ export type {
   RotateOptions,
 } from "./src/feed/options.ts";
 export type { ConnectionOptions, PerAttempt } from "./src/feed/connection_plan.ts";
-export type { ConnectionEnd } from "./src/feed/connection_end.ts";
+export type { ConnectionEnd } from "./src/protocol/closing_handshake.ts";
 export type { GapEvent, ReconnectingEvent, ReconnectingEventMap } from "./src/feed/events.ts";
 export type { FirstStats, ReconnectingStats } from "./src/feed/feed_stats.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";

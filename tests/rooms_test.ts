@@ -8,7 +8,7 @@ import { test } from "./support/testing.ts";
 
 /** What each folder may import from, beside itself. Everyone may import the errors, and what may be shown (`redact.ts`). */
 const MAY: Readonly<Record<string, readonly string[]>> = {
-  feed: ["web", "connection", "options", "observe", "protocol", "platform"],
+  feed: ["web", "connection", "options", "observe", "protocol", "handshake", "platform"],
   web: ["connection", "options", "observe", "protocol", "handshake", "curl", "platform"],
   connection: ["handshake", "protocol", "reactor", "curl", "observe", "options", "platform"],
   curl: ["reactor", "options", "observe", "handshake", "platform"],

@@ -12,7 +12,7 @@ import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import type { CompleteOptions } from "../options/options.ts";
 import { runtime } from "../platform/runtime.ts";
-import type { CloseResult } from "../protocol/closing_handshake.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { CLOSE_ABNORMAL, OPCODE_PONG } from "../protocol/constants.ts";
 import { OpenConnection, type OpenConnectionHandler, type OpenConnectionInit } from "./open_connection.ts";
 import { Dialer, type DialHandler } from "./dialer.ts";
@@ -31,7 +31,7 @@ export interface ConnectionHandler {
   /** Nothing can be sent any more; what has come is still delivered, unless reading is paused, and then `onClosed`. */
   onSendFailed(error: CurlWebSocketError): void;
   /** Always the last. */
-  onClosed(result: CloseResult): void;
+  onClosed(result: ConnectionEnd): void;
 }
 
 /**
@@ -233,14 +233,14 @@ export class Connection implements DialHandler, OpenConnectionHandler {
   }
 
   /** Everything is freed, or will be by this: calls the handler in a task of its own. */
-  onEnd(result: CloseResult): void {
+  onEnd(result: ConnectionEnd): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#dialer?.close();
     this.#endDialing();
     runtime().defer(() => {
       const error = result.error === null ? null : withUrl(result.error, shownUrl(this.#url));
-      const located: CloseResult = { ...result, error };
+      const located: ConnectionEnd = { ...result, error };
       this.observer.ended?.(located, this.stats);
       this.#handler.onClosed(located);
     });

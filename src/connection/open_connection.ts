@@ -9,10 +9,10 @@ import { Deadline } from "../platform/deadline.ts";
 import { loadZlib } from "../platform/zlib.ts";
 import { ZlibDeflate } from "../platform/zlib_deflate.ts";
 import {
-  type CloseResult,
   ClosingHandshake,
   type ClosingHost,
   type ClosingLimit,
+  type ConnectionEnd,
 } from "../protocol/closing_handshake.ts";
 import * as P from "../protocol/constants.ts";
 import type { FrameObserver } from "../protocol/frame_observer.ts";
@@ -38,7 +38,7 @@ export interface OpenConnectionHandler {
   /** Our close frame was queued; a code of 0 stands for none. */
   onCloseSent(code: number, reason: string): void;
   /** Everything is freed: always the last. */
-  onEnd(result: CloseResult): void;
+  onEnd(result: ConnectionEnd): void;
 }
 
 /** What an open connection is made of. */
@@ -318,7 +318,7 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
     this.#reactor.watch(this.#transport.fd, this, events);
   }
 
-  finish(result: CloseResult): void {
+  finish(result: ConnectionEnd): void {
     this.#deadline.clear();
     this.#heartbeat?.stop();
     this.#receiver.dispose();

@@ -1,6 +1,6 @@
 /** The events of a `ReconnectingCurlWebSocket` beside WebSocket's. */
 import type { CurlWebSocketEventMap } from "../web/event_map.ts";
-import type { ConnectionEnd } from "./connection_end.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 
 /** `gap`: a connection stands again, and messages may have been missed before. It comes before `open`. */
 export class GapEvent extends Event {

@@ -1,6 +1,6 @@
 /** After which ends it is no use to connect again. Pure. */
 import type { ErrorCode } from "../errors.ts";
-import type { ConnectionEnd } from "./connection_end.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 
 /**
  * RFC 6455 section 7.4.1 and the IANA registry: this side speaks wrongly, sends what the server does not take, breaks its

@@ -5,8 +5,8 @@ import { CLOSE_ABNORMAL } from "../protocol/constants.ts";
 import type { CurlWebSocket } from "../web/websocket.ts";
 import type { Sendable } from "../web/webidl.ts";
 import type { FeedClock } from "./clock.ts";
-import type { ConnectionEnd } from "./connection_end.ts";
-import { type ConnectionInit, ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
+import type { ConnectionInit, ConnectionPlan } from "./connection_plan.ts";
 import type { Gap, Reconnecting } from "./events.ts";
 import { addStats, FirstCounter, noSum, type ReconnectingStats } from "./feed_stats.ts";
 import type { Key } from "./handover.ts";
@@ -30,8 +30,9 @@ export interface FeedHost {
 
 /** What a feed is made with. */
 export interface FeedInit {
-  readonly url: PerAttempt<string | URL>;
   readonly options: CompleteFeedOptions;
+  /** What each connection is made with. */
+  readonly plans: readonly ConnectionPlan[];
   /** Bytes that a handover holds at most. */
   readonly highWaterMark: number;
   readonly clock: FeedClock;
@@ -76,15 +77,14 @@ export class Feed implements LaneHost {
   #unsent = 0;
   #unacknowledged: number | null = null;
 
-  constructor({ url, options, highWaterMark, clock, create }: FeedInit, host: FeedHost) {
+  constructor({ options, plans, highWaterMark, clock, create }: FeedInit, host: FeedHost) {
     this.#options = options;
     this.#clock = clock;
     this.#host = host;
     this.#outbox = new Outbox(options.buffer);
     this.#seen = new SeenKeys(options.window);
     this.#looksAtKeys = options.isRedundant;
-    this.#first = options.isRedundant ? options.connections.map(() => new FirstCounter()) : [];
-    const plans = options.connections.map((connection) => new ConnectionPlan(url, connection));
+    this.#first = options.isRedundant ? plans.map(() => new FirstCounter()) : [];
     const { after, jitter } = options.rotate;
     this.#lanes = plans.map((plan, index) =>
       new Lane(index, {

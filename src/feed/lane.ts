@@ -1,6 +1,6 @@
 /** One place in a feed for a connection: it is made, replaced when it ends, and rotated. Redundant feeds have several. */
 import type { Timer } from "../platform/runtime.ts";
-import type { ConnectionEnd } from "./connection_end.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { Handover, type HandoverHost, type HandoverSettings } from "./handover.ts";
 import { type Data, type Dialing, Member } from "./member.ts";
 import { Retry, type RetrySettings } from "./retry.ts";

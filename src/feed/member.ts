@@ -4,7 +4,7 @@ import { type Timer } from "../platform/runtime.ts";
 import { CLOSE_ABNORMAL } from "../protocol/constants.ts";
 import type { CurlWebSocket } from "../web/websocket.ts";
 import type { FeedClock } from "./clock.ts";
-import type { ConnectionEnd } from "./connection_end.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { ConnectionInit } from "./connection_plan.ts";
 
 /** What came in a message, as it came. */

@@ -2,7 +2,7 @@
 import { checkNames, checkSignal, MAX_TIMEOUT, numberOf } from "../options/validate.ts";
 import { type CurlWebSocketInit, initOf, type NativeInit } from "../web/webidl.ts";
 import type { CurlWebSocket } from "../web/websocket.ts";
-import type { ConnectionEnd } from "./connection_end.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { ConnectionOptions, PerAttempt } from "./connection_plan.ts";
 import { isFatalEnd } from "./fatal.ts";
 import type { Key } from "./handover.ts";

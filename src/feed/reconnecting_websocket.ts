@@ -12,7 +12,7 @@ import type { Listener } from "../web/message_listeners.ts";
 import * as args from "../web/webidl.ts";
 import { CurlWebSocket, tapMessages } from "../web/websocket.ts";
 import { systemClock } from "./clock.ts";
-import type { ConnectionEnd } from "./connection_end.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
 import { type Gap, GapEvent, type Reconnecting, ReconnectingEvent, type ReconnectingEventMap } from "./events.ts";
 import { Feed } from "./feed.ts";
@@ -100,13 +100,13 @@ export class ReconnectingCurlWebSocket extends EventTarget {
     if (arguments.length === 0) throw new TypeError("ReconnectingCurlWebSocket needs a URL");
     const options = optionsOf(...rest);
     const complete = completeFeedOptions(options);
-    const [first] = complete.connections.map((connection) => new ConnectionPlan(url, connection).check());
-    const { url: firstUrl, options: { highWaterMark } } = first!;
+    const plans = complete.connections.map((connection) => new ConnectionPlan(url, connection));
+    const { url: firstUrl, options: { highWaterMark } } = plans.map((plan) => plan.check())[0]!;
     this.#url = typeof url === "function" ? "" : firstUrl.href;
     this.#delivery = new MessageDelivery(this, this.#url === "" ? { origin: "" } : firstUrl, highWaterMark);
     this.#feed = new Feed({
-      url,
       options: complete,
+      plans,
       highWaterMark,
       clock: systemClock,
       create: (init, onMessage) => {

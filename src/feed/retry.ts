@@ -1,5 +1,6 @@
 /** When the next attempt begins: exponential delays with full jitter, and what the server asks for. Pure. */
-import type { ConnectionEnd } from "./connection_end.ts";
+import { retryAfter } from "../handshake/retry_after.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 
 /** How a feed connects again. */
 export interface RetrySettings {
@@ -10,12 +11,8 @@ export interface RetrySettings {
   readonly maxAttempts: number;
 }
 
-/** The longest that a server's `Retry-After` is obeyed, ms: a day. One with a wrong clock is not to end a feed for ever. */
-const MAX_RETRY_AFTER = 86_400_000;
 /** RFC 6455's registry: "Try Again Later", of a server that has too much to do. */
 const CLOSE_TRY_AGAIN_LATER = 1013;
-/** RFC 9110 section 15: those for which Retry-After is meant. */
-const STATUSES_WITH_RETRY_AFTER: readonly number[] = [429, 503];
 
 export class Retry {
   readonly #settings: RetrySettings;
@@ -50,14 +47,6 @@ export class Retry {
     const most = Math.min(maxDelay, firstDelay * factor ** Math.max(0, this.#failures - 1));
     // Full jitter: clients that were cut off together come back spread over all of the time.
     if (end.code === CLOSE_TRY_AGAIN_LATER) return maxDelay / 2 + this.#random() * maxDelay / 2;
-    return retryAfter(end, now) + this.#random() * most;
+    return retryAfter(end.error?.status, end.error?.headers ?? [], now) + this.#random() * most;
   }
-}
-
-/** What a refusal asks for, ms; 0 if nothing. RFC 9110 section 10.2.3: seconds, or a date. */
-function retryAfter({ error }: ConnectionEnd, now: number): number {
-  if (error === null || !STATUSES_WITH_RETRY_AFTER.includes(error.status ?? 0)) return 0;
-  const field = error.headers?.find(([name]) => name.toLowerCase() === "retry-after")?.[1].trim() ?? "";
-  const time = /^\d+$/.test(field) ? Number(field) * 1000 : Date.parse(field) - now;
-  return Number.isNaN(time) ? 0 : Math.min(MAX_RETRY_AFTER, Math.max(0, time));
 }

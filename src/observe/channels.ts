@@ -4,7 +4,7 @@ import { type Channel, reportLater, whenRuntime } from "../platform/runtime.ts";
 import type { CurlWebSocketError } from "../errors.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import type { HeaderList } from "../handshake/fields.ts";
-import type { CloseResult } from "../protocol/closing_handshake.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { Observer } from "./observer.ts";
 import { plainUrl } from "./redact.ts";
 import type { SocketStats } from "./statistics.ts";
@@ -62,12 +62,7 @@ export interface ReconnectMessage extends DiagnosticsMessage {
   /** Which of redundant connections it is, from 0. */
   readonly index: number;
   /** How the connection, or the attempt before, ended. */
-  readonly reason: {
-    readonly error: CurlWebSocketError | null;
-    readonly code: number;
-    readonly reason: string;
-    readonly wasClean: boolean;
-  };
+  readonly reason: ConnectionEnd;
 }
 
 /** The messages of `node:diagnostics_channel` by the channel's name. */
@@ -148,7 +143,7 @@ export class ChannelPublisher implements Observer {
     publish("curlws:open", () => ({ ...this.#message(), protocol, extensions, connection }));
   }
 
-  ended({ code, reason, wasClean, error }: CloseResult, stats: SocketStats): void {
+  ended({ code, reason, wasClean, error }: ConnectionEnd, stats: SocketStats): void {
     if (error !== null) publish("curlws:error", () => ({ ...this.#message(), error }));
     publish("curlws:close", () => ({ ...this.#message(), code, reason, wasClean, stats }));
   }

@@ -6,7 +6,7 @@ import type { Agreement } from "../handshake/agreement.ts";
 import type { HeaderList } from "../handshake/fields.ts";
 import { reportLater } from "../platform/runtime.ts";
 import type { ConnectionInfo } from "./connection_info.ts";
-import type { CloseResult } from "../protocol/closing_handshake.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { FrameObserver } from "../protocol/frame_observer.ts";
 import type { SocketStats } from "./statistics.ts";
 
@@ -51,7 +51,7 @@ export interface Observer {
   /** Our close frame was queued, 0 if it has no code. */
   closeSent?(code: number, reason: string): void;
   /** The last event: the connection is closed, or the attempt to make it has ended. The socket's events follow. */
-  ended?(result: CloseResult, stats: SocketStats): void;
+  ended?(result: ConnectionEnd, stats: SocketStats): void;
 }
 
 /** The names of all events. */

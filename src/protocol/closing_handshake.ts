@@ -5,15 +5,15 @@
 import { CurlWebSocketError, errorOf } from "../errors.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS } from "./constants.ts";
 
-/** How a connection ended. */
-export interface CloseResult {
+/** How a connection ended, or why there was none. */
+export interface ConnectionEnd {
   /** The code of the server's close frame, 1005 if that has none, 1006 if there was no close frame. */
   readonly code: number;
   /** The reason that the server gave, or `""`. */
   readonly reason: string;
   /** Whether both close frames went their way. */
   readonly wasClean: boolean;
-  /** Why the connection failed, or null. */
+  /** What went wrong; null if the server sent a close frame, or this side ended it. */
   readonly error: CurlWebSocketError | null;
 }
 
@@ -40,7 +40,7 @@ export interface ClosingHost {
   /** Ends the sending direction of TCP. */
   endSending(): void;
   /** Frees the connection and reports its end. Called once; then the machine calls nothing any more. */
-  finish(result: CloseResult): void;
+  finish(result: ConnectionEnd): void;
 }
 
 /** This much of what was queued before our close frame has to leave in a closeTimeout for another one to begin, bytes. */

@@ -2,7 +2,7 @@
 import type { ConnectionHandler } from "../connection/connection.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import { runtime } from "../platform/runtime.ts";
-import type { CloseResult } from "../protocol/closing_handshake.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { MessageDelivery } from "./message_delivery.ts";
 import type { QueuedSocket } from "./message_queue.ts";
 
@@ -46,7 +46,7 @@ export class SocketState implements ConnectionHandler {
 
   onSendFailed(): void {}
 
-  onClosed({ code, reason, wasClean, error }: CloseResult): void {
+  onClosed({ code, reason, wasClean, error }: ConnectionEnd): void {
     this.readyState = 3;
     this.delivery.end(error);
     if (error !== null) {

@@ -1,6 +1,6 @@
 /** `CurlWebSocketStream`: the WebSocketStream of https://github.com/whatwg/websockets/pull/48 over libcurl. */
 import { Connection } from "../connection/connection.ts";
-import type { CloseResult } from "../protocol/closing_handshake.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import type { CurlWebSocketError } from "../errors.ts";
 import type { CurlWebSocketOptions } from "../options/options.ts";
@@ -252,7 +252,7 @@ export class CurlWebSocketStream {
     this.#connection.resume();
   }
 
-  #onClosed({ code, reason, wasClean, error }: CloseResult): void {
+  #onClosed({ code, reason, wasClean, error }: ConnectionEnd): void {
     this.#ended = true;
     this.#pull?.resolve();
     if (wasClean) {

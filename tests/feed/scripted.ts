@@ -4,8 +4,8 @@ import { assert } from "@std/assert";
 import { NO_STATS } from "../../src/connection/socket_stats.ts";
 import { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "../../src/errors.ts";
 import type { FeedClock } from "../../src/feed/clock.ts";
-import type { ConnectionEnd } from "../../src/feed/connection_end.ts";
-import type { ConnectionInit } from "../../src/feed/connection_plan.ts";
+import type { ConnectionEnd } from "../../src/protocol/closing_handshake.ts";
+import { type ConnectionInit, ConnectionPlan } from "../../src/feed/connection_plan.ts";
 import { Feed } from "../../src/feed/feed.ts";
 import type { Data } from "../../src/feed/member.ts";
 import { completeFeedOptions, type ReconnectingCurlWebSocketOptions } from "../../src/feed/options.ts";
@@ -118,9 +118,10 @@ export class ScriptedFeed {
     { url = "ws://localhost/", highWaterMark = 10_000, start = true } = {},
   ) {
     const told = (text: string) => void this.told.push(text);
+    const complete = completeFeedOptions(options);
     this.feed = new Feed({
-      url,
-      options: completeFeedOptions(options),
+      options: complete,
+      plans: complete.connections.map((connection) => new ConnectionPlan(url, connection)),
       highWaterMark,
       clock: this.clock,
       create: (init, onMessage) => {

@@ -1,6 +1,6 @@
 /** The closing handshake with events in any order, some of them inside the machine's own calls. */
 import { CurlWebSocketError } from "../../../src/errors.ts";
-import { type CloseResult, ClosingHandshake, type ClosingHost } from "../../../src/protocol/closing_handshake.ts";
+import { ClosingHandshake, type ClosingHost, type ConnectionEnd } from "../../../src/protocol/closing_handshake.ts";
 import { check, Input, type Target } from "../target.ts";
 
 export const NO_REASON = new Uint8Array(0);
@@ -22,7 +22,7 @@ export class Peer implements ClosingHost {
   noMemory = false;
   /** Runs inside the call of this name, once. */
   inside: { name: string; run: () => void } | null = null;
-  result: CloseResult | null = null;
+  result: ConnectionEnd | null = null;
   waiting: string | null = null;
   /** Whether our close frame was queued, and whether it had left at the end. */
   closeQueued = false;
@@ -64,7 +64,7 @@ export class Peer implements ClosingHost {
     this.#enter("end sending");
   }
 
-  finish(result: CloseResult): void {
+  finish(result: ConnectionEnd): void {
     this.#enter("finish");
     this.result = result;
     this.closeLeft = this.closeQueued && this.isDrained();
@@ -171,7 +171,7 @@ function fuzz(data: Uint8Array): void {
 
 /** Whether the end is reported by the rules of RFC 6455 sections 7.1.4 and 7.1.5. */
 function judge(
-  { code, reason, wasClean, error }: CloseResult,
+  { code, reason, wasClean, error }: ConnectionEnd,
   peer: Peer,
   steps: readonly Step[],
   story: () => string,
