@@ -32,7 +32,7 @@ export type {
 } from "./src/feed/options.ts";
 export type { ConnectionOptions, PerAttempt } from "./src/feed/connection_plan.ts";
 export type { ConnectionEnd } from "./src/protocol/closing_handshake.ts";
-export type { GapEvent, ReconnectingEvent, ReconnectingEventMap } from "./src/feed/events.ts";
+export type { GapEvent, ReconnectingEvent, ReconnectingEventMap, WarningEvent } from "./src/feed/events.ts";
 export type { FirstStats, ReconnectingStats } from "./src/feed/feed_stats.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
 export type {
@@ -64,8 +64,10 @@ export type {
   DiagnosticsMessage,
   DiagnosticsMessages,
   ErrorMessage,
+  GapMessage,
   HandshakeMessage,
   OpenMessage,
   ReconnectMessage,
+  WarningMessage,
 } from "./src/observe/channels.ts";
 export { libcurl, type LibcurlInfo } from "./src/curl/library.ts";

@@ -229,7 +229,7 @@ async function publish(feed: Feed, seq: number, data: string | Uint8Array, id?: 
   }
 }
 
-/** By events, not by a loop: so gaps come in one order with the messages. */
+/** Messages and gaps are events, and come in one order. */
 async function follow(feed: Feed): Promise<void> {
   const { name, url } = feed;
   const key = pattern && idOf, connections = Number(values.connections);
@@ -263,6 +263,11 @@ async function follow(feed: Feed): Promise<void> {
   socket.onreconnecting = ({ attempt, reason: { error, code } }) => {
     const why = error === null ? `close ${code}` : `${error.code}: ${error.message}`;
     console.error(`${name}: attempt ${attempt} follows ${why}`);
+  };
+  socket.onwarning = ({ problem, reason: { error, code } }) => {
+    console.error(
+      `${name}: ${problem} failed: ${error === null ? `close ${code}` : `${error.code}: ${error.message}`}`,
+    );
   };
   socket.onerror = ({ error }) => {
     console.error(`${name}: gives up: ${error.code}: ${error.message}`);

@@ -102,7 +102,7 @@ function optionsOf({ headers, subscribe, answers = {}, id }: Feed): Reconnecting
   };
 }
 
-/** Records a feed until the end. By events, not by a loop: so gaps come in one order with the messages. */
+/** Records a feed until the end. Messages and gaps are events, and come in one order. */
 async function record(source: Feed, recording: Recording): Promise<void> {
   const { name, url, answers = {} } = source;
   const feed = new ReconnectingCurlWebSocket(url, optionsOf(source));
@@ -127,6 +127,11 @@ async function record(source: Feed, recording: Recording): Promise<void> {
   feed.onreconnecting = ({ attempt, reason: { error, code } }) => {
     const why = error === null ? `close ${code}` : `${error.code}: ${error.message}`;
     console.error(`\n${name}: attempt ${attempt} follows ${why}`);
+  };
+  feed.onwarning = ({ problem, reason: { error, code } }) => {
+    console.error(
+      `\n${name}: ${problem} failed: ${error === null ? `close ${code}` : `${error.code}: ${error.message}`}`,
+    );
   };
   feed.onerror = ({ error }) => {
     console.error(`\n${name}: gives up: ${error.code}: ${error.message}`);

@@ -121,6 +121,13 @@ export class Session {
       if (this.#interactive || !this.#wasOpen) this.#say(`${words}; connecting again`);
     };
     feed.ongap = (gap) => this.#say(gapLine(gap));
+    let told = -1;
+    feed.onwarning = ({ reason }) => {
+      const { rotations } = feed.stats;
+      // The first of a row: the old connection stands, and it is tried again and again.
+      if (told !== rotations) this.#say(`no rotation, which is tried again: ${wordsOfEnd(reason)}`);
+      told = rotations;
+    };
   }
 
   #onOpen(): void {

@@ -7,7 +7,8 @@ import type { Sendable } from "../web/webidl.ts";
 import type { FeedClock } from "./clock.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { ConnectionInit, ConnectionPlan } from "./connection_plan.ts";
-import type { Gap, Reconnecting } from "./events.ts";
+import { isFatalEnd } from "./fatal.ts";
+import type { Gap, Reconnecting, Warning } from "./events.ts";
 import { addStats, FirstCounter, noSum, type ReconnectingStats } from "./feed_stats.ts";
 import type { Key } from "./handover.ts";
 import { Lane, type LaneHost } from "./lane.ts";
@@ -25,6 +26,7 @@ export interface FeedHost {
   onDown(): void;
   onReconnecting(event: Reconnecting): void;
   onGap(gap: Gap): void;
+  onWarning(warning: Warning): void;
   onEnd(end: ConnectionEnd): void;
 }
 
@@ -71,6 +73,7 @@ export class Feed implements LaneHost {
   #failures = 0;
   #connections = 0;
   #rotations = 0;
+  #rotationFailures = 0;
   #gaps = 0;
   #downTime = 0;
   #duplicates = 0;
@@ -94,6 +97,7 @@ export class Feed implements LaneHost {
         create,
         rotate: after === undefined ? null : { after, jitter },
         keyOf: options.keyOf === null ? null : (data) => this.#keyOf(data),
+        isFatal: (end) => this.#isFatal(end),
         wasDelivered: (key) => this.#seen.find(key) !== undefined,
         initOf: (attempt, index) => {
           this.#attempts++;
@@ -154,6 +158,7 @@ export class Feed implements LaneHost {
       failures: this.#failures,
       connections: this.#connections,
       rotations: this.#rotations,
+      rotationFailures: this.#rotationFailures,
       gaps: this.#gaps,
       downTime: this.#downTime + down,
       duplicates: this.#duplicates,
@@ -242,13 +247,23 @@ export class Feed implements LaneHost {
   }
 
   #keyOf(data: Data): Key | undefined {
+    return this.#call(() => this.#options.keyOf!(data), undefined);
+  }
+
+  #isFatal(end: ConnectionEnd): boolean {
+    const byDefault = isFatalEnd(end);
+    return this.#call(() => this.#options.isFatal(end, byDefault), byDefault);
+  }
+
+  /** Calls a function of the user's; what it throws is reported as an uncaught error. */
+  #call<Value>(fn: () => Value, otherwise: Value): Value {
     try {
-      return this.#options.keyOf!(data);
+      return fn();
     } catch (error) {
       this.#clock.defer(() => {
         throw error;
       });
-      return undefined;
+      return otherwise;
     }
   }
 
@@ -324,9 +339,17 @@ export class Feed implements LaneHost {
 
   onFatal(lane: Lane, end: ConnectionEnd): void {
     this.#dead.add(lane);
-    if (this.#dead.size < this.#lanes.length || this.#ending !== null) return;
+    if (this.#ending !== null) return;
+    if (this.#dead.size < this.#lanes.length) {
+      return this.#host.onWarning({ problem: "redundancy", index: lane.index, delay: null, reason: end });
+    }
     this.#stop(end);
     this.#endIfClosed();
+  }
+
+  onRotationFailed({ index }: Lane, delay: number | null, end: ConnectionEnd): void {
+    this.#rotationFailures++;
+    this.#host.onWarning({ problem: "rotation", index, delay, reason: end });
   }
 
   onRotating(): void {

@@ -21,6 +21,8 @@ export interface ReconnectingStats extends SocketStats {
   readonly connections: number;
   /** Connections that were replaced without a gap. */
   readonly rotations: number;
+  /** Attempts to replace one that failed; `failures` counts them too. */
+  readonly rotationFailures: number;
   /** Times in which no connection stood, after the first. */
   readonly gaps: number;
   /** How long they took together, ms. */

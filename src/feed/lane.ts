@@ -23,6 +23,8 @@ export interface LaneHost {
   onDown(lane: Lane, end: ConnectionEnd): void;
   /** The next attempt begins in `delay` ms. */
   onRetry(lane: Lane, attempt: number, delay: number, end: ConnectionEnd): void;
+  /** An attempt to rotate failed; the next one begins in `delay` ms, or never. The connection that stands goes on. */
+  onRotationFailed(lane: Lane, delay: number | null, end: ConnectionEnd): void;
   /** There will be no other attempt. */
   onFatal(lane: Lane, end: ConnectionEnd): void;
   /** A new connection is begun while another one stands; and has taken over from it. */
@@ -143,11 +145,15 @@ export class Lane {
     else if (this.#current?.socket?.isPaused) this.#current.socket.resume();
   }
 
-  #scheduleRotation(): void {
+  /** Returns when it is to be, ms; null for never. */
+  #scheduleRotation(): number | null {
     const { rotate, clock } = this.#settings;
+    this.#clearRotation();
+    if (rotate === null) return null;
     // Earlier, never later: what ends connections after 24 hours does not wait.
-    if (rotate === null) this.#clearRotation();
-    else this.#rotateIn(rotate.after * (1 - rotate.jitter * clock.random()));
+    const delay = rotate.after * (1 - rotate.jitter * clock.random());
+    this.#rotateIn(delay);
+    return delay;
   }
 
   #rotateIn(milliseconds: number): void {
@@ -177,8 +183,10 @@ export class Lane {
     if (this.#current === null) return this.#onLost(member, end);
     // The present connection goes on; the rotation is tried again, or with the next one if that is of no use.
     const delay = this.#settings.isFatal(end) ? null : this.#rotations.next(end, 0, this.#settings.clock.date());
-    if (delay === null) this.#scheduleRotation();
-    else this.#rotateIn(delay);
+    // The user's isFatal may have closed the feed.
+    if (this.#isStopped) return;
+    if (delay !== null) this.#rotateIn(delay);
+    this.#host.onRotationFailed(this, delay ?? this.#scheduleRotation(), end);
   }
 
   #onCurrentEnded(member: Member, end: ConnectionEnd): void {

@@ -4,7 +4,6 @@ import { type CurlWebSocketInit, initOf, type NativeInit } from "../web/webidl.t
 import type { CurlWebSocket } from "../web/websocket.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { ConnectionOptions, PerAttempt } from "./connection_plan.ts";
-import { isFatalEnd } from "./fatal.ts";
 import type { Key } from "./handover.ts";
 import type { RetrySettings } from "./retry.ts";
 
@@ -22,7 +21,8 @@ export interface RetryOptions {
   maxAttempts?: number;
   /**
    * Whether an end is the last: an error, or a closing handshake. `byDefault` is what docs/reconnect.md says of it. It is
-   * asked about each attempt that failed and each connection that ended.
+   * asked about each attempt that failed and each connection that ended. If it throws, `byDefault` holds, and the error is
+   * reported as an uncaught one.
    */
   isFatal?: (end: ConnectionEnd, byDefault: boolean) => boolean;
 }
@@ -105,7 +105,7 @@ export function optionsOf(...[second, third]: AfterUrl): ReconnectingCurlWebSock
 /** Options with every default in place. */
 export interface CompleteFeedOptions {
   readonly retry: RetrySettings;
-  isFatal(end: ConnectionEnd): boolean;
+  isFatal(end: ConnectionEnd, byDefault: boolean): boolean;
   readonly connected: ((socket: CurlWebSocket, attempt: number, index: number) => unknown) | undefined;
   readonly connectedTimeout: number;
   readonly buffer: number;
@@ -160,7 +160,7 @@ export function completeFeedOptions(options: ReconnectingCurlWebSocketOptions): 
       stableAfter: time("reconnect.stableAfter", reconnect.stableAfter, 10_000),
       maxAttempts: numberOf("reconnect.maxAttempts", reconnect.maxAttempts ?? Infinity, 1, Infinity),
     },
-    isFatal: (end) => isFatal(end, isFatalEnd(end)),
+    isFatal,
     connected: functionOf("connected", options.connected),
     connectedTimeout: time("connectedTimeout", options.connectedTimeout, 30_000),
     buffer: numberOf("buffer", options.buffer ?? 0, 0, Number.MAX_SAFE_INTEGER),

@@ -1,6 +1,5 @@
 /** `ReconnectingCurlWebSocket`: a feed with the members of WebSocket. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
-import { publishReconnect } from "../observe/channels.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { runtime } from "../platform/runtime.ts";
 import { defineHandlers, EventHandlers } from "../web/event_handlers.ts";
@@ -14,10 +13,12 @@ import { CurlWebSocket, tapMessages } from "../web/websocket.ts";
 import { systemClock } from "./clock.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
-import { type Gap, GapEvent, type Reconnecting, ReconnectingEvent, type ReconnectingEventMap } from "./events.ts";
+import type { GapEvent, ReconnectingEvent, ReconnectingEventMap, WarningEvent } from "./events.ts";
 import { Feed } from "./feed.ts";
+import { FeedEvents } from "./feed_events.ts";
 import type { ReconnectingStats } from "./feed_stats.ts";
 import { type AfterUrl, completeFeedOptions, optionsOf, type ReconnectingCurlWebSocketOptions } from "./options.ts";
+import { ReadingOrder } from "./reading_order.ts";
 
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 
@@ -66,11 +67,14 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   declare onclose: ((event: CloseEvent) => unknown) | null;
   /** Called before each attempt but the first. */
   declare onreconnecting: ((event: ReconnectingEvent) => unknown) | null;
-  /** Called when a connection stands again after an interruption. */
+  /** Called when a connection stands again after an interruption; in a loop, between the messages before and behind it. */
   declare ongap: ((event: GapEvent) => unknown) | null;
+  /** Called when the feed goes on, but a rotation failed, or a redundant connection is not replaced. */
+  declare onwarning: ((event: WarningEvent) => unknown) | null;
 
   readonly #handlers: EventHandlers = new EventHandlers(this);
   readonly #delivery: MessageDelivery;
+  readonly #order: ReadingOrder = new ReadingOrder();
   readonly #feed: Feed;
   #url: string;
   #readyState: 0 | 1 | 2 | 3 = 0;
@@ -78,15 +82,16 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   #info: ConnectionInfo | null = null;
 
   static {
-    defineHandlers(this.prototype, ["open", "message", "close", "reconnecting", "gap"], (feed) => feed.#handlers);
+    const types = ["open", "message", "close", "reconnecting", "gap", "warning"] as const;
+    defineHandlers(this.prototype, types, (feed) => feed.#handlers);
   }
 
   /**
-   * Begins to connect. The URL, the subprotocols and each option of a connection may be functions of the attempt.
+   * Begins to connect. The URL, the subprotocols and each option of a connection may be functions of the attempt. A libcurl that
+   * cannot be loaded, or lacks what an option needs, is the error with which it ends.
    *
    * @throws {DOMException} `SyntaxError` for a bad URL or subprotocol
    * @throws {TypeError | RangeError} for a bad option
-   * @throws {CurlWebSocketError} if libcurl cannot be loaded, or lacks what an option needs
    */
   constructor(
     url: PerAttempt<string | URL>,
@@ -98,14 +103,13 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   constructor(url: PerAttempt<string | URL>, ...rest: AfterUrl) {
     super();
     if (arguments.length === 0) throw new TypeError("ReconnectingCurlWebSocket needs a URL");
-    const options = optionsOf(...rest);
-    const complete = completeFeedOptions(options);
-    const plans = complete.connections.map((connection) => new ConnectionPlan(url, connection));
+    const options = completeFeedOptions(optionsOf(...rest)), events = new FeedEvents(this, this.#order);
+    const plans = options.connections.map((connection) => new ConnectionPlan(url, connection));
     const { url: firstUrl, options: { highWaterMark } } = plans.map((plan) => plan.check())[0]!;
     this.#url = typeof url === "function" ? "" : firstUrl.href;
     this.#delivery = new MessageDelivery(this, this.#url === "" ? { origin: "" } : firstUrl, highWaterMark);
     this.#feed = new Feed({
-      options: complete,
+      options,
       plans,
       highWaterMark,
       clock: systemClock,
@@ -117,12 +121,16 @@ export class ReconnectingCurlWebSocket extends EventTarget {
       },
     }, {
       onOpen: ({ socket }) => this.#onOpen(socket!),
-      onMessage: (data) => this.#delivery.deliver(data),
+      onMessage: (data) => {
+        this.#order.came();
+        return this.#delivery.deliver(data);
+      },
       onDown: () => {
         if (this.#readyState === 1) this.#readyState = 0;
       },
-      onReconnecting: (event) => this.#onReconnecting(event),
-      onGap: (gap) => this.#onGap(gap),
+      onReconnecting: (event) => events.reconnecting(event),
+      onGap: (gap) => events.gap(gap),
+      onWarning: (warning) => events.warning(warning),
       onEnd: (end) => this.#onEnd(end),
     });
     this.#feed.start();
@@ -334,10 +342,11 @@ export class ReconnectingCurlWebSocket extends EventTarget {
 
   /**
    * Iterates over the data of each message from now on, across connections. Reading pauses while `highWaterMark` bytes wait. It
-   * ends with `close()`, or throws the `CurlWebSocketError` with which it cannot go on; leaving the loop closes it.
+   * ends with `close()`, or throws the `CurlWebSocketError` with which it cannot go on; leaving the loop closes it. `gap` fires
+   * when the loop asks for the first message behind the gap.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
-    return this.#delivery.iterate();
+    return this.#order.of(this.#delivery.iterate());
   }
 
   /** Closes it, and waits until it is closed: for `await using`. */
@@ -353,16 +362,6 @@ export class ReconnectingCurlWebSocket extends EventTarget {
     this.#agreed = { protocol: socket.protocol, extensions: socket.extensions };
     this.#info = socket.connection;
     this.dispatchEvent(new Event("open"));
-    runtime().checkpoint();
-  }
-
-  #onReconnecting(event: Reconnecting): void {
-    publishReconnect(this, this.#url, event);
-    this.dispatchEvent(new ReconnectingEvent(event));
-  }
-
-  #onGap(gap: Gap): void {
-    this.dispatchEvent(new GapEvent(gap));
     runtime().checkpoint();
   }
 

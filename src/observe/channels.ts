@@ -65,6 +65,30 @@ export interface ReconnectMessage extends DiagnosticsMessage {
   readonly reason: ConnectionEnd;
 }
 
+/** `curlws:gap`: a connection of a feed stands again, and messages may have been missed; epoch ms. Also if a loop lags behind. */
+export interface GapMessage extends DiagnosticsMessage {
+  /** When the last message before it came, or when the connection stood if none had come. */
+  readonly from: number;
+  /** When the connection was found lost. */
+  readonly lostAt: number;
+  /** When the next connection stood. */
+  readonly to: number;
+  /** How the connection ended. */
+  readonly reason: ConnectionEnd;
+}
+
+/** `curlws:warning`: a feed goes on, but a rotation failed, or a redundant connection is not replaced. */
+export interface WarningMessage extends DiagnosticsMessage {
+  /** What failed. */
+  readonly problem: "rotation" | "redundancy";
+  /** Which of redundant connections it is, from 0. */
+  readonly index: number;
+  /** In how many milliseconds it is tried again; null for never. */
+  readonly delay: number | null;
+  /** How the connection, or the attempt, ended. */
+  readonly reason: ConnectionEnd;
+}
+
 /** The messages of `node:diagnostics_channel` by the channel's name. */
 export interface DiagnosticsMessages {
   /** A server responded to a handshake, also with a refusal or a redirect. */
@@ -77,6 +101,10 @@ export interface DiagnosticsMessages {
   "curlws:close": CloseMessage;
   /** A feed connects again. */
   "curlws:reconnect": ReconnectMessage;
+  /** A feed was interrupted. */
+  "curlws:gap": GapMessage;
+  /** A feed goes on, but is less safe. */
+  "curlws:warning": WarningMessage;
 }
 
 const NAMES: readonly (keyof DiagnosticsMessages)[] = [
@@ -85,6 +113,8 @@ const NAMES: readonly (keyof DiagnosticsMessages)[] = [
   "curlws:error",
   "curlws:close",
   "curlws:reconnect",
+  "curlws:gap",
+  "curlws:warning",
 ];
 
 const channels: Map<string, Channel> = new Map();
@@ -106,20 +136,16 @@ function publish<Name extends keyof DiagnosticsMessages>(name: Name, make: () =>
   }
 }
 
-/** Publishes that a feed connects again. */
-export function publishReconnect(
-  socket: object,
-  url: string,
-  { attempt, delay, index, reason }: Pick<ReconnectMessage, "attempt" | "delay" | "index" | "reason">,
+/** Publishes what becomes of a feed. */
+export function publishFeed<Name extends "curlws:reconnect" | "curlws:gap" | "curlws:warning">(
+  name: Name,
+  socket: { readonly url: string },
+  what: Omit<DiagnosticsMessages[Name], keyof DiagnosticsMessage>,
 ): void {
-  publish("curlws:reconnect", () => ({
-    socket,
-    url: URL.canParse(url) ? plainUrl(new URL(url)) : url,
-    attempt,
-    delay,
-    index,
-    reason,
-  }));
+  publish(name, () => {
+    const url = URL.canParse(socket.url) ? plainUrl(new URL(socket.url)) : socket.url;
+    return { socket, url, ...what } as DiagnosticsMessages[Name];
+  });
 }
 
 /**

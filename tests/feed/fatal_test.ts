@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { ErrorCode } from "../../src/errors.ts";
 import { isFatalEnd } from "../../src/feed/fatal.ts";
 import { test } from "../support/testing.ts";
-import { closedBy, lost } from "./scripted.ts";
+import { closedBy, lost, ScriptedFeed } from "./scripted.ts";
 
 test("by close code", () => {
   const fatal = [1002, 1003, 1007, 1008, 1009, 1010], goesOn = [1000, 1001, 1005, 1011, 1012, 1013, 1014, 3000, 4000];
@@ -40,4 +40,20 @@ test("by error: what the network brings goes on, what the program or the machine
 test("of TLS, an untrusted certificate is fatal, a handshake that broke is not", () => {
   const ends = (curlCode: number) => isFatalEnd(lost("ERR_TLS", { curlCode }));
   assertEquals([ends(60), ends(58), ends(77), ends(35)], [true, true, true, false]);
+});
+
+test("isFatal that throws leaves it to the default, and the error is reported", () => {
+  const scripted = new ScriptedFeed({
+    reconnect: {
+      isFatal: () => {
+        throw new Error("no");
+      },
+    },
+  });
+  scripted.socket.end(lost());
+  assertEquals(scripted.news, ["attempt 2 of 0 in 1000"]);
+  scripted.clock.pass(1000);
+  scripted.socket.end(closedBy(1008));
+  assertEquals(scripted.news, ["end 1008 clean"]);
+  assertEquals(scripted.clock.uncaught.map(String), ["Error: no", "Error: no"]);
 });

@@ -158,7 +158,7 @@ test("connected runs before the next connection takes over; if it fails, the old
     },
   });
   next.open();
-  assertEquals([next.terminated, old.closedWith, scripted.news], [true, null, []]);
+  assertEquals([next.terminated, old.closedWith, scripted.news], [true, null, ["warning: rotation 0 1000 ERR_HOOK"]]);
   scripted.clock.pass(1000);
   assertEquals(scripted.sockets.length, 3);
   scripted.socket.open();
@@ -187,6 +187,25 @@ test("delays of rotations that fail grow, and begin anew after one that did not"
   assertEquals(delays, [100, 200, 100]);
 });
 
+test("a rotation by hand that fails and is of no use is not tried again", () => {
+  const { scripted, next } = rotating();
+  next.end(closedBy(1008));
+  assertEquals([scripted.news, scripted.clock.timers], [["warning: rotation 0 null 1008"], []]);
+});
+
+test("isFatal may close the feed when a rotation has failed: no timer is left", () => {
+  const { scripted, old, next } = rotating({}, {
+    reconnect: {
+      isFatal: () => {
+        scripted.feed.close();
+        return false;
+      },
+    },
+  });
+  next.end();
+  assertEquals([scripted.news, scripted.clock.timers, old.closedWith], [[], [], []]);
+});
+
 test("keys are looked at during a rotation alone", () => {
   let asked = 0;
   const { scripted, old, next } = rotating({
@@ -207,7 +226,10 @@ test("keys are looked at during a rotation alone", () => {
 test("a rotation of no use, such as a token that is refused, leaves the old connection alone until the next time", () => {
   const { scripted, old, next } = rotating({ key, after: 60_000, jitter: 0 });
   next.end(lost("ERR_HANDSHAKE_STATUS", { status: 401 }));
-  assertEquals([scripted.news, scripted.clock.timersIn], [[], [60_000]]);
+  assertEquals(scripted.news, ["warning: rotation 0 60000 ERR_HANDSHAKE_STATUS"]);
+  assertEquals(scripted.clock.timersIn, [60_000]);
+  const { rotations, rotationFailures, failures } = scripted.feed.stats;
+  assertEquals([rotations, rotationFailures, failures], [0, 1, 1]);
   old.message("1");
   assertEquals(scripted.messages, ["1"]);
 });
@@ -279,7 +301,8 @@ test("if both end, the feed connects again", () => {
   next.end();
   old.message("4", "5");
   old.end();
-  assertEquals([scripted.messages.join(""), scripted.news], ["45", ["down", "attempt 2 of 0 in 1000"]]);
+  assertEquals(scripted.messages.join(""), "45");
+  assertEquals(scripted.news, ["warning: rotation 0 1000 ERR_CONNECTION_LOST", "down", "attempt 2 of 0 in 1000"]);
 });
 
 test("rotate: { after } begins the next connection in time, less what chance takes off, again and again", () => {

@@ -91,7 +91,7 @@ test("one that cannot go on leaves the others; the feed ends with the last", () 
   const [one, two] = scripted.sockets;
   one!.end(lost("ERR_PROXY_AUTH"));
   two!.open();
-  assertEquals(scripted.news, ["open"]);
+  assertEquals(scripted.news, ["warning: redundancy 0 null ERR_PROXY_AUTH", "open"]);
   scripted.clock.pass(1e6);
   assertEquals(scripted.sockets.length, 2);
   two!.end(closedBy(1008));

@@ -6,6 +6,8 @@ import {
   reactorStats,
   ReconnectingCurlWebSocket,
   type ReconnectingCurlWebSocketOptions,
+  type ReconnectingEvent,
+  type WarningEvent,
 } from "../../mod.ts";
 import { certificates } from "../support/certificates.ts";
 import { domException, next } from "../support/events.ts";
@@ -121,44 +123,45 @@ for (const tls of [false, true]) {
     await closeAll(feed);
     assertEquals(problemsOf(numbers), []);
   }, TIMEOUT);
-}
 
-test(
-  `a server that dies and comes back ${DEATHS} times: gaps are told exactly, and nothing is left behind`,
-  async () => {
-    await using server = await NumberingServer.start();
-    const feed = new ReconnectingCurlWebSocket(server.url(), {
-      handshakeTimeout: 40,
-      pingInterval: 30,
-      closeTimeout: 50,
-      reconnect: { firstDelay: 2, maxDelay: 8 },
-    });
-    const numbers = numbersOf(feed), gaps: { from: number; to: number; at: number }[] = [], open: number[] = [];
-    feed.ongap = ({ from, to }) => gaps.push({ from, to, at: numbers.length });
-    feed.onopen = () => open.push(Date.now());
-    const deaths: readonly Death[] = ["reset", "end", "garbage", "silence", "close"];
-    const receptions = ["refuse", "429", "hang", "reset", "slow"] as const;
-    for (let i = 0; i < DEATHS; i++) {
-      await until(() => feed.readyState === 1 && server.live.size > 0 && numbers.length > (gaps.at(-1)?.at ?? 0));
-      let left = i % 4;
-      server.receive = () => left-- > 0 ? receptions[(i + left) % receptions.length]! : "serve";
-      for (const connection of server.live) server.kill(connection, deaths[i % deaths.length]!);
-      await until(() => gaps.length === i + 1);
-    }
-    assertEquals([gaps.length, open.length, feed.stats.gaps], [DEATHS, DEATHS + 1, DEATHS]);
-    // All that is missing is missing at a gap.
-    const told = new Set(gaps.map(({ at }) => at));
-    const jumps = numbers.flatMap((number, i) => i > 0 && number !== numbers[i - 1]! + 1 ? [i] : []);
-    assertEquals(jumps.filter((at) => !told.has(at)), []);
-    assert(gaps.every(({ from, to }) => from <= to));
-    const end = await closeAll(feed);
-    assertEquals([end.code, feed.readyState], [1000, 3]);
-    const { accepted } = server;
-    await pass(50);
-    assertEquals(server.accepted, accepted);
-  },
-  TIMEOUT,
-);
+  test(
+    `a server that dies and comes back ${DEATHS} times: gaps are told exactly, and nothing is left behind (${scheme})`,
+    async () => {
+      await using server = await NumberingServer.start({ tls });
+      const feed = new ReconnectingCurlWebSocket(server.url(), {
+        ...trusting(tls),
+        handshakeTimeout: 40,
+        pingInterval: 30,
+        closeTimeout: 50,
+        reconnect: { firstDelay: 2, maxDelay: 8 },
+      });
+      const numbers = numbersOf(feed), gaps: { from: number; to: number; at: number }[] = [], open: number[] = [];
+      feed.ongap = ({ from, to }) => gaps.push({ from, to, at: numbers.length });
+      feed.onopen = () => open.push(Date.now());
+      const deaths: readonly Death[] = ["reset", "end", "garbage", "silence", "close"];
+      const receptions = ["refuse", "429", "hang", "reset", "slow"] as const;
+      for (let i = 0; i < DEATHS; i++) {
+        await until(() => feed.readyState === 1 && server.live.size > 0 && numbers.length > (gaps.at(-1)?.at ?? 0));
+        let left = i % 4;
+        server.receive = () => left-- > 0 ? receptions[(i + left) % receptions.length]! : "serve";
+        for (const connection of server.live) server.kill(connection, deaths[i % deaths.length]!);
+        await until(() => gaps.length === i + 1);
+      }
+      assertEquals([gaps.length, open.length, feed.stats.gaps], [DEATHS, DEATHS + 1, DEATHS]);
+      // All that is missing is missing at a gap.
+      const told = new Set(gaps.map(({ at }) => at));
+      const jumps = numbers.flatMap((number, i) => i > 0 && number !== numbers[i - 1]! + 1 ? [i] : []);
+      assertEquals(jumps.filter((at) => !told.has(at)), []);
+      assert(gaps.every(({ from, to }) => from <= to));
+      const end = await closeAll(feed);
+      assertEquals([end.code, feed.readyState], [1000, 3]);
+      const { accepted } = server;
+      await pass(50);
+      assertEquals(server.accepted, accepted);
+    },
+    TIMEOUT,
+  );
+}
 
 test("it has WebSocket's members, events and states", async () => {
   await using server = await NumberingServer.start();
@@ -200,7 +203,7 @@ test("ping() and pong() go over the open connection, and throw without one", asy
 
 test("handlers are properties as WebSocket's are", () => {
   const feed = new ReconnectingCurlWebSocket("ws://localhost:9");
-  const names = ["onopen", "onmessage", "onerror", "onclose", "onreconnecting", "ongap"] as const;
+  const names = ["onopen", "onmessage", "onerror", "onclose", "onreconnecting", "ongap", "onwarning"] as const;
   for (const name of names) {
     const { get, enumerable } = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(feed), name)!;
     assertEquals([feed[name], get!.name, enumerable], [null, `get ${name}`, true]);
@@ -254,6 +257,61 @@ test("for await goes on across connections, and throws when it cannot go on", as
   await peer.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
   const error = await assertRejects(() => reading, CurlWebSocketError);
   assertEquals([texts, error.code, error.status], [["a", "b"], "ERR_HANDSHAKE_STATUS", 401]);
+});
+
+test("a loop that lags behind is told of a gap between the messages before and behind it", async () => {
+  await using server = await RawServer.start();
+  const feed = new ReconnectingCurlWebSocket(server.url(), { reconnect: { firstDelay: 1 } });
+  const told: unknown[] = [];
+  feed.ongap = () => told.push("gap");
+  const all = Promise.withResolvers<void>();
+  const reading = (async () => {
+    for await (const data of feed) {
+      told.push(data);
+      await all.promise;
+      if (told.length === 8) break;
+    }
+  })();
+  for (const texts of ["ab", "cd", "ef"]) {
+    const peer = await server.connection();
+    await peer.accept();
+    for (const text of texts) await peer.send(frame(Opcode.text, text));
+    if (texts !== "ef") peer.end();
+  }
+  await until(() => feed.stats.messagesReceived === 6);
+  assertEquals([told, feed.stats.gaps], [["a"], 2]);
+  all.resolve();
+  await reading;
+  assertEquals(told, ["a", "b", "gap", "c", "d", "gap", "e", "f"]);
+});
+
+test("a rotation that fails is told, and the old connection goes on", async () => {
+  await using server = await RawServer.start();
+  const feed = new ReconnectingCurlWebSocket(server.url(), { reconnect: { firstDelay: 60_000 } });
+  const peer = await server.connection();
+  await peer.accept();
+  await next(feed, "open");
+  const warned = next<WarningEvent>(feed, "warning");
+  assert(feed.rotate());
+  const other = await server.connection();
+  await other.request();
+  await other.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+  const { problem, index, delay, reason } = await warned;
+  assertEquals([problem, index, reason.error?.status], ["rotation", 0, 503]);
+  assert(delay! <= 60_000);
+  const { rotations, rotationFailures, gaps } = feed.stats;
+  assertEquals([rotations, rotationFailures, gaps, feed.readyState], [0, 1, 0, 1]);
+  const message = next<MessageEvent>(feed, "message");
+  await peer.send(frame(Opcode.text, "still here"));
+  assertEquals((await message).data, "still here");
+  feed.terminate();
+});
+
+test("an interface that is not there may come up later: it connects again", async () => {
+  const feed = new ReconnectingCurlWebSocket("ws://127.0.0.1:9/", { interface: "nosuch0" });
+  const { reason: { error } } = await next<ReconnectingEvent>(feed, "reconnecting");
+  assertEquals([error?.code, error?.curlCode], ["ERR_CONNECT_REFUSED", 45]);
+  feed.terminate();
 });
 
 test("binary messages come as binaryType says", async () => {

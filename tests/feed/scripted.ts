@@ -145,6 +145,9 @@ export class ScriptedFeed {
         const start = 1_700_000_000_000;
         told(`gap ${from - start} ${lostAt - start} ${to - start} ${reason.code}`);
       },
+      onWarning: ({ problem, index, delay, reason }) => {
+        told(`warning: ${problem} ${index} ${delay} ${reason.error?.code ?? reason.code}`);
+      },
       onEnd: ({ error, code, wasClean }) => told(`end ${error?.code ?? code}${wasClean ? " clean" : ""}`),
     });
     if (start) this.feed.start();

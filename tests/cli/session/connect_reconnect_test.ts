@@ -250,6 +250,26 @@ test("--rotate replaces the connection without a gap; with --rotate-key what bot
   assert(!err.includes("gap from"), err);
 }, { timeout: 30_000 });
 
+test("a rotation that fails is told once, however often it is tried; the old connection goes on", async () => {
+  await using server = await RawServer.start();
+  await using running = Running.start(
+    ["--rotate", "50ms", "--max-delay", "0.02", "-n", "2", "--stats", server.url()],
+  );
+  const old = await accepted(server);
+  await old.send(frame(Opcode.text, "1"));
+  for (let i = 0; i < 3; i++) {
+    const other = await server.connection();
+    await other.request();
+    await other.send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+  }
+  await old.send(frame(Opcode.text, "2"));
+  await replyToClose(old);
+  const { code, out, err } = await running.result;
+  assertEquals([code, out], [0, "1\n2\n"]);
+  assertEquals(err.match(/^curlws: no rotation, which is tried again: .*503.*$/gm)?.length, 1, err);
+  assertMatch(err, /rotations 0; gaps 0,/);
+});
+
 test("while connections are replaced, messages come in order and each line goes over one of them", async () => {
   await using server = await RawServer.start({ tls: true });
   const live = new Set<RawConnection>(), lines: number[] = [];
