@@ -14,6 +14,8 @@
 import "./runtimes/mod.ts";
 
 export { CurlWebSocket } from "./src/web/websocket.ts";
+export type { BatchOptions, MessageBatch } from "./src/web/batch_queue.ts";
+export type { LatestMessage } from "./src/web/latest_queue.ts";
 export type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "./src/web/event_map.ts";
 export type { CurlWebSocketInit, Sendable } from "./src/web/webidl.ts";
 export {

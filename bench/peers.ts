@@ -85,12 +85,12 @@ function peersOf({ name, version, command, args }: Runtime, before?: string): Pe
     lacks: ["deflate", "tls", "connections", "flood", "json", "options"],
     quick: false,
   }));
-  const taken = ["iterator", "stream"].map((client): Peer => ({
+  const taken = ["iterator", "batches", "latest", "stream"].map((client): Peer => ({
     name: `${name} ${client}`,
     version: `${name} ${version}`,
     command: [...run, inPeers("worker.ts"), client],
     actions: ["receive"],
-    lacks: ["connections", "paced", "options"],
+    lacks: client === "stream" ? ["connections", "paced", "options"] : ["connections", "options"],
     quick: false,
   }));
   const raw: Peer = {

@@ -1,4 +1,4 @@
-/** `CurlWebSocket` by its async iterator, and `CurlWebSocketStream`, behind the interface that the peers share. */
+/** The loops over a `CurlWebSocket`, and `CurlWebSocketStream`, behind the interface that the peers share. */
 import { CurlWebSocket, type CurlWebSocketInit, CurlWebSocketStream } from "../../mod.ts";
 import type { Socket } from "./socket.ts";
 
@@ -23,8 +23,8 @@ abstract class Taken implements Socket {
   }
 }
 
-/** By `for await`. */
-export class IteratedSocket extends Taken {
+/** By one of the loops of a `CurlWebSocket`. */
+abstract class Looped extends Taken {
   readonly #socket: CurlWebSocket;
 
   constructor(url: string, options: CurlWebSocketInit) {
@@ -32,8 +32,10 @@ export class IteratedSocket extends Taken {
     this.#socket = new CurlWebSocket(url, options);
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = () => this.onopen?.({});
-    void this.take(Promise.resolve(this.#socket));
+    void this.loop(this.#socket);
   }
+
+  protected abstract loop(socket: CurlWebSocket): Promise<void>;
 
   send(data: string | Uint8Array<ArrayBuffer>): void {
     this.#socket.send(data);
@@ -41,6 +43,35 @@ export class IteratedSocket extends Taken {
 
   close(): void {
     this.#socket.terminate();
+  }
+}
+
+/** By `for await` over messages. */
+export class IteratedSocket extends Looped {
+  protected override loop(socket: CurlWebSocket): Promise<void> {
+    return this.take(Promise.resolve(socket));
+  }
+}
+
+/** Over batches. */
+export class BatchedSocket extends Looped {
+  protected override async loop(socket: CurlWebSocket): Promise<void> {
+    for await (const batch of socket.batches()) for (const data of batch) this.onmessage?.({ data });
+    this.onclose?.({});
+  }
+}
+
+/** How many keys the messages have, in turn: instruments of an exchange. */
+const KEYS = 1000;
+
+/** Over the newest message of each key. What was superseded counts too: it has come. */
+export class LatestSocket extends Looped {
+  protected override async loop(socket: CurlWebSocket): Promise<void> {
+    let count = 0;
+    for await (const { data, dropped } of socket.latest(() => count++ % KEYS)) {
+      for (let i = 0; i <= dropped; i++) this.onmessage?.({ data });
+    }
+    this.onclose?.({});
   }
 }
 

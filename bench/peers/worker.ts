@@ -27,6 +27,14 @@ async function peer(name: string): Promise<Make> {
       const { IteratedSocket } = await import("./taken.ts");
       return (url, command) => new IteratedSocket(url, optionsOf(command));
     }
+    case "batches": {
+      const { BatchedSocket } = await import("./taken.ts");
+      return (url, command) => new BatchedSocket(url, optionsOf(command));
+    }
+    case "latest": {
+      const { LatestSocket } = await import("./taken.ts");
+      return (url, command) => new LatestSocket(url, optionsOf(command));
+    }
     case "stream": {
       const { StreamedSocket } = await import("./taken.ts");
       return (url, command) => new StreamedSocket(url, optionsOf(command));

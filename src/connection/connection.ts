@@ -16,6 +16,7 @@ import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { CLOSE_ABNORMAL, OPCODE_PONG } from "../protocol/constants.ts";
 import { OpenConnection, type OpenConnectionHandler, type OpenConnectionInit } from "./open_connection.ts";
 import { Dialer, type DialHandler } from "./dialer.ts";
+import type { ReadObserver } from "./receiver.ts";
 import { NO_STATS } from "./socket_stats.ts";
 
 /** Who receives a connection's events; each comes in a task of its own, or in the reactor's turn. */
@@ -30,6 +31,8 @@ export interface ConnectionHandler {
   onClosing(): void;
   /** Nothing can be sent any more; what has come is still delivered, unless reading is paused, and then `onClosed`. */
   onSendFailed(error: CurlWebSocketError): void;
+  /** Who learns of each read; none if there is nobody. */
+  readonly reads?: ReadObserver | null;
   /** Always the last. */
   onClosed(result: ConnectionEnd): void;
 }
@@ -126,6 +129,15 @@ export class Connection implements DialHandler, OpenConnectionHandler {
 
   onSendFailed(error: CurlWebSocketError): void {
     this.#handler.onSendFailed(error);
+  }
+
+  get reads(): ReadObserver | null {
+    return this.#handler.reads ?? null;
+  }
+
+  /** The handler's `reads` is another one from now on. */
+  observeReads(): void {
+    this.#open?.observeReads();
   }
 
   onCloseReceived(code: number, reason: string): void {

@@ -20,7 +20,7 @@ import { MessageDeflater } from "../protocol/permessage_deflate.ts";
 import type { Reactor } from "../reactor/reactor.ts";
 import type { Source } from "../reactor/source.ts";
 import { Heartbeat, type HeartbeatHost } from "./heartbeat.ts";
-import { Receiver, type ReceiverHost } from "./receiver.ts";
+import { type ReadObserver, Receiver, type ReceiverHost } from "./receiver.ts";
 import { Sender, type SenderHost } from "./sender.ts";
 import { socketStats } from "./socket_stats.ts";
 
@@ -33,6 +33,8 @@ export interface OpenConnectionHandler {
   onClosing(): void;
   /** Nothing can be sent any more; what has come is still delivered, unless reading is paused, and then the end. */
   onSendFailed(error: CurlWebSocketError): void;
+  /** Who learns of each read from the start on; null for nobody. */
+  readonly reads: ReadObserver | null;
   /** The server's close frame came. */
   onCloseReceived(code: number, reason: string): void;
   /** Our close frame was queued; a code of 0 stands for none. */
@@ -124,6 +126,7 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
       observer,
     }, this);
     receiver.paused = paused;
+    receiver.reads = this.#handler.reads;
     receiver.begin(rest);
     return receiver;
   }
@@ -232,6 +235,11 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
 
   get paused(): boolean {
     return this.#receiver.paused;
+  }
+
+  /** The handler's `reads` is another one. */
+  observeReads(): void {
+    this.#receiver.reads = this.#handler.reads;
   }
 
   /** Stops reading, after the message being handled: TCP makes the sender wait. */

@@ -29,6 +29,14 @@ export interface ReceiverHost {
   onClose(code: number, reason: string): void;
 }
 
+/** Who learns of each read: for those who want what came together. */
+export interface ReadObserver {
+  /** Messages of bytes are to follow that libcurl handed over then, by the clock of `performance.now()`. */
+  onRead(receivedAt: number): void;
+  /** What there is to be delivered of them for now has been. Returns whether a loop is to run that was handed something. */
+  onReadEnd(): boolean;
+}
+
 /** What a receiver is made with. */
 export interface ReceiverOptions {
   readonly maxMessageSize: number;
@@ -83,6 +91,10 @@ export class Receiver implements MessageReaderEvents {
 
   /** Whether nothing is read, and nothing delivered, for now. */
   paused = false;
+  /** Null for nobody. */
+  reads: ReadObserver | null = null;
+  /** When the bytes were read that are parsed or held; 0 if nobody wanted to know then. */
+  #readAt = 0;
 
   constructor(
     transport: Transport,
@@ -123,6 +135,7 @@ export class Receiver implements MessageReaderEvents {
   }
 
   onClose(code: number, reason: string): void {
+    if (this.reads !== null) this.#endRead(false);
     this.#runLoops();
     this.#host.onClose(code, reason);
   }
@@ -230,16 +243,33 @@ export class Receiver implements MessageReaderEvents {
   #take(bytes: Uint8Array, end: number, owned: boolean): boolean {
     if (this.#discarding) return !this.#stopped;
     this.#yielded = false;
-    let at: number;
+    if (this.reads !== null) this.#beginRead(owned);
+    let at = end;
     try {
       at = this.#reader.receive(bytes, 0, end);
     } finally {
+      if (this.reads !== null) this.#endRead(at < end);
       // Before what ends the connection: what a loop sends in reply still goes out.
       this.#runLoops();
     }
     if (at === end) return !this.#yielded && !this.#stopped;
     if (!this.#discarding) this.#held = owned ? bytes.subarray(at, end) : bytes.slice(at, end);
     return false;
+  }
+
+  #beginRead(isHeld: boolean): void {
+    if (!isHeld || this.#readAt === 0) this.#readAt = performance.now();
+    this.reads!.onRead(this.#readAt);
+  }
+
+  /**
+   * Where microtasks cannot run, the first message alone was delivered: what came with it follows in the next turn. To deliver
+   * all of it now, for batches alone, saves Deno that turn (a tenth of the CPU of bursts), but a close frame among it would be
+   * answered before the loop has run.
+   */
+  #endRead(isCut: boolean): void {
+    if (isCut && !this.#canRun && !this.#stopped) return;
+    if (this.reads!.onReadEnd()) this.#unread = true;
   }
 
   /**

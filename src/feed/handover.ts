@@ -3,7 +3,7 @@
  * delivers; what the next one brings is held, or delivered beside it.
  */
 import type { Timer } from "../platform/runtime.ts";
-import { costOf } from "../web/message_queue.ts";
+import { costOf } from "../web/loop_queue.ts";
 import type { Data, Member } from "./member.ts";
 
 export type Key = string | number;

@@ -2,7 +2,11 @@
 import type { CurlWebSocketError } from "../errors.ts";
 import { FastMessageEvent } from "./message_events.ts";
 import { MessageListeners } from "./message_listeners.ts";
-import { MessageQueue, type QueuedSocket } from "./message_queue.ts";
+import type { Data, QueuedSocket } from "./loop_queue.ts";
+import { type BatchOptions, BatchQueue } from "./batch_queue.ts";
+import { LatestQueue } from "./latest_queue.ts";
+import { MessageQueue } from "./message_queue.ts";
+import { type ReadQueue, ReadQueues } from "./read_queues.ts";
 
 export class MessageDelivery {
   readonly listeners: MessageListeners;
@@ -13,6 +17,8 @@ export class MessageDelivery {
   #origin: string | null = null;
   readonly #highWaterMark: number;
   #queue: MessageQueue | null = null;
+  /** The loops over batches and latest messages; null as long as there is none. */
+  reads: ReadQueues | null = null;
   /** Who gets each message as it came, before all others, and returns as {@linkcode deliver}; null for nobody. */
   tap: ((data: string | ArrayBuffer) => boolean) | null = null;
   /** Whether the connection has ended, and with which error. */
@@ -32,7 +38,8 @@ export class MessageDelivery {
   deliver(message: string | ArrayBuffer): boolean {
     const tapped = this.tap?.(message) ?? false;
     const data = typeof message === "string" || this.binaryType === "arraybuffer" ? message : new Blob([message]);
-    const full = this.#queue?.push(data) ?? false;
+    let full = this.#queue?.push(data) ?? false;
+    if (this.reads?.push(data)) full = true;
     if (!this.listeners.any) return full || tapped;
     this.#origin ??= this.#url.origin;
     this.listeners.dispatch(new FastMessageEvent(data, this.#origin, this.#socket));
@@ -46,9 +53,26 @@ export class MessageDelivery {
     return queue;
   }
 
-  /** The connection has ended: the iterator ends too, or throws the error. */
+  /** Returns a loop of its own over batches of the messages from now on; throws as {@linkcode BatchQueue}. */
+  batches(options: BatchOptions | undefined): BatchQueue {
+    return this.#begin(new BatchQueue(this.#socket, this.#highWaterMark, options));
+  }
+
+  /** Returns a loop of its own over the newest message of each key from now on; throws as {@linkcode LatestQueue}. */
+  latest<Key>(keyOf: (data: Data) => Key | undefined): LatestQueue<Key> {
+    return this.#begin(new LatestQueue(this.#socket, this.#highWaterMark, keyOf));
+  }
+
+  #begin<Queue extends ReadQueue>(queue: Queue): Queue {
+    if (this.#end !== null) queue.end(this.#end.error);
+    else (this.reads ??= new ReadQueues()).add(queue);
+    return queue;
+  }
+
+  /** The connection has ended: the loops end too, or throw the error. */
   end(error: CurlWebSocketError | null): void {
     this.#end = { error };
     this.#queue?.end(error);
+    this.reads?.end(error);
   }
 }

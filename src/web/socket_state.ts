@@ -4,7 +4,8 @@ import type { Agreement } from "../handshake/agreement.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { MessageDelivery } from "./message_delivery.ts";
-import type { QueuedSocket } from "./message_queue.ts";
+import type { ReadObserver } from "../connection/receiver.ts";
+import type { QueuedSocket } from "./loop_queue.ts";
 
 /** What is agreed on most often. A response's value is a part of its header's text, which it would keep in memory. */
 const DEFLATE = "permessage-deflate";
@@ -26,6 +27,11 @@ export class SocketState implements ConnectionHandler {
   }
 
   readonly onMessage = (data: string | ArrayBuffer): boolean => this.readyState === 1 && this.delivery.deliver(data);
+
+  /** As {@linkcode ConnectionHandler.reads}. */
+  get reads(): ReadObserver | null {
+    return this.delivery.reads;
+  }
 
   onOpen({ protocol, extensions }: Agreement): void {
     // close() may have been called since.

@@ -1,4 +1,5 @@
 /** `CurlWebSocket`: the WHATWG WebSocket class (https://websockets.spec.whatwg.org) over libcurl. */
+import type { BatchOptions, MessageBatch } from "./batch_queue.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CurlWebSocketOptions } from "../options/options.ts";
@@ -10,6 +11,7 @@ import { closedWhileConnecting } from "./websocket_error.ts";
 import { defineHandlers, EventHandlers } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
+import type { LatestMessage } from "./latest_queue.ts";
 import type { Listener } from "./message_listeners.ts";
 import { MessageSender } from "./message_sender.ts";
 import { SocketState } from "./socket_state.ts";
@@ -336,6 +338,34 @@ export class CurlWebSocket extends EventTarget {
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
     return this.#state.delivery.iterate();
+  }
+
+  /**
+   * Iterates over batches: the messages that came together, each time that libcurl handed over bytes, as one array with the
+   * time. Reading pauses and the loop ends as with the iterator over messages; each call returns a loop of its own, which gets
+   * every message from now on.
+   *
+   * @throws {TypeError | RangeError} for a bad option
+   */
+  batches(options?: BatchOptions): AsyncIterableIterator<MessageBatch> {
+    const batches = this.#state.delivery.batches(options);
+    this.#connection.observeReads();
+    return batches;
+  }
+
+  /**
+   * Iterates over the newest message of each key, for a loop that is slower than the server: of a key, what waits is superseded by
+   * what comes, and dropped. Reading pauses while the newest of all keys that wait have `highWaterMark` bytes. What the function
+   * throws the loop throws, and the connection is closed. Otherwise as {@linkcode batches}.
+   *
+   * @param keyOf returns a message's key, as `Map` compares them; undefined for a message that is not to be dropped
+   */
+  latest<Key>(
+    keyOf: (data: string | Blob | ArrayBuffer) => Key | undefined,
+  ): AsyncIterableIterator<LatestMessage<Key>> {
+    const latest = this.#state.delivery.latest(keyOf);
+    this.#connection.observeReads();
+    return latest;
   }
 
   /** Closes the connection, and waits until it is closed: for `await using`. */

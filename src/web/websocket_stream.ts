@@ -11,7 +11,7 @@ import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
 import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
-import { costOf } from "./message_queue.ts";
+import { costOf } from "./loop_queue.ts";
 import {
   type CheckedClose,
   checkedClose,

@@ -268,6 +268,74 @@ test("a loop has taken what came before a pong, a close frame, a violation and t
   }
 });
 
+/** What is told of reads, between the messages. */
+function observe(bench: Bench): number[] {
+  const times: number[] = [];
+  bench.receiver.reads = {
+    onRead: (at) => {
+      times.push(at);
+      bench.told.push("read");
+    },
+    onReadEnd: () => {
+      bench.told.push("end");
+      return false;
+    },
+  };
+  return times;
+}
+
+test("who observes reads learns of each, with the messages of it between its begin and its end", () => {
+  const bench = new Bench({
+    reads: [Buffer.concat([text("one"), text("two")]), text("three")],
+    onMessage: () => false,
+  });
+  observe(bench);
+  bench.receiver.read();
+  bench.receiver.read();
+  assertEquals(bench.told, ["read", "one", "two", "end", "read", "three", "end"]);
+});
+
+test("a read whose rest waits for a pause to end keeps its time, and so do bytes behind the handshake", () => {
+  const bench = new Bench({
+    reads: [Buffer.concat(["one", "two"].map(text)), text("three")],
+    onMessage: (data) => void (bench.receiver.paused = data === "one"),
+  });
+  const times = observe(bench);
+  bench.receiver.begin(text("zero"));
+  bench.receiver.read();
+  bench.receiver.paused = false;
+  bench.receiver.read();
+  bench.receiver.read();
+  assertEquals(bench.told.join(" "), "read zero end read one end read two end read three end");
+  assertEquals([times.length, times[1]], [4, times[2]]);
+  assert(times[0]! <= times[1]! && times[2]! <= times[3]!, times.join());
+});
+
+test("without checkpoints, which makes a turn for each message, a read ends behind the last of them", () => {
+  const real = runtime();
+  setRuntime({ ...real, checkpoint: () => false });
+  try {
+    const bench = new Bench({ reads: [Buffer.concat([text("one"), text("two")])], onMessage: () => false });
+    observe(bench);
+    assertEquals([bench.receiver.read(), bench.receiver.read()], [true, true]);
+    assertEquals(bench.told.join(" "), "read one read two end");
+  } finally {
+    setRuntime(real);
+  }
+});
+
+test("a read ends before the close frame that is in it, and before what a violation throws", () => {
+  const close = frame(Opcode.close, closePayload(1000));
+  const bench = new Bench({ reads: [Buffer.concat([text("one"), close])], onMessage: () => false });
+  observe(bench);
+  bench.receiver.read();
+  assertEquals(bench.told.slice(0, 4), ["read", "one", "end", "close 1000 "]);
+  const bad = new Bench({ reads: [Buffer.concat([text("one"), Uint8Array.of(0x83, 0)])], onMessage: () => false });
+  observe(bad);
+  assertThrows(() => bad.receiver.read(), ProtocolViolation);
+  assertEquals(bad.told, ["read", "one", "end"]);
+});
+
 test("a loop that pauses gets what was handed over together; the rest is kept", () => {
   let pauses = false;
   const bench: Bench = new Bench({

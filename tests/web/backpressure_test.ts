@@ -39,14 +39,48 @@ function iterator(url: string, highWaterMark = MARK): Promise<Taker> {
   });
 }
 
+function batches(url: string, highWaterMark = MARK): Promise<Taker> {
+  const socket = new CurlWebSocket(url, { highWaterMark });
+  socket.binaryType = "arraybuffer";
+  const loop = async function* (): AsyncGenerator<unknown> {
+    for await (const batch of socket.batches()) yield* batch;
+  }();
+  return Promise.resolve({
+    next: () => loop.next(),
+    close: () => {
+      socket.terminate();
+      return Promise.resolve();
+    },
+  });
+}
+
+/** Each message has a key of its own, so none supersedes another. */
+function latest(url: string, highWaterMark = MARK): Promise<Taker> {
+  const socket = new CurlWebSocket(url, { highWaterMark });
+  socket.binaryType = "arraybuffer";
+  let key = 0;
+  const loop = socket.latest(() => key++);
+  return Promise.resolve({
+    next: async () => {
+      const { value, done } = await loop.next();
+      return { value: value?.data, done } as IteratorResult<unknown>;
+    },
+    close: () => {
+      socket.terminate();
+      return Promise.resolve();
+    },
+  });
+}
+
 const length = (value: unknown) => typeof value === "string" ? value.length : (value as ArrayBuffer).byteLength;
 const number = (value: unknown) =>
   value instanceof Uint8Array
     ? new DataView(value.buffer, value.byteOffset).getUint32(0)
     : new DataView(value as ArrayBuffer).getUint32(0);
 
-for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const) {
-  test(`a ${name} whose reader stops blocks the server's TCP, and loses nothing`, async () => {
+const TAKERS = [["stream", stream], ["iterator", iterator], ["batches", batches], ["latest", latest]] as const;
+for (const [name, open] of TAKERS) {
+  test(`${name}: a loop whose reader stops blocks the server's TCP, and loses nothing`, async () => {
     await using feeder = await Feeder.start();
     const count = 1200, size = 65536;
     const reader = await open(`${feeder.url}/?count=${count}&size=${size}`);
@@ -60,7 +94,7 @@ for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const
   });
 
   for (const size of [0, 100]) {
-    test(`a ${name} buffers a bounded number of messages of ${size} bytes`, async () => {
+    test(`${name}: what waits is a bounded number of messages of ${size} bytes`, async () => {
       await using feeder = await Feeder.start();
       // Their frames alone are more than the kernel holds.
       const count = Math.ceil(1.5 * KERNEL / (2 + size));
@@ -74,7 +108,7 @@ for (const [name, open] of [["stream", stream], ["iterator", iterator]] as const
   }
 
   for (const mark of [0, 1]) {
-    test(`a ${name} with highWaterMark ${mark} returns each message`, async () => {
+    test(`${name}: highWaterMark ${mark} brings each message`, async () => {
       await using feeder = await Feeder.start();
       const reader = await open(`${feeder.url}/?count=50&size=10`, mark);
       for (let i = 0; i < 50; i++) {

@@ -1,7 +1,8 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import { CurlWebSocketError } from "../../src/errors.ts";
-import { MESSAGE_COST, MessageQueue } from "../../src/web/message_queue.ts";
+import { MESSAGE_COST } from "../../src/web/loop_queue.ts";
+import { MessageQueue } from "../../src/web/message_queue.ts";
 import { test } from "../support/testing.ts";
 
 /** A queue, and what it did to its socket. */
