@@ -32,7 +32,8 @@ ${CLIENTS.map((name) => `- ${name}: ${versions[name] ?? "could not be had"}`).jo
 
 A cell says by which option, in the client's own words. **no** alone: it has no option for it, and did not do it by itself.
 "no effect": the option was taken and changed nothing; "fails": it ended in an error. impers and curl_cffi ran with the
-libcurl-impersonate 8.23 of curl_cffi 0.17; ws with the agents that are named.
+libcurl-impersonate 8.23 of curl_cffi 0.17; ws with the agents that are named. Packages such as partysocket connect again
+around any WebSocket class: [what they do otherwise](reconnect.md#from-partysocket-or-reconnecting-websocket).
 
 ${line(head)}
 ${line(head.map(() => "---"))}

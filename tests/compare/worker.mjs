@@ -64,13 +64,11 @@ const TRIES = {
       { agent: new (await import("socks-proxy-agent")).SocksProxyAgent(`socks5h://${w.socks}`) },
       "agent: socks-proxy-agent",
     ],
-    envProxy: () => [w.plain, {}, "by default"],
     ownCa: () => [w.tls, { ca: pem(w.caFile) }, "ca"],
     clientCert: () => [w.mtls, { ca: pem(w.caFile), cert: pem(w.certFile), key: pem(w.keyFile) }, "cert"],
     verifyOff: () => [w.tls, { rejectUnauthorized: false }, "rejectUnauthorized"],
     serverName: () => [w.sni, { servername: "other.example", rejectUnauthorized: false }, "servername"],
     headers: () => [w.raw, { headers: { "x-b": "1", "X-A": "2" } }, "headers"],
-    basicUrl: () => [w.account.replace("//", "//joe:secret@"), {}, "by default"],
     redirects: () => [w.old, { followRedirects: true }, "followRedirects"],
     unixSocket: () => [`ws+unix:${w.unix}:/feed`, {}, "ws+unix:"],
     localAddress: () => [w.peer, { localAddress: "127.0.0.3" }, "localAddress"],
@@ -83,7 +81,6 @@ const TRIES = {
       { agent: new (await import("node:http")).Agent({ keepAlive: true }) },
       "agent: keepAlive",
     ],
-    deflate: () => [w.extensions, {}, "by default"],
     maxMessageSize: () => [w.large, { maxPayload: 1_000_000 }, "maxPayload"],
     backpressure: () => [w.flood, {}, "pause()"],
     ping: () => [w.ping, {}, "ping()"],
@@ -110,18 +107,15 @@ const TRIES = {
       "client: proxy, caCerts, for wss: alone",
     ],
     socksProxy: () => [w.plain, http({ proxy: { url: `socks5h://${w.socks}` } }), "client: proxy"],
-    envProxy: () => [w.plain, {}, "by default"],
     ownCa: () => [w.tls, http({ caCerts: [pem(w.caFile)] }), "client: caCerts"],
     clientCert:
       () => [w.mtls, http({ caCerts: [pem(w.caFile)], cert: pem(w.certFile), key: pem(w.keyFile) }), "client: cert"],
     headers: () => [w.raw, { headers: [["x-b", "1"], ["X-A", "2"]] }, "headers"],
-    basicUrl: () => [w.account.replace("//", "//joe:secret@"), {}, "by default"],
     redirects: () => [w.old, {}, "by default"],
     unixSocket:
       () => ["ws://localhost/feed", http({ proxy: { transport: "unix", path: w.unix } }), "client: proxy.transport"],
     localAddress: () => [w.peer, http({ localAddress: "127.0.0.3" }), "client: localAddress"],
     keepAlive: () => [w.peer, {}, "by default"],
-    deflate: () => [w.extensions, {}, "by default"],
     maxMessageSize: () => [w.large, {}, "by default"],
     backpressure: () => [w.flood, {}, "a handler that blocks"],
     deadPeer: () => [w.silent, {}, "by default"],
@@ -131,7 +125,6 @@ const TRIES = {
     proxyPassword: () => [w.plain, { proxy: w.passwordProxy.replace("//", "//me:secret@") }, "proxy"],
     httpsProxy: () => [w.plain, { proxy: { url: w.httpsProxy, tls: { ca: pem(w.caFile) } } }, "proxy.tls"],
     socksProxy: () => [w.plain, { proxy: `socks5://${w.socks}` }, "proxy"],
-    envProxy: () => [w.plain, {}, "by default"],
     ownCa: () => [w.tls, { tls: { ca: pem(w.caFile) } }, "tls.ca"],
     clientCert: () => [w.mtls, { tls: { ca: pem(w.caFile), cert: pem(w.certFile), key: pem(w.keyFile) } }, "tls.cert"],
     verifyOff: () => [w.tls, { tls: { rejectUnauthorized: false } }, "tls.rejectUnauthorized"],
@@ -141,11 +134,9 @@ const TRIES = {
       "tls.serverName",
     ],
     headers: () => [w.raw, { headers: [["x-b", "1"], ["X-A", "2"]] }, "headers"],
-    basicUrl: () => [w.account.replace("//", "//joe:secret@"), {}, "by default"],
     redirects: () => [w.old, {}, "by default"],
     unixSocket: () => [`ws+unix://${w.unix}:/feed`, {}, "ws+unix:"],
     keepAlive: () => [w.peer, {}, "by default"],
-    deflate: () => [w.extensions, {}, "by default"],
     maxMessageSize: () => [w.large, {}, "by default"],
     backpressure: () => [w.flood, {}, "a handler that blocks"],
     ping: () => [w.ping, {}, "ping()"],
@@ -194,7 +185,6 @@ const TRIES = {
       "dispatcher: connect.servername",
     ],
     headers: () => [w.raw, { headers: [["x-b", "1"], ["X-A", "2"]] }, "headers"],
-    basicUrl: () => [w.account.replace("//", "//joe:secret@"), {}, "by default"],
     redirects: () => [w.old, {}, "by default"],
     unixSocket: (u) => ["ws://localhost/feed", agent(u, { socketPath: w.unix }), "dispatcher: connect.socketPath"],
     localAddress: (
@@ -218,7 +208,6 @@ const TRIES = {
       wrong,
     ) => [w.local, agent(u, { family: wrong ? 6 : 4, autoSelectFamily: false }), "dispatcher: connect.family"],
     keepAlive: () => [w.peer, {}, "by default"],
-    deflate: () => [w.extensions, {}, "by default"],
     maxMessageSize: (
       u,
     ) => [
@@ -234,21 +223,27 @@ const TRIES = {
     httpProxy: () => [w.plain, { proxy: w.httpProxy }, "proxy"],
     proxyPassword: () => [w.plain, { proxy: w.passwordProxy.replace("//", "//me:secret@") }, "proxy"],
     socksProxy: () => [w.plain, { proxy: `socks5h://${w.socks}` }, "proxy"],
-    envProxy: () => [w.plain, {}, "by default"],
     verifyOff: () => [w.tls, { verify: false }, "verify"],
     impersonate: () => [w.hello, { impersonate: "chrome", verify: false }, "impersonate"],
     browserHeaders: () => [w.hello, { impersonate: "chrome", verify: false }, "impersonate"],
     headers: () => [w.raw, { headers: { "x-b": "1", "X-A": "2" } }, "headers"],
-    basicUrl: () => [w.account.replace("//", "//joe:secret@"), {}, "by default"],
     digest: () => [w.account, { auth: { username: "joe", password: "secret", type: "digest" } }, "auth.type"],
     redirects: () => [w.old, {}, "by default"],
     keepAlive: () => [w.peer, {}, "by default"],
-    deflate: () => [w.extensions, {}, "by default"],
     maxMessageSize: () => [w.large, { maxMessageSize: 1_000_000 }, "maxMessageSize"],
     backpressure: () => [w.flood, {}, "no recv()"],
     ping: () => [w.ping, {}, "ping()"],
     deadPeer: () => [w.silent, {}, "by default"],
+    reconnect: () => [`${w.restarts}?${process.pid}`, { autoReconnect: true, reconnectDelay: 10 }, "autoReconnect"],
   },
+};
+/** What each but curlws would do by itself. */
+const BY_ITSELF = {
+  envProxy: () => [w.plain, {}, "by default"],
+  basicUrl: () => [w.account.replace("//", "//joe:secret@"), {}, "by default"],
+  deflate: () => [w.extensions, {}, "by default"],
+  // It counts by the whole path, and ends the first connection behind its message.
+  reconnect: () => [`${w.restarts}?${process.pid}`, {}, "by default"],
 };
 const http = (options) => ({ client: globalThis.Deno.createHttpClient(options) });
 const agent = (u, connect) => ({ dispatcher: new u.Agent({ connect }) });
@@ -289,6 +284,13 @@ function open(url, options) {
   return { socket, first };
 }
 
+/** Whether impers brings a message of another connection. */
+async function another(socket) {
+  // The close frame is a message to it.
+  const { data } = await deadline(socket.recv(3).catch(() => ({})), 3_000);
+  return { message: data?.toString() === "hello" ? "another" : undefined, error: "no other connection" };
+}
+
 async function impersTry(url, options) {
   const { wsConnect } = await import("impers");
   const socket = await wsConnect(url, { timeout: 4, ...options });
@@ -299,12 +301,13 @@ async function impersTry(url, options) {
   if (row === "ping" && !data.toString().startsWith("pinged")) ({ data } = await socket.recv(3));
   return {
     message: data.length > 1e5 ? `binary ${data.length}` : data.toString("utf8"),
+    ...row === "reconnect" ? await another(socket) : {},
     wait: row === "deadPeer" ? await deadline(socket.recv(3).then(() => "more", (e) => e.message), 3_000) : undefined,
   };
 }
 
 async function attempt(wrong) {
-  const make_ = TRIES[client][row];
+  const make_ = TRIES[client][row] ?? BY_ITSELF[row];
   if (make_ === undefined) return { none: true };
   const [url, options, how] = await (client === "undici" ? make_(undici, wrong) : make_(wrong));
   if (client === "impers") {
@@ -336,6 +339,10 @@ async function attempt(wrong) {
   if (row === "deadPeer") {
     const end = await deadline(new Promise((resolve) => socket.onclose = ({ code }) => resolve(code)), 3_000);
     return { how, message: end === "deadline" ? undefined : `closed ${end}`, error: "not found dead" };
+  }
+  if (row === "reconnect") {
+    const other = await deadline(new Promise((resolve) => socket.onmessage = resolve), 3_000);
+    return { how, message: other === "deadline" ? undefined : "another", error: "no other connection" };
   }
   if (row === "keepAlive") await delay(900);
   const { event: _event, ...rest } = result;
@@ -378,7 +385,9 @@ async function cookieRow() {
 
 let result;
 if (row === "cookieJar") result = await cookieRow();
-else if (row === "events" || row === "binaryType") result = client === "impers" ? { none: true } : await classRow();
+else if (client === "curlws" && ["reconnect", "rotation", "redundancy"].includes(row)) {
+  result = await (await import("./feed_rows.mjs")).feedRow(row, w);
+} else if (row === "events" || row === "binaryType") result = client === "impers" ? { none: true } : await classRow();
 else {
   result = await attempt(false);
   // What takes the wrong one too checks nothing.

@@ -1,5 +1,5 @@
 """Tries one row of the comparison with curl_cffi, and prints what came of it as JSON: worker.py ROW WORLD."""
-import json, sys, threading, time
+import json, os, sys, threading, time
 
 from curl_cffi import CurlOpt, requests
 
@@ -59,6 +59,7 @@ T = {
     "maxMessageSize": lambda _: (w["large"], {}, "max_message_size"),
     "backpressure": lambda _: (w["flood"], {}, "no recv()"),
     "ping": lambda _: (w["ping"], {}, "ping()"),
+    "reconnect": lambda _: ("%s?%d" % (w["restarts"], os.getpid()), {}, "by default"),
     "deadPeer": lambda _: (w["silent"], {}, "by default"),
 }
 
@@ -84,6 +85,8 @@ def attempt(wrong=False):
         if row == "backpressure":
             time.sleep(2)
         message = text(socket.recv(timeout=4)[0])
+        if row == "reconnect":
+            message = text(socket.recv(timeout=3)[0])
         if row == "keepAlive":
             time.sleep(0.9)
         if row == "deadPeer":
@@ -113,6 +116,4 @@ thread = threading.Thread(target=main, daemon=True)
 thread.start()
 thread.join(12)
 print("\n" + json.dumps(result), flush=True)
-import os
-
 os._exit(0)

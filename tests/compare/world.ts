@@ -128,7 +128,22 @@ export class World {
       pin: pinOf(open.cert),
       wrongPin: pinOf(other.cert),
     };
-    const paths = ["account", "old", "peer", "extensions", "large", "flood", "ping", "silent", "headers", "echo"];
+    const paths = [
+      ...[
+        "account",
+        "old",
+        "peer",
+        "extensions",
+        "large",
+        "flood",
+        "ping",
+        "silent",
+        "headers",
+        "echo",
+        "restarts",
+        "trades",
+      ],
+    ];
     const urls = Object.fromEntries(paths.map((name) => [name, `${plain}/${name}`]));
     writeFileSync(world.path, JSON.stringify({ ...values, ...urls }));
     return world;
@@ -184,7 +199,8 @@ export class World {
     const sent = row === "headers" && /\r\nx-b: 1\r\n/i.test(this.#request) && /\r\nx-a: 2\r\n/i.test(this.#request);
     if (sent) return { verdict: "no", how: `${how}: in another order or case` };
     if (row === "browserHeaders" && opened) return { verdict: "no", how: `${how}: other fields or order` };
-    return { verdict: "no", how: `${how}: ${opened ? "no effect" : "fails"}` };
+    const tookIt = opened || row === "reconnect";
+    return { verdict: "no", how: `${how}: ${tookIt ? "no effect" : "fails"}` };
   }
 
   #poll: ReturnType<typeof setInterval> | undefined;

@@ -60,7 +60,10 @@ export class NumberingServer {
       await connection.send(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
       return connection.end();
     }
-    if (reception === "hang") return void await connection.ended();
+    if (reception === "hang") {
+      await connection.ended();
+      return connection.end();
+    }
     if (reception === "slow") await new Promise((resolve) => setTimeout(resolve, 30));
     await connection.accept();
     this.live.add(connection);

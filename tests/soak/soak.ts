@@ -8,20 +8,20 @@
  *   pause                        a 50 MB burst while reading is paused: memory
  *   slow [--megabytes N]         1 GB for readers of 10 MB/s, a stream and the iterator at the same time: memory
  *   feed [--tls] [--kills N]     two redundant connections at 1,000 messages/s, of which one dies 1,000 times: each number
- *                                once, descriptors and memory
+ *                                once; sockets, descriptors and memory (with Deno --v8-flags=--expose-gc)
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { CurlWebSocket, type CurlWebSocketOptions, CurlWebSocketStream, ReconnectingCurlWebSocket } from "../../mod.ts";
+import { CurlWebSocket, type CurlWebSocketOptions, CurlWebSocketStream } from "../../mod.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { reactorOf } from "../../src/curl/reactors.ts";
 import { certificates } from "../support/certificates.ts";
 import { closed, message, opened } from "../support/events.ts";
 import { Feeder } from "../support/feeder.ts";
 import { WsServer } from "../support/servers.ts";
-import { NumberingServer } from "../feed/numbering_server.ts";
+import { soakFeed } from "./feed.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -259,53 +259,15 @@ async function slow(): Promise<void> {
   socket.terminate();
 }
 
-/** The server's memory is in this process too: it keeps what it had for each connection. */
-async function feed(): Promise<void> {
-  await using numbers = await NumberingServer.start({ tls: values.tls });
-  const feed = new ReconnectingCurlWebSocket(numbers.url(), {
-    ...options,
-    pingInterval: 100,
-    handshakeTimeout: 200,
-    closeTimeout: 100,
-    reconnect: { firstDelay: 5, maxDelay: 10 },
-    redundancy: { connections: 2, key: Number },
-  });
-  let last = -1, received = 0;
-  const early = new Set<number>();
-  feed.onmessage = ({ data }) => {
-    received++;
-    if (last < 0) last = Number(data) - 1;
-    check(Number(data) > last && !early.has(Number(data)), `${data} came twice`);
-    early.add(Number(data));
-    while (early.delete(last + 1)) last++;
-  };
-  const ready = async () => {
-    while (feed.sockets.length < 2 || numbers.live.size < 2) await sleep(2);
-  };
-  const deaths = ["reset", "silence", "garbage", "end", "close"] as const;
-  const receptions = ["serve", "slow", "refuse", "429", "reset", "hang"] as const;
-  const pick = <Item>(list: readonly Item[]) => list[Math.floor(Math.random() * list.length)]!;
-  const kills = Number(values.kills), rounds: string[] = [];
-  let files = 0;
-  for (let i = 0; i <= kills; i++) {
-    await ready();
-    if (i % (kills / 10) === 0) rounds.push(`${Math.round(megabytes())}/${files = descriptors()}`);
-    numbers.receive = () => Math.random() < 0.5 ? "serve" : pick(receptions);
-    numbers.kill(pick([...numbers.live]), pick(deaths));
-  }
-  await ready();
-  const { gaps, duplicates, attempts, failures } = feed.stats;
-  feed.close();
-  await new Promise((resolve) => feed.addEventListener("close", resolve));
-  console.log(
-    `${runtime} feed: ${kills} deaths, ${received} messages, ${early.size} missing, ${gaps} gaps, ${duplicates} duplicates, ` +
-      `${failures} of ${attempts} attempts failed, MB/descriptors ${rounds.join(" ")}`,
-  );
-  check(early.size === 0, "a number is missing");
-  check(files < 100, "descriptors were leaked");
-}
-
-const checks: Record<string, () => Promise<void>> = { echo, churn, idle, upload, pause, slow, feed };
+const checks: Record<string, () => Promise<void>> = {
+  echo,
+  churn,
+  idle,
+  upload,
+  pause,
+  slow,
+  feed: () => soakFeed(values.tls, Number(values.kills)),
+};
 const chosen = checks[positionals[0] ?? ""];
 if (chosen === undefined) throw new Error(`name one of ${Object.keys(checks).join(", ")}`);
 await chosen();
