@@ -1,10 +1,10 @@
 /** A failure of a command. Its message is printed for people, without a stack. */
 export class CommandError extends Error {}
 
-/** Standard output cannot be written: the disk is full, or it is closed. */
+/** Standard output, or a file, cannot be written: the disk is full, or it is closed. */
 export class OutputError extends CommandError {
-  constructor(cause: unknown) {
-    super(`standard output cannot be written: ${messageOf(cause)}`, { cause });
+  constructor(cause: unknown, what = "standard output") {
+    super(`${what} cannot be written: ${messageOf(cause)}`, { cause });
   }
 }
 

@@ -8,7 +8,7 @@ export const OK = 0;
 export const FAILED = 1;
 /** The command line is wrong. */
 export const USAGE = 2;
-/** Standard output cannot be written. */
+/** Standard output, or the file of `--har`, cannot be written. */
 export const OUTPUT_FAILED = 23;
 /** `--max-time` or another time limit passed. */
 export const TIMED_OUT = 28;

@@ -13,6 +13,7 @@ import { connect } from "./session/connect.ts";
 import { CommandError, messageOf, UsageError } from "./errors.ts";
 import { exitCodeOf, FAILED, OK, USAGE } from "./exit_codes.ts";
 import { type Commands, help, table } from "./options/help.ts";
+import { replayCommand } from "./har/replay_command.ts";
 import { installImpersonate, installLibcurl } from "./install/install.ts";
 import type { Option } from "./options/option.ts";
 import { OPTIONS } from "./options/options.ts";
@@ -24,6 +25,7 @@ import { versions } from "./version.ts";
 const COMMANDS: Record<string, Command> = {
   "install-libcurl": installLibcurl,
   "install-impersonate": installImpersonate,
+  replay: replayCommand,
   completions: completions(() => COMMANDS),
 };
 

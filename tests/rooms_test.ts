@@ -24,16 +24,17 @@ const FOR_ALL = ["errors.ts", "observe/redact.ts"];
 /** What each folder of `cli/` may import from, beside itself. Only `cli/mod.ts` may import from all of them. */
 const CLI_MAY: Readonly<Record<string, readonly string[]>> = {
   options: ["terminal"],
-  session: ["options", "terminal"],
+  session: ["options", "terminal", "har"],
+  har: ["options", "terminal"],
   install: ["options", "terminal"],
   terminal: [],
 };
-const CLI_FOR_ALL = ["errors.ts", "exit_codes.ts", "../mod.ts", "../src/observe/redact.ts"];
+const CLI_FOR_ALL = ["errors.ts", "exit_codes.ts", "../deno.json", "../mod.ts", "../src/observe/redact.ts"];
 /** What the command takes of `src/` that is not public, and what for. */
 const CLI_TAKES: Readonly<Record<string, string>> = {
   "../src/curl/library_cache.ts": "where a libcurl is installed, so that it is found",
   "../src/handshake/browsers.ts": "the names of the browsers, for --impersonate",
-  "../src/observe/observer.ts": "what -v shows",
+  "../src/observe/observer.ts": "what -v shows, and --har records",
 };
 
 /** What `runtimes/` may import, beside itself. */
@@ -41,6 +42,7 @@ const RUNTIMES_MAY = ["../src/platform/"];
 
 /** Who names Deno or Bun outside `runtimes/`, and why. */
 const NAMES_A_RUNTIME: Readonly<Record<string, string>> = {
+  "cli/har/replay_server.ts": "each runtime has a WebSocket server of its own",
   "cli/terminal/output.ts": "Deno's own write is the one that does not block the event loop while a pipe is full",
 };
 

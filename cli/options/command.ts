@@ -10,8 +10,8 @@ export interface Command {
   /** What it does, for its help. */
   readonly about: string;
   readonly options: readonly Option[];
-  /** Its operand, if it has one: the name in the help, and the words that a shell completes. */
-  readonly operand?: { readonly name: string; readonly words: readonly string[] };
+  /** Its operand, if it has one: the name in the help, and the words that a shell completes, or that it is a file. */
+  readonly operand?: { readonly name: string; readonly words: readonly string[]; readonly complete?: "file" };
   /** Runs it to its end. Rejects with a `CommandError` if it fails. */
   run(values: Values, operand: string | undefined): Promise<void>;
 }

@@ -101,7 +101,9 @@ function zsh(commands: CommandTable): string {
   const subcommands = Object.entries(commands).map(([name, { options, operand }]) => {
     const more = operand === undefined
       ? ""
-      : ` \\\n      '1:${operand.name.toLowerCase()}:(${operand.words.join(" ")})'`;
+      : ` \\\n      '1:${operand.name.toLowerCase()}:${
+        operand.complete === "file" ? "_files" : `(${operand.words.join(" ")})`
+      }'`;
     const help: Option = { name: "help", short: "h", help: "its options" };
     return `    ${name}) shift words; (( CURRENT-- )); _arguments -s \\\n${
       specs([...options, help])
@@ -148,7 +150,8 @@ function fish(commands: CommandTable): string {
     const condition = `__fish_seen_subcommand_from ${name}`;
     lines.push(...options.map((option) => line(condition, option)));
     if (operand !== undefined) {
-      lines.push(`complete -c curlws -n ${quoted(condition)} -a ${quoted(operand.words.join(" "))}`);
+      const words = operand.complete === "file" ? "-F" : `-a ${quoted(operand.words.join(" "))}`;
+      lines.push(`complete -c curlws -n ${quoted(condition)} ${words}`);
     }
   }
   lines.push(...OPTIONS.map((option) => line(connecting, option)));

@@ -157,6 +157,13 @@ export const OPTIONS: readonly Option[] = [
       brief: "messages, bytes, rates and CPU at the end",
     },
     {
+      name: "har",
+      value: "FILE",
+      help: "record handshakes and messages, with their times, in a HAR file; curlws replay serves it again",
+      complete: "file",
+    },
+    { name: "har-secrets", help: "keep credentials, cookies and the values of the URL's query in it" },
+    {
       name: "verbose",
       short: "v",
       help: "print connection, TLS, proxy and handshake, on standard error",

@@ -2,7 +2,9 @@
 import process from "node:process";
 import { CurlWebSocket, ReconnectingCurlWebSocket } from "../../mod.ts";
 import { withObserver } from "../../src/observe/observer.ts";
-import { UsageError } from "../errors.ts";
+import { OutputError, UsageError } from "../errors.ts";
+import { OK, OUTPUT_FAILED } from "../exit_codes.ts";
+import { HarRecording } from "../har/har_recording.ts";
 import { reconnectOptions } from "../options/reconnect_options.ts";
 import { socketOptions, withFlagNames } from "../options/socket_options.ts";
 import type { Values } from "../options/values.ts";
@@ -17,7 +19,8 @@ export async function connect(operand: string, values: Values, commands: readonl
   const options = socketOptions(values), again = reconnectOptions(values);
   const plan = planOf(values);
   const verbose = values.has("verbose") ? new Verbose(paintFor(process.stderr), { isFeed: again !== null }) : null;
-  const observed = withObserver(options, verbose);
+  const recording = recordingOf(values, (error) => session.notice(error.message));
+  const shown = withObserver(options, verbose), observed = recording?.of(shown) ?? shown;
   let link: Link;
   try {
     const url = urlOf(operand, commands);
@@ -33,8 +36,24 @@ export async function connect(operand: string, values: Values, commands: readonl
     }
     throw error;
   }
-  const session = new Session(link, plan, verbose);
-  return await session.run();
+  const session: Session = new Session(link, plan, verbose);
+  const code = await session.run();
+  recording?.close();
+  return recording?.error && code === OK ? OUTPUT_FAILED : code;
+}
+
+/** What records the session's connections, or null. The session goes on when the file cannot be written any more. */
+function recordingOf(values: Values, onError: (error: OutputError) => void): HarRecording | null {
+  const path = values.text("har"), secrets = values.has("har-secrets");
+  if (path === undefined) {
+    if (secrets) throw new UsageError("--har-secrets needs --har FILE");
+    return null;
+  }
+  try {
+    return new HarRecording(path, { secrets, onError: (error) => onError(new OutputError(error, `--har ${path}`)) });
+  } catch (error) {
+    throw new OutputError(error, `--har ${path}`);
+  }
 }
 
 /** The URL of an operand: `ws:` if it has no scheme. A single word is more likely a misspelt command than a host. */

@@ -109,6 +109,11 @@ export class Session {
     }
   }
 
+  /** Prints a notice of what goes on beside the session. */
+  notice(text: string): void {
+    this.#say(text);
+  }
+
   /** Tells the interruptions of a feed. */
   #watch(feed: ReconnectingCurlWebSocket): void {
     feed.onreconnecting = (event) => {

@@ -62,9 +62,9 @@ export class Connection implements DialHandler, OpenConnectionHandler {
   /** Begins to connect. The handler is called in a later task, when the caller has added its listeners. */
   constructor(url: URL, protocols: readonly string[], options: CompleteOptions, handler: ConnectionHandler) {
     this.#handler = handler;
-    this.onMessage = handler.onMessage;
     this.#url = url;
     this.observer = observerFor(handler.owner, url, options);
+    this.onMessage = this.observer.messageReceived === undefined ? handler.onMessage : observed(this.observer, handler);
     const curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
     const dialer = this.#dialer = new Dialer(curl, reactorOf(curl), url, protocols, options, this);
     if (options.signal !== undefined) this.#listen(options.signal);
@@ -257,6 +257,14 @@ export class Connection implements DialHandler, OpenConnectionHandler {
       this.#handler.onClosed(located);
     });
   }
+}
+
+/** The handler's `onMessage` behind the observer's. Here, as a function in the constructor costs each connection its context. */
+function observed(observer: Observer, { onMessage }: ConnectionHandler): ConnectionHandler["onMessage"] {
+  return (data) => {
+    observer.messageReceived!(data);
+    return onMessage(data);
+  };
 }
 
 /** Who observes a connection: its channels, and whoever else wants to. Most connections have the channels alone. */

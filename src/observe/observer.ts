@@ -1,6 +1,6 @@
 /**
- * What there is to observe in a connection's life: one interface for the debug log, the diagnostics channels and the command's
- * `-v`. Observers are handed to a connection; without any, nothing is called and nothing is paid.
+ * What there is to observe in a connection's life: one interface for the debug log, the diagnostics channels, the
+ * command's `-v` and its recorder. Observers are handed to a connection; without any, nothing is called and nothing is paid.
  */
 import type { Agreement } from "../handshake/agreement.ts";
 import type { HeaderList } from "../handshake/fields.ts";
@@ -17,8 +17,8 @@ import type { SocketStats } from "./statistics.ts";
 export type CurlLogKind = "words" | "request" | "response";
 
 /**
- * The events of one connection, in the order in which they come. An observer has methods for those it wants; libcurl's log and
- * the frames, which cost something to collect, are collected only if somebody has the method.
+ * The events of one connection, in the order in which they come. An observer has methods for those it wants; libcurl's log,
+ * the frames and the messages, which cost something to collect, are collected only if somebody has the method.
  *
  * Everything is passed as it is, with credentials and as the server sent it: whoever shows it hides and escapes by
  * `redact.ts`. Calls are made on the connection's thread, in the middle of what it does. An observer may close the socket;
@@ -46,6 +46,10 @@ export interface Observer {
   frameReceived?(opcode: number, length: number, fin: boolean, compressed: boolean): void;
   /** A frame was queued to be sent. `length` is the payload's, as it is on the wire. */
   frameSent?(opcode: number, length: number, compressed: boolean): void;
+  /** A message came, whole; the program gets it next, unless it has begun to close. */
+  messageReceived?(data: string | ArrayBuffer): void;
+  /** A message was queued to be sent: text or binary. Bytes, also of a text, are valid during the call only. */
+  messageSent?(opcode: number, message: string | Uint8Array): void;
   /** The server's close frame, 1005 if it has no code. */
   closeReceived?(code: number, reason: string): void;
   /** Our close frame was queued, 0 if it has no code. */
@@ -66,6 +70,8 @@ const EVENTS = Object.keys(
     opened: true,
     frameReceived: true,
     frameSent: true,
+    messageReceived: true,
+    messageSent: true,
     closeReceived: true,
     closeSent: true,
     ended: true,
@@ -96,24 +102,37 @@ export function observers(list: readonly (Observer | null)[]): Observer | null {
   return wanted ? group as Observer : null;
 }
 
-/** An observer's part that is called for each frame, or null if it has none. */
+/** An observer's part that is called for each frame, or message that is sent, or null if it has none. */
 export function frameObserver(observer: Observer | null): FrameObserver | null {
-  if (observer?.frameReceived === undefined && observer?.frameSent === undefined) return null;
+  if (!(observer?.frameReceived ?? observer?.frameSent ?? observer?.messageSent)) return null;
   return {
     frameReceived: (opcode, length, fin, compressed) => observer.frameReceived?.(opcode, length, fin, compressed),
     frameSent: (opcode, length, compressed) => observer.frameSent?.(opcode, length, compressed),
+    messageSent: (opcode, message) => observer.messageSent?.(opcode, message),
   };
 }
 
 /** The option that hands an observer to a socket. It is not public, so its name is no text. */
 const OBSERVER: unique symbol = Symbol("observer");
 
-/** A socket's options with an observer of its connection among them: for the command, and for tests. */
-export function withObserver<Options extends object>(options: Options, observer: Observer | null): Options {
+/** What {@linkcode withObserver} takes: an observer, or what makes one for each connection. */
+type ObserverOption = Observer | (() => Observer | null) | null;
+
+/**
+ * A socket's options with an observer of its connection among them: for the command, and for tests. Of a feed a function is
+ * called for each connection.
+ */
+export function withObserver<Options extends object>(options: Options, observer: ObserverOption): Options {
   return observer === null ? options : { ...options, [OBSERVER]: observer };
+}
+
+/** Whether {@linkcode withObserver} has put an observer among the options. */
+export function hasObserver(options: object): boolean {
+  return OBSERVER in options;
 }
 
 /** The observer that {@linkcode withObserver} has put among the options, or null. */
 export function observerOf(options: object): Observer | null {
-  return (options as { readonly [OBSERVER]?: Observer })[OBSERVER] ?? null;
+  const option = (options as { readonly [OBSERVER]?: ObserverOption })[OBSERVER] ?? null;
+  return typeof option === "function" ? option() : option;
 }

@@ -111,6 +111,14 @@ function shownQuery(query: string): string {
   }).join("&");
 }
 
+/** A socket's URL for programs, without what {@linkcode shownUrl} hides: whole, and a URL, with `%E2%80%A6` for a secret. */
+export function secretlessUrl(url: URL): string {
+  const plain = new URL(url);
+  plain.username = plain.password = "";
+  plain.search = plain.search === "" ? "" : shownQuery(plain.search.slice(1));
+  return plain.href;
+}
+
 /** A URL for programs, which may need its query: without user and password alone. */
 export function plainUrl(url: URL): string {
   const plain = new URL(url);

@@ -11,7 +11,7 @@ import { type AuthOptions, type CompleteHandshakeOptions, handshakeOptions, type
 import { type CompleteNetwork, NETWORK_NAMES, type NetworkOptions, networkOptions } from "./network.ts";
 import { type CompleteProxy, type ProxyOption, proxyOptions } from "./proxy.ts";
 import { type TlsOptions, tlsOptions } from "./tls.ts";
-import { type Observer, observerOf } from "../observe/observer.ts";
+import { hasObserver, type Observer, observerOf } from "../observe/observer.ts";
 
 export type { CompleteDeflateOptions, PerMessageDeflateOptions } from "./deflate.ts";
 export type { CurlOptionValue } from "./curl_options.ts";
@@ -248,7 +248,7 @@ let last: { readonly names: string[]; readonly values: unknown[]; readonly compl
  * @throws {RangeError} for a number out of its range
  */
 export function completeOptions(options: CurlWebSocketOptions): CompleteOptions {
-  if (observerOf(options) !== null) return checkedOptions(options);
+  if (hasObserver(options)) return checkedOptions(options);
   const given = options as Readonly<Record<string, unknown>>;
   if (last !== null && areLast(given)) return last.complete;
   const complete = checkedOptions(options), names = Object.keys(given), values = Object.values(given);

@@ -99,14 +99,16 @@ export class MessageWriter {
       }
     }
     this.messages++;
+    this.#observer?.messageSent?.(opcode, message);
   }
 
   /** Writes a text message; throws as {@linkcode message}. */
   text(text: string): void {
     // Compression, and what is too long to be encoded in place, takes the text's bytes.
     const compressed = this.#deflater !== null && text.length * MAX_UTF8 >= this.#threshold;
-    if (compressed || !this.#textInPlace(text)) this.message(OPCODE_TEXT, encoder.encode(text));
-    else this.messages++;
+    if (compressed || !this.#textInPlace(text)) return this.message(OPCODE_TEXT, encoder.encode(text));
+    this.messages++;
+    this.#observer?.messageSent?.(OPCODE_TEXT, text);
   }
 
   /** Writes a control frame, with a payload of at most 125 bytes. */

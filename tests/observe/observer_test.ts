@@ -1,6 +1,12 @@
 /** What observers are called with in a connection's life, and that they cannot harm it. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CurlWebSocket, type CurlWebSocketInit, CurlWebSocketStream, reactorStats } from "../../mod.ts";
+import {
+  CurlWebSocket,
+  type CurlWebSocketInit,
+  CurlWebSocketStream,
+  reactorStats,
+  ReconnectingCurlWebSocket,
+} from "../../mod.ts";
 import { frameObserver, type Observer, observerOf, observers, withObserver } from "../../src/observe/observer.ts";
 import { completeOptions } from "../../src/options/options.ts";
 import { closed, failed, message, opened } from "../support/events.ts";
@@ -15,7 +21,8 @@ type Call = [event: keyof Observer, ...args: unknown[]];
 
 const EVENTS: readonly (keyof Observer)[] = [
   ...["attemptStarted", "curlLogged", "connected", "requestSent", "headReceived", "responseReceived"] as const,
-  ...["opened", "frameReceived", "frameSent", "closeReceived", "closeSent", "ended"] as const,
+  ...["opened", "frameReceived", "frameSent", "messageReceived", "messageSent"] as const,
+  ...["closeReceived", "closeSent", "ended"] as const,
 ];
 
 /** An observer of all events, or all but some, that keeps each call. Bytes are kept as text, since they do not last. */
@@ -65,8 +72,8 @@ test("observer: a connection from its attempt to its end, each event once and in
 
   assertEquals(names(), [
     ...["attemptStarted", "connected", "requestSent", "headReceived", "headReceived", "responseReceived"] as const,
-    ...["opened", "frameSent", "frameReceived", "frameSent", "closeSent", "frameReceived", "closeReceived"] as const,
-    "ended",
+    ...["opened", "frameSent", "messageSent", "frameReceived", "messageReceived"] as const,
+    ...["frameSent", "closeSent", "frameReceived", "closeReceived", "ended"] as const,
   ]);
   // Whole, credentials and all.
   assertEquals(String(argsOf(calls, "attemptStarted")[0]![0]), url);
@@ -86,6 +93,7 @@ test("observer: a connection from its attempt to its end, each event once and in
   assertEquals([connected.remotePort, connected.times.handshake], [server.port, 0]);
   assertEquals(argsOf(calls, "frameSent"), [[Opcode.text, 5, false], [Opcode.close, 5, false]]);
   assertEquals(argsOf(calls, "frameReceived"), [[Opcode.text, 2, true, false], [Opcode.close, 2, true, false]]);
+  assertEquals([argsOf(calls, "messageSent"), argsOf(calls, "messageReceived")], [[[Opcode.text, "hello"]], [["hi"]]]);
   assertEquals(argsOf(calls, "closeSent"), [[1000, "bye"]]);
   assertEquals(argsOf(calls, "closeReceived"), [[4000, ""]]);
   assertEquals(argsOf(calls, "ended"), [[{ code: 4000, reason: "", wasClean: true, error: null }, socket.stats]]);
@@ -116,6 +124,54 @@ test("observer: frames that are compressed, and that more follow", async () => {
   assertEquals(argsOf(fragments.calls, "frameReceived"), [[1, 1, false, false], [0, 1, true, false]]);
   other.terminate();
   await closed(other);
+});
+
+test("observer: messages are whole, as they were given and as they came", async () => {
+  await using server = await WsServer.start({ deflate: { threshold: 0 } });
+  const { observer, calls } = recorder();
+  const socket = connect(server.url("/echo"), observer, { perMessageDeflate: { threshold: 100 } });
+  socket.binaryType = "arraybuffer";
+  await opened(socket);
+  // Encoded in place, encoded before (it is compressed), bytes, and no string.
+  const long = "ü".repeat(200), bytes = new TextEncoder().encode("bytes");
+  for (const data of ["a", long, "", bytes, 7]) {
+    const echoed = message(socket);
+    socket.send(data as string);
+    await echoed;
+  }
+  assertEquals(argsOf(calls, "messageSent"), [[1, "a"], [1, long], [1, ""], [2, "bytes"], [1, "7"]]);
+  assertEquals(argsOf(calls, "messageReceived").map(([data]) => data), ["a", long, "", bytes.buffer, "7"]);
+  socket.terminate();
+  await closed(socket);
+  // A message that is too late is none.
+  socket.send("late");
+  assertEquals(argsOf(calls, "messageSent").length, 5);
+});
+
+test("withObserver(): a function makes an observer for each connection of a feed", async () => {
+  await using server = await RawServer.start();
+  const made: ReturnType<typeof recorder>[] = [];
+  const feed = new ReconnectingCurlWebSocket(
+    server.url(),
+    withObserver({ ...NO_PROXY, reconnect: { maxDelay: 10 } }, () => {
+      made.push(recorder(["curlLogged"]));
+      return made.at(-1)!.observer;
+    }),
+  );
+  const first = await server.connection();
+  await first.accept();
+  first.end();
+  const second = await server.connection();
+  await second.accept({ then: frame(Opcode.text, "hi") });
+  for await (const data of feed) {
+    assertEquals(data, "hi");
+    feed.terminate();
+  }
+  assertEquals(made.map(({ names }) => [names()[0], names().at(-1)]), [
+    ["attemptStarted", "ended"],
+    ["attemptStarted", "ended"],
+  ]);
+  assertEquals(made.map(({ names }) => names().includes("messageReceived")), [false, true]);
 });
 
 test("observer: a refusal, with its head, and the error at its end", async () => {
@@ -192,8 +248,10 @@ async function serve(peer: RawConnection, hinted: Promise<void>): Promise<void> 
   peer.end();
 }
 
-/** What may still come of the step in which a socket was closed: libcurl's words, and a close frame that was under way. */
-const STEP: readonly (keyof Observer)[] = ["curlLogged", "closeReceived", "closeSent", "ended"];
+/** What may still come of the step in which a socket was closed: libcurl's words, and the frame that was under way. */
+const STEP: readonly (keyof Observer)[] = [
+  ...["curlLogged", "messageReceived", "messageSent", "closeReceived", "closeSent", "ended"] as const,
+];
 
 for (const kind of ["socket", "socket by TLS", "stream"] as const) {
   test(`observer: it may close the ${kind} in any call, and then only the end comes`, async () => {
