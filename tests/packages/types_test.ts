@@ -59,6 +59,7 @@ const feed = new ReconnectingCurlWebSocket("wss://example.com/", { redundancy: {
 feed.onerror = ({ error }) => console.log(error.code);
 feed.onerror = (event: Event) => console.log(event.type);
 feed.ongap = ({ from, lostAt, to, reason }) => console.log(to - from, lostAt, reason.code);
+feed.onwarning = ({ problem, index, delay, reason }) => console.log(problem === "rotation", index, delay ?? 0, reason.code);
 feed.addEventListener("reconnecting", ({ attempt, delay, index, reason }) => {
   console.log(attempt, delay, index, reason.error?.code);
 });
