@@ -16,7 +16,13 @@ import "./runtimes/mod.ts";
 export { CurlWebSocket } from "./src/web/websocket.ts";
 export type { BatchOptions, MessageBatch } from "./src/web/batch_queue.ts";
 export type { LatestMessage } from "./src/web/latest_queue.ts";
-export type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "./src/web/event_map.ts";
+export type {
+  CurlWebSocketErrorEvent,
+  CurlWebSocketEventMap,
+  TypedEventTarget,
+  WebSocketTarget,
+} from "./src/web/event_map.ts";
+export type { BinaryType, MessageData, NativeBinaryType } from "./src/web/binary_type.ts";
 export type { CurlWebSocketInit, Sendable } from "./src/web/webidl.ts";
 export {
   CurlWebSocketStream,
@@ -34,7 +40,13 @@ export type {
 } from "./src/feed/options.ts";
 export type { ConnectionOptions, PerAttempt } from "./src/feed/connection_plan.ts";
 export type { ConnectionEnd } from "./src/protocol/closing_handshake.ts";
-export type { GapEvent, ReconnectingEvent, ReconnectingEventMap, WarningEvent } from "./src/feed/events.ts";
+export type {
+  GapEvent,
+  ReconnectingEvent,
+  ReconnectingEventMap,
+  ReconnectingTarget,
+  WarningEvent,
+} from "./src/feed/events.ts";
 export type { FirstStats, ReconnectingStats } from "./src/feed/feed_stats.ts";
 export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from "./src/errors.ts";
 export type {
@@ -58,6 +70,7 @@ export type {
   TlsOptions,
   TlsVersion,
 } from "./src/options/options.ts";
+export type { HandshakeResponse } from "./src/handshake/response_head.ts";
 export type { ConnectionInfo, ConnectionTimes, TlsInfo } from "./src/observe/connection_info.ts";
 export { reactorStats } from "./src/curl/reactors.ts";
 export type { ReactorStats, SocketStats } from "./src/observe/statistics.ts";

@@ -25,6 +25,7 @@ export function createBunRuntime(): Runtime {
     latin1: (bytes: Uint8Array, from: number, to: number): string => latin1Slice.call(bytes, from, to),
     copy: ({ buffer, byteOffset }: Uint8Array, from: number, to: number): ArrayBuffer =>
       buffer.slice(byteOffset + from, byteOffset + to) as ArrayBuffer,
+    buffer: (bytes: ArrayBuffer): Uint8Array<ArrayBuffer> => Buffer.from(bytes) as Uint8Array<ArrayBuffer>,
     utf8: (bytes: Uint8Array): string => fatal.decode(bytes),
 
     sha1: (text: string): string => createHash("sha1").update(text).digest("base64"),

@@ -57,6 +57,8 @@ export function createDenoRuntime(): Runtime {
       return bytes.slice(from, to).buffer as ArrayBuffer;
     },
 
+    buffer: (bytes: ArrayBuffer): Uint8Array<ArrayBuffer> => Buffer.from(bytes) as Uint8Array<ArrayBuffer>,
+
     // Deno's fatal decoder takes up to seven times as long as the other one, and only replacements have to be looked into.
     utf8(bytes: Uint8Array): string {
       const text = replacing.decode(bytes as Uint8Array<ArrayBuffer>);

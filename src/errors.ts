@@ -42,6 +42,8 @@ export interface CurlWebSocketErrorInit extends ErrorOptions {
   curlMessage?: string;
   /** The HTTP status of a refused handshake, or of a proxy that refused. */
   status?: number;
+  /** The words behind the status. */
+  statusText?: string;
   /** The response's header fields, in their order, as received. */
   headers?: readonly (readonly [name: string, value: string])[];
   /** The first 64 KiB of the response's body, as far as it came. */
@@ -71,6 +73,8 @@ export class CurlWebSocketError extends Error {
   declare readonly curlMessage: string | undefined;
   /** The HTTP status of a refused handshake, or of a proxy that refused. */
   declare readonly status: number | undefined;
+  /** The words that the server put behind the status of a refused handshake, such as `"Forbidden"`, or `""`. */
+  declare readonly statusText: string | undefined;
   /** The header fields of a refused handshake, or of a proxy that refused, in their order, as received. */
   declare readonly headers: readonly (readonly [name: string, value: string])[] | undefined;
   /** The first 64 KiB of a refused handshake's body, as far as it came within 750 ms of its header. */
@@ -87,7 +91,7 @@ export class CurlWebSocketError extends Error {
     // It may hold words of the peer or of libcurl, and people see it in terminals and logs.
     super(printableLines(message), init.cause === undefined ? undefined : { cause: init.cause });
     this.code = code;
-    for (const name of ["url", "curlCode", "curlMessage", "status", "headers", "body"] as const) {
+    for (const name of ["url", "curlCode", "curlMessage", "status", "statusText", "headers", "body"] as const) {
       if (init[name] !== undefined) Object.assign(this, { [name]: init[name] });
     }
   }

@@ -26,6 +26,8 @@ export interface ConnectionHandler {
   onOpen(agreement: Agreement): void;
   /** As {@linkcode ReceiverHost.onMessage}. */
   readonly onMessage: (data: string | ArrayBuffer) => boolean;
+  /** As {@linkcode ReceiverHost.onPing}; the pong has been queued, unless the option `autoPong` is false. */
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;
@@ -52,6 +54,9 @@ export class Connection implements DialHandler, OpenConnectionHandler {
   #open: OpenConnection | null = null;
   /** Null before the connection stands. */
   #info: ConnectionInfo | null = null;
+  /** As in {@linkcode SocketStats}. */
+  #messagesRefused = 0;
+  #bytesRefused = 0;
   #ended = false;
   /** What was asked for before the connection is open. */
   #refed = true;
@@ -119,6 +124,10 @@ export class Connection implements DialHandler, OpenConnectionHandler {
     this.abort(error);
   }
 
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean {
+    return this.#handler.onPing(payload);
+  }
+
   onPong(payload: Uint8Array<ArrayBuffer>): void {
     this.#handler.onPong(payload);
   }
@@ -171,7 +180,10 @@ export class Connection implements DialHandler, OpenConnectionHandler {
 
   /** Counters, as they are now. */
   get stats(): SocketStats {
-    return this.#open?.stats ?? NO_STATS;
+    const stats = this.#open?.stats ?? NO_STATS;
+    if (this.#messagesRefused === 0) return stats;
+    const messagesRefused = this.#messagesRefused, payloadBytesRefused = this.#bytesRefused;
+    return Object.freeze({ ...stats, messagesRefused, payloadBytesRefused });
   }
 
   /** From the last ping to its pong, ms; null before the first. */
@@ -181,6 +193,17 @@ export class Connection implements DialHandler, OpenConnectionHandler {
 
   get paused(): boolean {
     return this.#open?.paused ?? this.#paused;
+  }
+
+  /** Counts a message of this size, which came too late to be sent. */
+  refuse(size: number): void {
+    this.#messagesRefused++;
+    this.#bytesRefused += size;
+  }
+
+  /** Bytes of the messages that came too late. */
+  get refusedBytes(): number {
+    return this.#bytesRefused;
   }
 
   /** Queues a message; its bytes are copied. Returns false, and queues nothing, if it is too late. */

@@ -28,6 +28,8 @@ import { socketStats } from "./socket_stats.ts";
 export interface OpenConnectionHandler {
   /** As {@linkcode ReceiverHost.onMessage}. */
   readonly onMessage: (data: string | ArrayBuffer) => boolean;
+  /** As {@linkcode ReceiverHost.onPing}. */
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
   /** The closing handshake has begun, or the connection failed: no message is delivered any more. */
   onClosing(): void;
@@ -74,6 +76,7 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
   readonly #transport: Transport;
   readonly #reactor: Reactor;
   readonly #closeTimeout: number;
+  readonly #autoPong: boolean;
   readonly #handler: OpenConnectionHandler;
   readonly #closing: ClosingHandshake;
   readonly #sender: Sender;
@@ -92,6 +95,7 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
     this.#transport = transport;
     this.#reactor = reactor;
     this.#closeTimeout = options.closeTimeout;
+    this.#autoPong = options.autoPong;
     this.#handler = handler;
     this.onMessage = handler.onMessage;
     this.#closing = new ClosingHandshake(this);
@@ -135,8 +139,9 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
     this.#heartbeat?.heard();
   }
 
-  onPing(payload: Uint8Array<ArrayBuffer>): void {
-    this.#sender.pong(payload);
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#autoPong) this.#sender.pong(payload);
+    return this.#handler.onPing(payload);
   }
 
   onPong(payload: Uint8Array<ArrayBuffer>): boolean {

@@ -23,7 +23,8 @@ export interface ReceiverHost {
    * {@linkcode Receiver} hands over several, and then lets the loop run.
    */
   readonly onMessage: (data: string | ArrayBuffer) => boolean;
-  onPing(payload: Uint8Array<ArrayBuffer>): void;
+  /** Returns as {@linkcode onPong}. */
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean;
   /** Returns whether the user got it, so that it was a task of its own. */
   onPong(payload: Uint8Array<ArrayBuffer>): boolean;
   onClose(code: number, reason: string): void;
@@ -121,8 +122,8 @@ export class Receiver implements MessageReaderEvents {
   }
 
   onPing(payload: Uint8Array<ArrayBuffer>): boolean {
-    this.#host.onPing(payload);
-    return this.#goOnSilently(0);
+    this.#runLoops();
+    return this.#host.onPing(payload) ? this.#goOn(0) : this.#goOnSilently(0);
   }
 
   onPong(payload: Uint8Array<ArrayBuffer>): boolean {

@@ -1,5 +1,5 @@
 /** The events of a `ReconnectingCurlWebSocket` beside WebSocket's. */
-import type { CurlWebSocketEventMap } from "../web/event_map.ts";
+import type { CurlWebSocketEventMap, TypedEventTarget } from "../web/event_map.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 
 /**
@@ -72,7 +72,7 @@ export class WarningEvent extends Event {
 }
 
 /** The events of a `ReconnectingCurlWebSocket`, by their names. */
-export interface ReconnectingEventMap extends Omit<CurlWebSocketEventMap, "pong"> {
+export interface ReconnectingEventMap extends Omit<CurlWebSocketEventMap, "ping" | "pong"> {
   /** A connection has ended, or an attempt failed, and the next one is to come. */
   reconnecting: ReconnectingEvent;
   /** A connection stands again; messages may have been missed before. */
@@ -80,6 +80,9 @@ export interface ReconnectingEventMap extends Omit<CurlWebSocketEventMap, "pong"
   /** The feed goes on, but a rotation failed, or a redundant connection is not replaced. */
   warning: WarningEvent;
 }
+
+/** The platform's `EventTarget`, with the events of a `ReconnectingCurlWebSocket`. */
+export const ReconnectingTarget: new () => TypedEventTarget<ReconnectingEventMap> = EventTarget;
 
 /** A time in which messages may have been missed. */
 export type Gap = Pick<GapEvent, "from" | "lostAt" | "to" | "reason">;

@@ -48,6 +48,9 @@ const SUMMED = [
   "bytesSent",
   "payloadBytesReceived",
   "payloadBytesSent",
+  "payloadBytesUnsent",
+  "messagesRefused",
+  "payloadBytesRefused",
   "wakeups",
   "turns",
 ] as const;

@@ -2,18 +2,19 @@
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { shownUrl } from "../observe/redact.ts";
 import { runtime } from "../platform/runtime.ts";
+import { type BinaryType, binaryTypeOf, type MessageData, type NativeBinaryType } from "../web/binary_type.ts";
 import { defineHandlers, EventHandlers } from "../web/event_handlers.ts";
 import type { CurlWebSocketErrorEvent } from "../web/event_map.ts";
 import { makeInspectable } from "../web/inspection.ts";
 import { defineInterface } from "../web/interface_object.ts";
 import { MessageDelivery } from "../web/message_delivery.ts";
-import type { Listener } from "../web/message_listeners.ts";
+import { defineListeners } from "../web/message_listeners.ts";
 import * as args from "../web/webidl.ts";
 import { CurlWebSocket, tapMessages } from "../web/websocket.ts";
 import { systemClock } from "./clock.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
-import type { GapEvent, ReconnectingEvent, ReconnectingEventMap, WarningEvent } from "./events.ts";
+import { type GapEvent, type ReconnectingEvent, ReconnectingTarget, type WarningEvent } from "./events.ts";
 import { Feed } from "./feed.ts";
 import { FeedEvents } from "./feed_events.ts";
 import type { ReconnectingStats } from "./feed_stats.ts";
@@ -41,7 +42,7 @@ type Options = ReconnectingCurlWebSocketOptions;
  * for await (const data of feed) console.log(data);
  * ```
  */
-export class ReconnectingCurlWebSocket extends EventTarget {
+export class ReconnectingCurlWebSocket extends ReconnectingTarget {
   /** No connection is open. */
   static readonly CONNECTING = 0;
   /** A connection is open. */
@@ -84,6 +85,7 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   static {
     const types = ["open", "message", "close", "reconnecting", "gap", "warning"] as const;
     defineHandlers(this.prototype, types, (feed) => feed.#handlers);
+    defineListeners(this.prototype, (feed) => feed.#delivery.listeners);
   }
 
   /**
@@ -178,13 +180,15 @@ export class ReconnectingCurlWebSocket extends EventTarget {
     return this.#agreed.protocol;
   }
 
-  /** The type of binary messages that come: `"blob"` (the default) or `"arraybuffer"`. Another value is ignored. */
-  get binaryType(): "blob" | "arraybuffer" {
-    return this.#delivery.binaryType;
+  /**
+   * The type of binary messages that come: `"blob"` (the default), `"arraybuffer"`, or `"nodebuffer"` for Node's
+   * `Buffer`. Another value is ignored.
+   */
+  get binaryType(): NativeBinaryType {
+    return this.#delivery.binaryType as NativeBinaryType;
   }
-  set binaryType(value: "blob" | "arraybuffer") {
-    const type = `${value}`;
-    if (type === "blob" || type === "arraybuffer") this.#delivery.binaryType = type;
+  set binaryType(value: BinaryType) {
+    this.#delivery.binaryType = binaryTypeOf(value, this.#delivery.binaryType);
   }
 
   /** Called once, when it cannot go on, before `close`. */
@@ -193,48 +197,6 @@ export class ReconnectingCurlWebSocket extends EventTarget {
   }
   set onerror(handler: ((event: CurlWebSocketErrorEvent) => unknown) | null) {
     this.#handlers.set("error", handler);
-  }
-
-  /** As in {@linkcode EventTarget}. */
-  override addEventListener<Type extends keyof ReconnectingEventMap>(
-    type: Type,
-    listener: (event: ReconnectingEventMap[Type]) => unknown,
-    options?: AddEventListenerOptions | boolean,
-  ): void;
-  /** As in {@linkcode EventTarget}, for a program's own events. */
-  override addEventListener(
-    type: string,
-    listener: EventListener | EventListenerObject | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: Listener | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void {
-    if (`${type}` === "message") this.#delivery.listeners.add(listener, options);
-    else super.addEventListener(type, listener, options);
-  }
-
-  /** As in {@linkcode EventTarget}. */
-  override removeEventListener<Type extends keyof ReconnectingEventMap>(
-    type: Type,
-    listener: (event: ReconnectingEventMap[Type]) => unknown,
-    options?: EventListenerOptions | boolean,
-  ): void;
-  /** As in {@linkcode EventTarget}, for a program's own events. */
-  override removeEventListener(
-    type: string,
-    listener: EventListener | EventListenerObject | null,
-    options?: EventListenerOptions | boolean,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: Listener | null,
-    options?: EventListenerOptions | boolean,
-  ): void {
-    if (`${type}` === "message") this.#delivery.listeners.remove(listener, options);
-    else super.removeEventListener(type, listener, options);
   }
 
   /**
@@ -345,7 +307,7 @@ export class ReconnectingCurlWebSocket extends EventTarget {
    * ends with `close()`, or throws the `CurlWebSocketError` with which it cannot go on; leaving the loop closes it. `gap` fires
    * when the loop asks for the first message behind the gap.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<MessageData> {
     return this.#order.of(this.#delivery.iterate());
   }
 

@@ -3,6 +3,7 @@ import { CurlWebSocketError } from "../errors.ts";
 import { shownSubprotocols, shownText } from "../observe/redact.ts";
 import { acceptDeflate, type DeflateOffer, type DeflateParameters, type ExtensionError } from "./extensions.ts";
 import { fieldValues, type HeaderList } from "./fields.ts";
+import type { ResponseHead } from "./response_head.ts";
 
 /** What the request offers. */
 export interface HandshakeOffer {
@@ -19,6 +20,8 @@ export interface Agreement {
   readonly extensions: string;
   /** Null if messages are not compressed. */
   readonly deflate: DeflateParameters | null;
+  /** The header of the response as text: who keeps that, keeps none of its parts. */
+  readonly head: string;
   /** All fields of the response. */
   readonly headers: HeaderList;
 }
@@ -29,9 +32,11 @@ export interface Agreement {
  *
  * @throws {CurlWebSocketError} `ERR_HANDSHAKE_INVALID` for what no WebSocket server may respond to this offer
  */
-export function checkAgreement(headers: HeaderList, accept: string, offer: HandshakeOffer): Agreement {
+export function checkAgreement(response: ResponseHead, accept: string, offer: HandshakeOffer): Agreement {
+  const { status, statusText, headers, text: head } = response;
   const values = (name: string) => fieldValues(headers, name);
-  const fail = (message: string) => new CurlWebSocketError("ERR_HANDSHAKE_INVALID", message, { status: 101, headers });
+  const fail = (message: string) =>
+    new CurlWebSocketError("ERR_HANDSHAKE_INVALID", message, { status, statusText, headers });
   const upgrade = values("upgrade"), connection = values("connection");
   if (upgrade.length !== 1 || upgrade[0]!.toLowerCase() !== "websocket") {
     throw fail(`the response's Upgrade must be websocket, and is ${shownText(upgrade.join(", ")) || "absent"}`);
@@ -66,5 +71,5 @@ export function checkAgreement(headers: HeaderList, accept: string, offer: Hands
   if (protocol.length === 0 && offer.protocols.length > 0) {
     throw fail(`the server chose none of the subprotocols offered: ${shownSubprotocols(offer.protocols)}`);
   }
-  return { protocol: protocol[0] ?? "", extensions, deflate, headers };
+  return { protocol: protocol[0] ?? "", extensions, deflate, head, headers };
 }

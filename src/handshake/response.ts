@@ -3,16 +3,15 @@ import { CurlWebSocketError } from "../errors.ts";
 import { printable, shownBody, shownText, shownUrl } from "../observe/redact.ts";
 import { type Agreement, checkAgreement, type HandshakeOffer } from "./agreement.ts";
 import { BodyReader } from "./body.ts";
-import { fieldValues, type HeaderList, isToken } from "./fields.ts";
+import { fieldValues, type HeaderList } from "./fields.ts";
 import { GrowingBuffer } from "./growing_buffer.ts";
+import { type HandshakeResponse, invalid, parseHead } from "./response_head.ts";
 
 /**
  * The largest header of a response, in bytes, with the interim responses before it. Servers limit a request's header to
  * 8 or 16 KiB; a response may set several cookies of 4 KiB.
  */
 export const MAX_HEADER_SIZE: number = 64 * 1024;
-
-const invalid = (message: string) => new CurlWebSocketError("ERR_HANDSHAKE_INVALID", message);
 
 /** Reads one response, from bytes cut anywhere. */
 export class ResponseReader {
@@ -27,7 +26,7 @@ export class ResponseReader {
   #interim = 0;
   /** Where to go on with the search for the header's end. */
   #searched = 0;
-  #refusal: { status: number; reason: string; headers: HeaderList; body: BodyReader } | null = null;
+  #refusal: HandshakeResponse & { readonly body: BodyReader } | null = null;
 
   /**
    * Makes a reader for the response to one request. `accept` is the `Sec-WebSocket-Accept` that belongs to its key,
@@ -84,7 +83,8 @@ export class ResponseReader {
       }
       const head = bytes.subarray(start, end);
       this.#onHead(head);
-      const { version, status, reason, headers } = parseHeader(head);
+      const parsed = parseHead(latin1(head));
+      const { version, status, statusText, headers } = parsed;
       const rest = bytes.subarray(end);
       // RFC 9110 section 15.2: interim responses may come before the final one.
       if (status >= 100 && status < 200 && status !== 101) {
@@ -92,8 +92,8 @@ export class ResponseReader {
         continue;
       }
       if (status === 101 && version !== "1.1") throw invalid(`the server switches protocols in HTTP/${version}`);
-      if (status === 101) return { agreement: checkAgreement(headers, this.#accept, this.#offer), rest };
-      this.#refusal = { status, reason, headers, body: new BodyReader(status, headers) };
+      if (status === 101) return { agreement: checkAgreement(parsed, this.#accept, this.#offer), rest };
+      this.#refusal = { status, statusText, headers, body: new BodyReader(status, headers) };
       if (this.#followed(status, headers) || this.#refusal.body.push(rest)) throw this.#refused();
       return null;
     }
@@ -112,8 +112,8 @@ export class ResponseReader {
   }
 
   #refused(): CurlWebSocketError {
-    const { status, reason, headers, body } = this.#refusal!;
-    const init = { status, headers, body: body.bytes };
+    const { status, statusText, headers, body } = this.#refusal!;
+    const init = { status, statusText, headers, body: body.bytes };
     const location = fieldValues(headers, "location")[0];
     if (status >= 300 && status < 400 && location !== undefined) {
       const message = `the server redirects to ${
@@ -134,7 +134,7 @@ export class ResponseReader {
       : status === 200
       ? "; this URL serves pages, not WebSockets"
       : "";
-    const message = `the server refused the WebSocket: ${status}${reason && ` ${shownText(reason)}`}${hint}${
+    const message = `the server refused the WebSocket: ${status}${statusText && ` ${shownText(statusText)}`}${hint}${
       text && `; ${text}`
     }`;
     return new CurlWebSocketError("ERR_HANDSHAKE_STATUS", message, init);
@@ -168,38 +168,4 @@ function latin1(bytes: Uint8Array): string {
     text += String.fromCharCode.apply(null, bytes.subarray(i, i + 4096) as unknown as number[]);
   }
   return text;
-}
-
-interface Header {
-  readonly version: string;
-  readonly status: number;
-  readonly reason: string;
-  readonly headers: HeaderList;
-}
-
-function parseHeader(bytes: Uint8Array): Header {
-  const lines = latin1(bytes).split(/\r?\n/).slice(0, -2);
-  const status = /^HTTP\/(1\.[01]) (\d{3})(?: (.*))?$/.exec(lines[0]!);
-  if (status === null) {
-    throw invalid(`the server's status line is not HTTP/1's: "${printable(lines[0]!, 80)}"`);
-  }
-  const headers = lines.slice(1).map((line): [string, string] => {
-    const colon = line.indexOf(":");
-    const name = line.slice(0, colon);
-    if (colon < 1 || !isToken(name) || /[\0\r\n]/.test(line)) {
-      // A value may be a secret.
-      const shown = printable(colon < 0 ? line : line.slice(0, colon + 1), 40);
-      throw invalid(`the server's response has a malformed header field: "${shown}"`);
-    }
-    return [name, trim(line.slice(colon + 1))];
-  });
-  return { version: status[1]!, status: Number(status[2]), reason: status[3] ?? "", headers };
-}
-
-/** Removes spaces and tabs at both ends. A pattern would take quadratic time for a long run of spaces. */
-function trim(text: string): string {
-  let from = 0, to = text.length;
-  while (from < to && (text[from] === " " || text[from] === "\t")) from++;
-  while (to > from && (text[to - 1] === " " || text[to - 1] === "\t")) to--;
-  return text.slice(from, to);
 }

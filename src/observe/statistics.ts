@@ -20,6 +20,12 @@ export interface SocketStats {
   readonly payloadBytesReceived: number;
   /** Bytes of the content of {@linkcode messagesSent}, before compression. */
   readonly payloadBytesSent: number;
+  /** Of {@linkcode payloadBytesSent}, those that the kernel has not taken: they wait, or were lost with the connection. */
+  readonly payloadBytesUnsent: number;
+  /** Messages that were thrown away: `send()` was called when the connection was closing, closed, or had failed. */
+  readonly messagesRefused: number;
+  /** Bytes of the content of {@linkcode messagesRefused}. */
+  readonly payloadBytesRefused: number;
   /**
    * Of the compressed messages, their size on the wire divided by their size inflated: 0.25 is a quarter. Null before the
    * first one.

@@ -3,7 +3,7 @@ import type { CookiesOption } from "../handshake/cookies.ts";
 import { offersClientWindow } from "../handshake/browsers.ts";
 import type { HeaderList } from "../handshake/fields.ts";
 import { checkHeaders } from "../handshake/request.ts";
-import { checkNames, checkSignal, MAX_TIMEOUT, numberOf, textOf } from "./validate.ts";
+import { checkNames, checkSignal, flagOf, MAX_TIMEOUT, numberOf, textOf } from "./validate.ts";
 import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./deflate.ts";
 import { type CurlOptionValue, type RawCurlOption, rawCurlOptions } from "./curl_options.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
@@ -152,6 +152,11 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    */
   pingInterval?: number;
   /**
+   * Whether each ping of the server gets its pong at once; default true, as RFC 6455 wants it. With false, the program
+   * sends the pongs itself: `socket.pong(event.data)` in a listener of `ping`.
+   */
+  autoPong?: boolean;
+  /**
    * How long the connection may receive nothing before it ends with `ERR_IDLE_TIMEOUT` and 1006; default 0 for no
    * limit. Pongs count: with a shorter `pingInterval`, a peer that sends pongs is never idle. The time while reading is
    * paused does not count.
@@ -201,6 +206,7 @@ export interface CompleteOptions extends CompleteHandshakeOptions {
   readonly closeTimeout: number;
   readonly pingInterval: number;
   readonly idleTimeout: number;
+  readonly autoPong: boolean;
   readonly maxMessageSize: number;
   readonly maxReceiveDelay: number;
   readonly highWaterMark: number;
@@ -229,6 +235,7 @@ const NAMES = [
   "closeTimeout",
   "pingInterval",
   "idleTimeout",
+  "autoPong",
   "maxMessageSize",
   "maxReceiveDelay",
   "highWaterMark",
@@ -292,6 +299,7 @@ function checkedOptions(options: CurlWebSocketOptions): CompleteOptions {
     closeTimeout: number("closeTimeout", 5_000, MAX_TIMEOUT),
     pingInterval: number("pingInterval", 0, MAX_TIMEOUT),
     idleTimeout: number("idleTimeout", 0, MAX_TIMEOUT),
+    autoPong: flagOf("autoPong", options.autoPong, true),
     maxMessageSize: number("maxMessageSize", 64 * 1024 * 1024, Number.MAX_SAFE_INTEGER),
     maxReceiveDelay: number("maxReceiveDelay", 1, 1000),
     highWaterMark: number("highWaterMark", 1024 * 1024, Number.MAX_SAFE_INTEGER),

@@ -28,6 +28,8 @@ export interface Runtime {
   latin1(bytes: Uint8Array, from: number, to: number): string;
   /** A copy of `bytes[from..to)`. */
   copy(bytes: Uint8Array, from: number, to: number): ArrayBuffer;
+  /** The bytes as a `Buffer` of Node's, without a copy. */
+  buffer(bytes: ArrayBuffer): Uint8Array<ArrayBuffer>;
   /** Bytes as UTF-8, with a byte order mark, if there is one; throws a `TypeError` if they are not. */
   utf8(bytes: Uint8Array): string;
   /** The SHA-1 of ASCII text, in base64; Web Crypto's costs a thread hop. */

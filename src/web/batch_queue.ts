@@ -1,10 +1,11 @@
 /** The async iterator over batches of a socket's messages, with backpressure. */
+import type { MessageData } from "./binary_type.ts";
 import { Fifo } from "./fifo.ts";
 import { costOf, type Data, LoopQueue, type QueuedSocket } from "./loop_queue.ts";
 import type { ReadQueue } from "./read_queues.ts";
 
 /** Messages that came together, in order: an array, with the time at which they came. */
-export interface MessageBatch extends Array<string | Blob | ArrayBuffer> {
+export interface MessageBatch extends Array<MessageData> {
   /**
    * When libcurl handed over the bytes of the last frame of the first message, ms, by the clock of `performance.now()`: it
    * is monotonic and begins with the process. `Date.now() - (performance.now() - batch.receivedAt)` is the time of day.

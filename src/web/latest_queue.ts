@@ -1,4 +1,5 @@
 /** The async iterator over the newest message of each key, with backpressure. */
+import type { MessageData } from "./binary_type.ts";
 import { Fifo } from "./fifo.ts";
 import { costOf, type Data, LoopQueue, type QueuedSocket } from "./loop_queue.ts";
 import type { ReadQueue } from "./read_queues.ts";
@@ -8,7 +9,7 @@ export interface LatestMessage<Key> {
   /** What the function returned; undefined for a message without a key, which none supersedes. */
   readonly key: Key | undefined;
   /** Its content, as an event has it. */
-  readonly data: string | Blob | ArrayBuffer;
+  readonly data: MessageData;
   /** As {@linkcode MessageBatch.receivedAt}, of this message. */
   readonly receivedAt: number;
   /** How many older messages of the key were dropped since the loop took one of it. */

@@ -1,8 +1,8 @@
 /** What the loops over a socket's messages have in common: who waits for one, when reading is paused, and the end. */
+import type { MessageData as Data } from "./binary_type.ts";
 import { Fifo } from "./fifo.ts";
 
-/** The content of a message. */
-export type Data = string | Blob | ArrayBuffer;
+export type { MessageData as Data } from "./binary_type.ts";
 
 /** What an iteration needs of its socket. */
 export interface QueuedSocket {
@@ -109,7 +109,7 @@ export abstract class LoopQueue<Item> implements AsyncIterableIterator<Item> {
 }
 
 /** What a message counts that waits: its content, and {@linkcode MESSAGE_COST}. */
-export function costOf(data: Data | Uint8Array): number {
+export function costOf(data: Data): number {
   if (typeof data === "string") return data.length + MESSAGE_COST;
   return (data instanceof Blob ? data.size : data.byteLength) + MESSAGE_COST;
 }

@@ -1,5 +1,6 @@
 /** How a message that came reaches the program: by the listeners of `message`, and by the iterator. */
 import type { CurlWebSocketError } from "../errors.ts";
+import { binaryData, type BinaryType } from "./binary_type.ts";
 import { FastMessageEvent } from "./message_events.ts";
 import { MessageListeners } from "./message_listeners.ts";
 import type { Data, QueuedSocket } from "./loop_queue.ts";
@@ -10,7 +11,7 @@ import { type ReadQueue, ReadQueues } from "./read_queues.ts";
 
 export class MessageDelivery {
   readonly listeners: MessageListeners;
-  binaryType: "blob" | "arraybuffer" = "blob";
+  binaryType: BinaryType = "blob";
   readonly #socket: EventTarget & QueuedSocket;
   readonly #url: Pick<URL, "origin">;
   /** The URL's origin, from the first message on. */
@@ -37,7 +38,7 @@ export class MessageDelivery {
    */
   deliver(message: string | ArrayBuffer): boolean {
     const tapped = this.tap?.(message) ?? false;
-    const data = typeof message === "string" || this.binaryType === "arraybuffer" ? message : new Blob([message]);
+    const data = typeof message === "string" ? message : binaryData(message, this.binaryType);
     let full = this.#queue?.push(data) ?? false;
     if (this.reads?.push(data)) full = true;
     if (!this.listeners.any) return full || tapped;

@@ -29,6 +29,8 @@ export class MessageListeners implements EventListenerObject {
    * with.
    */
   #entries: readonly Entry[] = NO_ENTRIES;
+  /** Whether there is, or was, a listener of `ping`: without, nothing is made of a ping. */
+  hearsPings = false;
   /** Whether the platform passes its own events on to them: from the first listener on. */
   #relayed = false;
 
@@ -126,4 +128,37 @@ function flatten(options: AddEventListenerOptions | boolean | null): {
 } {
   if (typeof options !== "object" || options === null) return { capture: !!options, once: false, signal: undefined };
   return { capture: !!options.capture, once: !!options.once, signal: options.signal };
+}
+
+/** Gives a class the members of `EventTarget` that know `message`, whose listeners `of` keeps for each of its instances. */
+export function defineListeners<Target extends EventTarget>(
+  prototype: Target,
+  of: (target: Target) => MessageListeners,
+): void {
+  const { addEventListener, removeEventListener } = {
+    addEventListener(
+      this: Target,
+      type: string,
+      listener: Listener | null,
+      options?: AddEventListenerOptions | boolean,
+    ) {
+      const listeners = of(this), name = `${type}`;
+      if (name === "message") return listeners.add(listener, options);
+      EventTarget.prototype.addEventListener.call(this, name, listener, options);
+      if (name === "ping") listeners.hearsPings = true;
+    },
+    removeEventListener(
+      this: Target,
+      type: string,
+      listener: Listener | null,
+      options?: EventListenerOptions | boolean,
+    ) {
+      const listeners = of(this), name = `${type}`;
+      if (name === "message") listeners.remove(listener, options);
+      else EventTarget.prototype.removeEventListener.call(this, name, listener, options);
+    },
+  };
+  for (const value of [addEventListener, removeEventListener]) {
+    Object.defineProperty(prototype, value.name, { value, writable: true, configurable: true });
+  }
 }

@@ -13,21 +13,14 @@ export class MessageSender {
   waiting: Promise<void> | null = null;
   /** Bytes of the messages that wait. */
   #waitingBytes = 0;
-  /** Bytes that were given too late to be sent. By WHATWG they stay counted. */
-  #lateBytes = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  /** Payload bytes that the connection has not got: they wait for a Blob, or came too late. */
+  /** Payload bytes that the connection has not got: they wait for a Blob, or came too late. By WHATWG those stay counted. */
   get bufferedAmount(): number {
-    return this.#waitingBytes + this.#lateBytes;
-  }
-
-  /** Counts bytes that came too late to be sent. */
-  addLate(size: number): void {
-    this.#lateBytes += size;
+    return this.#waitingBytes + this.#connection.refusedBytes;
   }
 
   /** Sends bytes as they are now. */
@@ -70,7 +63,7 @@ export class MessageSender {
 
   #transmit(opcode: number, payload: Uint8Array, size: number): void {
     // A connection that has ended takes nothing, also before its last event says so.
-    if (!this.#connection.send(opcode, payload)) this.#lateBytes += size;
+    if (!this.#connection.send(opcode, payload)) this.#connection.refuse(size);
   }
 
   #sendLater(opcode: number, size: number, bytes: Promise<Uint8Array>): void {
@@ -89,7 +82,7 @@ export class MessageSender {
         this.#transmit(opcode, payload, size);
       } catch (cause) {
         // No caller can catch it, and the messages after it must not go without it.
-        this.#lateBytes += size;
+        this.#connection.refuse(size);
         this.#connection.abort(errorOf("queueing a Blob, or a message behind one,", cause));
       }
     })();

@@ -1,14 +1,13 @@
 /** What a `CurlWebSocket`'s connection makes of it: the state that its members show, and its events. */
 import type { ConnectionHandler } from "../connection/connection.ts";
 import type { Agreement } from "../handshake/agreement.ts";
+import { type HandshakeResponse, refusalOf, responseOf } from "../handshake/response_head.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { MessageDelivery } from "./message_delivery.ts";
 import type { ReadObserver } from "../connection/receiver.ts";
 import type { QueuedSocket } from "./loop_queue.ts";
-
-/** What is agreed on most often. A response's value is a part of its header's text, which it would keep in memory. */
-const DEFLATE = "permessage-deflate";
+import { controlData } from "./binary_type.ts";
 
 export class SocketState implements ConnectionHandler {
   readonly owner: EventTarget & QueuedSocket;
@@ -18,6 +17,8 @@ export class SocketState implements ConnectionHandler {
   /** What was agreed, or `""`. */
   protocol = "";
   extensions = "";
+  /** The response to the handshake: its text until it is asked for. */
+  #response: HandshakeResponse | string | null = null;
   readonly #url: URL;
 
   constructor(owner: EventTarget & QueuedSocket, url: URL, highWaterMark: number) {
@@ -33,17 +34,35 @@ export class SocketState implements ConnectionHandler {
     return this.delivery.reads;
   }
 
-  onOpen({ protocol, extensions }: Agreement): void {
+  get response(): HandshakeResponse | null {
+    if (typeof this.#response === "string") this.#response = responseOf(this.#response);
+    return this.#response;
+  }
+
+  onOpen({ protocol, extensions, head }: Agreement): void {
+    this.#response = head;
     // close() may have been called since.
     if (this.readyState !== 0) return;
     this.readyState = 1;
     this.protocol = protocol;
-    this.extensions = extensions === DEFLATE ? DEFLATE : extensions;
+    this.extensions = extensions;
     this.owner.dispatchEvent(new Event("open"));
   }
 
+  onPing(payload: Uint8Array<ArrayBuffer>): boolean {
+    const { hearsPings } = this.delivery.listeners;
+    // A copy: the payload may be kept until its pong goes out.
+    if (hearsPings) this.#dispatch("ping", payload.slice());
+    return hearsPings;
+  }
+
   onPong(payload: Uint8Array<ArrayBuffer>): void {
-    this.owner.dispatchEvent(new MessageEvent("pong", { data: payload.buffer, origin: this.#url.origin }));
+    this.#dispatch("pong", payload);
+  }
+
+  #dispatch(type: "ping" | "pong", { buffer }: Uint8Array<ArrayBuffer>): void {
+    const data = controlData(buffer, this.delivery.binaryType);
+    this.owner.dispatchEvent(new MessageEvent(type, { data, origin: this.#url.origin }));
   }
 
   onClosing(): void {
@@ -54,6 +73,7 @@ export class SocketState implements ConnectionHandler {
 
   onClosed({ code, reason, wasClean, error }: ConnectionEnd): void {
     this.readyState = 3;
+    if (error !== null) this.#response ??= refusalOf(error);
     this.delivery.end(error);
     if (error !== null) {
       this.owner.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));

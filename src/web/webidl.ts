@@ -7,7 +7,12 @@ import { MAX_CONTROL_PAYLOAD } from "../protocol/constants.ts";
 import { shownSubprotocols, shownUrl } from "../observe/redact.ts";
 
 /** The options of the two-argument constructor, which may contain the subprotocols. */
-export type CurlWebSocketInit = CurlWebSocketOptions & { protocols?: string | Iterable<string> };
+export type CurlWebSocketInit = CurlWebSocketOptions & {
+  /** The subprotocols to offer, in order of preference. */
+  protocols?: string | Iterable<string>;
+  /** Another name of `protocols`, as in Bun's class, whose value is taken if both are given. */
+  protocol?: string;
+};
 
 /**
  * What the runtime's own `WebSocket` takes after the URL, by its types. Deno's and Bun's take options of their own, and
@@ -59,8 +64,15 @@ export function initOf(
   }
   const options = second === undefined || second === null || (isObject(second) && !isIterable(second));
   return options
-    ? { ...(second as CurlWebSocketInit | null | undefined), ...third }
-    : { ...third, protocols: second as string | Iterable<string> };
+    ? withProtocols({ ...(second as CurlWebSocketInit | null | undefined), ...third })
+    : withProtocols({ ...third, protocols: second as string | Iterable<string> });
+}
+
+/** Returns options in which the subprotocols have one name, so that those of one caller can go before another's. */
+function withProtocols(init: CurlWebSocketInit): CurlWebSocketInit {
+  if (init.protocol === undefined) return init;
+  const { protocol, protocols = protocol, ...options } = init;
+  return { ...options, protocols };
 }
 
 /**

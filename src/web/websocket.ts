@@ -4,18 +4,20 @@ import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CurlWebSocketOptions } from "../options/options.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
+import type { HandshakeResponse } from "../handshake/response_head.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
 import { closedWhileConnecting } from "./websocket_error.ts";
+import { type BinaryType, binaryTypeOf, type MessageData, type NativeBinaryType } from "./binary_type.ts";
 import { defineHandlers, EventHandlers } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
 import type { LatestMessage } from "./latest_queue.ts";
-import type { Listener } from "./message_listeners.ts";
+import { defineListeners } from "./message_listeners.ts";
 import { MessageSender } from "./message_sender.ts";
 import { SocketState } from "./socket_state.ts";
-import type { CurlWebSocketErrorEvent, CurlWebSocketEventMap } from "./event_map.ts";
+import { type CurlWebSocketErrorEvent, WebSocketTarget } from "./event_map.ts";
 import type { CurlWebSocketInit, NativeInit, Sendable } from "./webidl.ts";
 
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
@@ -42,7 +44,7 @@ export function tapMessages(socket: CurlWebSocket, onMessage: (data: string | Ar
  * socket.onmessage = (event) => console.log(event.data);
  * ```
  */
-export class CurlWebSocket extends EventTarget {
+export class CurlWebSocket extends WebSocketTarget {
   /** The connection is not yet open. */
   static readonly CONNECTING = 0;
   /** The connection is open. */
@@ -69,6 +71,7 @@ export class CurlWebSocket extends EventTarget {
   static {
     tap = (socket, onMessage) => void (socket.#state.delivery.tap = onMessage);
     defineHandlers(this.prototype, ["open", "message", "close"], (socket) => socket.#handlers);
+    defineListeners(this.prototype, (socket) => socket.#state.delivery.listeners);
   }
 
   /**
@@ -135,15 +138,17 @@ export class CurlWebSocket extends EventTarget {
     return this.#state.protocol;
   }
 
-  /** The type of binary messages that come: `"blob"` (the default) or `"arraybuffer"`. Another value is ignored. */
-  get binaryType(): "blob" | "arraybuffer" {
-    return this.#state.delivery.binaryType;
+  /**
+   * The type of binary messages that come: `"blob"` (the default), `"arraybuffer"`, or `"nodebuffer"` for Node's
+   * `Buffer`. Another value is ignored.
+   */
+  get binaryType(): NativeBinaryType {
+    return this.#state.delivery.binaryType as NativeBinaryType;
   }
-  set binaryType(value: "blob" | "arraybuffer") {
+  set binaryType(value: BinaryType) {
     // By Web IDL the receiver comes before the value, whose conversion may run the caller's code.
-    void this.#state;
-    const type = `${value}`;
-    if (type === "blob" || type === "arraybuffer") this.#state.delivery.binaryType = type;
+    const { delivery } = this.#state;
+    delivery.binaryType = binaryTypeOf(value, delivery.binaryType);
   }
 
   /** Called when the connection is open. */
@@ -162,48 +167,6 @@ export class CurlWebSocket extends EventTarget {
 
   /** Called when the connection is closed: the last event. */
   declare onclose: ((event: CloseEvent) => unknown) | null;
-
-  /** As in {@linkcode EventTarget}. */
-  override addEventListener<Type extends keyof CurlWebSocketEventMap>(
-    type: Type,
-    listener: (event: CurlWebSocketEventMap[Type]) => unknown,
-    options?: AddEventListenerOptions | boolean,
-  ): void;
-  /** As in {@linkcode EventTarget}, for a program's own events. */
-  override addEventListener(
-    type: string,
-    listener: EventListener | EventListenerObject | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: Listener | null,
-    options?: AddEventListenerOptions | boolean,
-  ): void {
-    if (`${type}` === "message") this.#state.delivery.listeners.add(listener, options);
-    else super.addEventListener(type, listener, options);
-  }
-
-  /** As in {@linkcode EventTarget}. */
-  override removeEventListener<Type extends keyof CurlWebSocketEventMap>(
-    type: Type,
-    listener: (event: CurlWebSocketEventMap[Type]) => unknown,
-    options?: EventListenerOptions | boolean,
-  ): void;
-  /** As in {@linkcode EventTarget}, for a program's own events. */
-  override removeEventListener(
-    type: string,
-    listener: EventListener | EventListenerObject | null,
-    options?: EventListenerOptions | boolean,
-  ): void;
-  override removeEventListener(
-    type: string,
-    listener: Listener | null,
-    options?: EventListenerOptions | boolean,
-  ): void {
-    if (`${type}` === "message") this.#state.delivery.listeners.remove(listener, options);
-    else super.removeEventListener(type, listener, options);
-  }
 
   /**
    * Sends a message: the bytes of a buffer, view or Blob, as they are now, or anything else as text. Once the
@@ -230,7 +193,7 @@ export class CurlWebSocket extends EventTarget {
     if (this.#state.readyState === 0) {
       throw new DOMException("send() before the connection is open; wait for the open event", "InvalidStateError");
     }
-    if (this.#state.readyState !== 1) this.#sender.addLate(blob ? data.size : payload.length);
+    if (this.#state.readyState !== 1) this.#connection.refuse(blob ? data.size : payload.length);
     else if (blob) this.#sender.sendBlob(data);
     else this.#sender.send(binary ? OPCODE_BINARY : OPCODE_TEXT, payload);
   }
@@ -261,8 +224,8 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * Sends a ping with at most 125 bytes. The server's pong is a `pong` event, whose `data` is the payload, an
-   * `ArrayBuffer`.
+   * Sends a ping with at most 125 bytes. The server's pong is a `pong` event, whose `data` is the payload: an
+   * `ArrayBuffer`, or a `Buffer` if that is the {@linkcode binaryType}.
    *
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
@@ -271,8 +234,8 @@ export class CurlWebSocket extends EventTarget {
   }
 
   /**
-   * Sends an unsolicited pong with at most 125 bytes, as a one-way heartbeat (RFC 6455 section 5.5.3). The pongs to the
-   * server's pings are sent without it.
+   * Sends a pong with at most 125 bytes: an unsolicited one, as a one-way heartbeat (RFC 6455 section 5.5.3), or with
+   * the option `autoPong: false` the one to a ping. By default the pongs to the server's pings are sent without it.
    *
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
    */
@@ -315,6 +278,11 @@ export class CurlWebSocket extends EventTarget {
     return this.#connection.info;
   }
 
+  /** The server's response to the opening handshake, also if it refused; null before it came. */
+  get response(): HandshakeResponse | null {
+    return this.#state.response;
+  }
+
   /** A copy of the connection's counters; they stay after it is closed. */
   get stats(): SocketStats {
     return this.#connection.stats;
@@ -336,7 +304,7 @@ export class CurlWebSocket extends EventTarget {
    * Iterates over the data of each message from now on. Reading pauses while `highWaterMark` bytes wait. It ends when
    * the connection closes, or throws the {@linkcode CurlWebSocketError}; leaving the loop closes the connection.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<string | Blob | ArrayBuffer> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<MessageData> {
     return this.#state.delivery.iterate();
   }
 
@@ -361,7 +329,7 @@ export class CurlWebSocket extends EventTarget {
    * @param keyOf returns a message's key, as `Map` compares them; undefined for a message that is not to be dropped
    */
   latest<Key>(
-    keyOf: (data: string | Blob | ArrayBuffer) => Key | undefined,
+    keyOf: (data: MessageData) => Key | undefined,
   ): AsyncIterableIterator<LatestMessage<Key>> {
     const latest = this.#state.delivery.latest(keyOf);
     this.#connection.observeReads();

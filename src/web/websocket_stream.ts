@@ -104,6 +104,7 @@ export class CurlWebSocketStream {
       owner: this,
       onOpen: (agreement) => this.#onOpen(agreement),
       onMessage: (data) => this.#onMessage(data),
+      onPing: () => false,
       onPong: () => {},
       onClosing: () => {},
       onSendFailed: (error) => this.#onSendFailed(error),
@@ -234,12 +235,16 @@ export class CurlWebSocketStream {
   /** Queues a message. The promise settles when the kernel has at most `highWaterMark` bytes still to take. */
   #write(chunk: unknown): Promise<void> | undefined {
     const connection = this.#connection;
-    let isTaken: boolean;
-    if (typeof chunk === "string") isTaken = connection.sendText(chunk);
-    else if (args.isBuffer(chunk)) isTaken = connection.send(OPCODE_BINARY, args.bytesOf(chunk));
-    else throw new TypeError(`a message must be a string, a buffer or a view, not ${kindOf(chunk)}`);
+    const text = typeof chunk === "string";
+    if (!text && !args.isBuffer(chunk)) {
+      throw new TypeError(`a message must be a string, a buffer or a view, not ${kindOf(chunk)}`);
+    }
+    const isTaken = text ? connection.sendText(chunk) : connection.send(OPCODE_BINARY, args.bytesOf(chunk));
     // The end is told in a task to come, which a program that writes on and on would never let come.
-    if (!isTaken) return this.#closed.promise.then(() => {}, () => {});
+    if (!isTaken) {
+      connection.refuse((text ? args.utf8(chunk) : args.bytesOf(chunk)).length);
+      return this.#closed.promise.then(() => {}, () => {});
+    }
     if (connection.queuedBytes <= this.#highWaterMark) return undefined;
     return new Promise((resolve) => connection.whenQueued(this.#highWaterMark, resolve));
   }
@@ -287,6 +292,7 @@ function checkedOptions(options: CurlWebSocketStreamOptions | null): CurlWebSock
   if (protocols !== undefined && (typeof protocols !== "object" || !(Symbol.iterator in (protocols ?? {})))) {
     throw new TypeError(`protocols must be a list of subprotocols, and is ${protocols === null ? "null" : protocols}`);
   }
+  if (options.autoPong === false) throw new TypeError("autoPong: false needs a CurlWebSocket: a stream has no pong()");
   return options;
 }
 

@@ -51,7 +51,10 @@ class Bench {
           this.told.push(typeof data === "string" ? data : `${data.byteLength} bytes`);
           return onMessage?.(data) !== false;
         },
-        onPing: (payload) => void this.told.push(`ping ${Buffer.from(payload)}`),
+        onPing: (payload) => {
+          this.told.push(`ping ${Buffer.from(payload)}`);
+          return false;
+        },
         onPong: (payload) => {
           this.told.push(`pong ${Buffer.from(payload)}`);
           return true;

@@ -27,6 +27,7 @@ test("a response that agrees, and what follows it", () => {
     protocol: "",
     extensions: "",
     deflate: null,
+    head: GOOD,
     headers: [["Upgrade", "websocket"], ["Connection", "Upgrade"], ["Sec-WebSocket-Accept", ACCEPT]],
   });
   assertEquals(rest, "810141");

@@ -50,8 +50,13 @@ socket.onmessage = function ({ data }) {
   console.log(this, data);
 };
 socket.addEventListener("pong", ({ data }) => console.log(data));
+socket.addEventListener("ping", ({ data }) => socket.pong(data));
 socket.onclose = ({ code, reason, wasClean }) => console.log(code, reason, wasClean);
 socket.binaryType = "arraybuffer";
+socket.binaryType = "nodebuffer";
+const type: "blob" | "arraybuffer" | "nodebuffer" = socket.binaryType;
+const { status, statusText, headers } = socket.response!;
+console.log(type, status, statusText, headers.map(([name, value]) => name + value));
 const paused: boolean = socket.pause();
 console.log(paused);
 
@@ -70,8 +75,8 @@ new ReconnectingCurlWebSocket("wss://example.com/", [], { buffers: 100 });
 new CurlWebSocket("wss://example.com/", { headrs: {} });
 // @ts-expect-error: a time is a number of milliseconds
 new CurlWebSocket("wss://example.com/", [], { connectTimeout: "soon" });
-// @ts-expect-error: of Bun's own class alone
-socket.binaryType = "nodebuffer";
+// @ts-expect-error: it is none of the types
+socket.binaryType = "uint8array";
 // @ts-expect-error: a close event has no error
 socket.onclose = ({ error }) => console.log(error);
 `;

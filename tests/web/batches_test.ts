@@ -2,7 +2,13 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import { CurlWebSocket, type CurlWebSocketError, type LatestMessage, type MessageBatch } from "../../mod.ts";
+import {
+  CurlWebSocket,
+  type CurlWebSocketError,
+  type LatestMessage,
+  type MessageBatch,
+  type MessageData,
+} from "../../mod.ts";
 import { closed, next, opened } from "../support/events.ts";
 import { closePayload, frame, Opcode } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
@@ -282,7 +288,7 @@ test("the types are those of the messages", () => {
     typeof data === "string" ? data : undefined
   );
   const use = (batch: MessageBatch, { key, data, dropped }: LatestMessage<string>) => {
-    const first: string | Blob | ArrayBuffer | undefined = batch[0];
+    const first: MessageData | undefined = batch[0];
     const sum: number = batch.receivedAt + dropped;
     const name: string | undefined = key;
     return [first, sum, name, data];

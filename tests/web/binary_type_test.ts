@@ -1,8 +1,18 @@
-import { assertEquals, assertInstanceOf, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertNotStrictEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { Buffer } from "node:buffer";
 import { CurlWebSocket } from "../../mod.ts";
 import { message } from "../support/events.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
+import { runScript } from "../support/script.ts";
+import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 
 test("binaryType is initially blob, and can be set to arraybuffer in each state", async () => {
@@ -23,7 +33,7 @@ test("binaryType is converted to a string, and other values are ignored without 
   socket.close();
   Reflect.set(socket, "binaryType", { toString: () => "arraybuffer" });
   assertEquals(socket.binaryType, "arraybuffer");
-  for (const value of ["", "Blob", "BLOB", "blob ", "nodebuffer", "uint8array", null, undefined, 0, {}, false]) {
+  for (const value of ["", "Blob", "BLOB", "blob ", "Nodebuffer", "uint8array", null, undefined, 0, {}, false]) {
     Reflect.set(socket, "binaryType", value);
     assertEquals(socket.binaryType, "arraybuffer");
   }
@@ -87,6 +97,23 @@ test("an ArrayBuffer is exactly as long as the message, whole or in fragments, a
   }
 });
 
+test("a nodebuffer is a Buffer that is exactly the message, for events and loops", async () => {
+  await using pair = await Pair.open();
+  pair.socket.binaryType = "nodebuffer";
+  assertEquals<string>(pair.socket.binaryType, "nodebuffer");
+  const loop = pair.socket[Symbol.asyncIterator]();
+  for (const size of [0, 1, 126, 70_000]) {
+    const bytes = new Uint8Array(size).map((_, index) => index * 7);
+    const got = message(pair.socket);
+    await pair.peer.send(frame(Opcode.binary, bytes));
+    const data = await got;
+    assert(Buffer.isBuffer(data));
+    assertEquals([data.length, data.byteOffset, data.buffer.byteLength], [size, 0, size]);
+    assert(data.equals(bytes));
+    assertStrictEquals((await loop.next()).value, data);
+  }
+});
+
 test("each message has its own ArrayBuffer: writing to it or transferring it changes no other", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
@@ -107,7 +134,7 @@ test("each message has its own ArrayBuffer: writing to it or transferring it cha
 
 test("a text message is a string whatever the binaryType", async () => {
   await using pair = await Pair.open();
-  for (const binaryType of ["blob", "arraybuffer"] as const) {
+  for (const binaryType of ["blob", "arraybuffer", "nodebuffer"] as const) {
     pair.socket.binaryType = binaryType;
     for (const text of ["", "text", "\ufeff🎉\0"]) {
       const got = message(pair.socket);
@@ -116,3 +143,35 @@ test("a text message is a string whatever the binaryType", async () => {
     }
   }
 });
+
+test(
+  "the class of /global has the binaryType of the runtime's own: programs for Bun get the Buffers they expect",
+  async () => {
+    await using server = await WsServer.start();
+    const output = await runScript(
+      server.url("/subprotocol"),
+      `const { install, NativeWebSocket, uninstall } = await import(${
+        JSON.stringify(new URL("../../global.ts", import.meta.url).href)
+      });
+    const native = new NativeWebSocket(url);
+    const Blank = WebSocket, Configured = install({ headers: { "X-Test": "1" } });
+    for (const Class of [Blank, Configured]) {
+      const socket = new Class(url, ["chat"]);
+      console.log(socket.binaryType === native.binaryType, socket instanceof CurlWebSocket, Class.name, Class.length);
+      await new Promise((resolve) => socket.onopen = resolve);
+      const data = new Promise((resolve) => socket.onmessage = (event) => resolve(event.data));
+      socket.send(new Uint8Array([1]));
+      const kind = (await data).constructor.name;
+      console.log(kind === ("Bun" in globalThis ? "Buffer" : "Blob"), socket.protocol);
+      socket.close();
+    }
+    try { new Blank(); } catch (error) { console.log(error.name); }
+    uninstall();
+    console.log(WebSocket === NativeWebSocket);
+    native.close();`,
+    );
+    const each = ["true true CurlWebSocket 1", "true chat"];
+    assertEquals(output.split("\n"), [...each, ...each, "TypeError", "true"]);
+  },
+  { timeout: 60_000 },
+);

@@ -210,6 +210,13 @@ export const MESSAGES: Row[] = [
     ]],
   },
   {
+    option: "autoPong",
+    what: "whether the server's pings get their pongs at once",
+    default: "true",
+    guide: "health.md#the-servers-pings",
+    tests: [["web/parity_test.ts", "autoPong: false sends no pong but the program's"]],
+  },
+  {
     option: "idleTimeout",
     what: "how long silence may last, ms; 0 for ever",
     default: "0",
