@@ -77,8 +77,9 @@ function jsonOf(text: string, name: string): unknown {
 /** A file of curlws that ends in the middle of a line, as when the machine lost power: all its whole lines. */
 function recoveredJson(text: string): unknown {
   let whole = text;
-  for (let torn = 0; torn < TORN_LINES && whole.includes("\n"); torn++) {
-    whole = whole.slice(0, whole.lastIndexOf("\n")).replace(/,$/, "");
+  for (let torn = 0; torn <= TORN_LINES && whole.includes("\n"); torn++) {
+    if (torn > 0) whole = whole.slice(0, whole.lastIndexOf("\n"));
+    whole = whole.replace(/,$/, "");
     for (const tail of [OPEN_TAIL, TAIL]) {
       try {
         return JSON.parse(whole + tail);
@@ -165,8 +166,8 @@ class EntryReader {
   #message(message: unknown, index: number, openedAt: number): RecordedMessage[] {
     const fields = objectOf(message);
     const wrong = (name: string, what: string) =>
-      this.#fail(`_webSocketMessages[${index}]${name === "" ? "" : `.${name}`}`, fields?.[name] ?? message, what);
-    if (fields === null) return wrong("", "must be an object");
+      this.#fail(`_webSocketMessages[${index}].${name}`, fields?.[name], what);
+    if (fields === null) this.#fail(`_webSocketMessages[${index}]`, message, "must be an object");
     const { type, time, opcode, data } = fields;
     if (type === "error" || (typeof opcode === "number" && (opcode >= 8 || opcode < 0))) return [];
     if (type !== "send" && type !== "receive") return wrong("type", 'must be "send" or "receive"');
@@ -207,6 +208,6 @@ export function isHidden(value: string): boolean {
 function bytesOf(data: string): Uint8Array<ArrayBuffer> | null {
   const bytes = Buffer.from(data, "base64");
   // Buffer skips what is no base64, so that there is less.
-  const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0;
-  return bytes.length === Math.floor((data.length - padding) * 3 / 4) ? new Uint8Array(bytes) : null;
+  const digits = data.length - (data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0);
+  return digits % 4 !== 1 && bytes.length === Math.floor(digits * 3 / 4) ? new Uint8Array(bytes) : null;
 }

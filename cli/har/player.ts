@@ -15,6 +15,22 @@ export interface Peer {
 /** What becomes of what the client sends: see {@linkcode PlayerOptions.sent}. */
 export type SentMode = "ignore" | "wait" | "compare";
 
+/** The time, which tests make up. */
+export interface Clock {
+  /** Ms of a clock that is never set. */
+  now(): number;
+  /** Calls back after some ms. Returns a function that prevents it. */
+  after(time: number, callback: () => void): () => void;
+}
+
+const CLOCK: Clock = {
+  now: () => performance.now(),
+  after: (time, callback) => {
+    const timer = setTimeout(callback, time);
+    return () => clearTimeout(timer);
+  },
+};
+
 export interface PlayerOptions {
   /** How much faster than recorded; Infinity for as fast as the client reads. */
   readonly speed: number;
@@ -25,6 +41,7 @@ export interface PlayerOptions {
   readonly sent: SentMode;
   /** Called with what was not as recorded. */
   onDifference(words: string): void;
+  readonly clock?: Clock;
 }
 
 /** Sending waits while this many bytes are unsent, and goes on when half of them are: enough to keep a connection busy. */
@@ -51,18 +68,19 @@ export class Player {
   #start = 0;
   #isOpen = true;
   #wake: () => void = () => {};
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock: Clock;
 
   constructor(connection: RecordedConnection, peer: Peer, options: PlayerOptions) {
     this.#connection = connection;
     this.#peer = peer;
     this.#options = options;
+    this.#clock = options.clock ?? CLOCK;
     this.#expected = connection.messages.filter(({ from }) => from === "client");
   }
 
   /** Plays to the end. Resolves when it has asked for the close, or the client is gone. */
   async play(): Promise<void> {
-    this.#start = performance.now();
+    this.#start = this.#clock.now();
     const { messages, close } = this.#connection, peer = this.#peer, isInStep = this.#options.sent !== "ignore";
     let inTurn = 0;
     for (const message of messages) {
@@ -108,7 +126,6 @@ export class Player {
 
   #stop(): void {
     this.#isOpen = false;
-    clearTimeout(this.#timer);
     this.#wake();
   }
 
@@ -116,14 +133,14 @@ export class Player {
   async #client(at: number): Promise<void> {
     const number = ++this.#passed;
     while (this.#isOpen && this.#sent < number) await new Promise<void>((resolve) => this.#wake = resolve);
-    this.#start = Math.max(this.#start, performance.now() - this.#scaled(at));
+    this.#start = Math.max(this.#start, this.#clock.now() - this.#scaled(at));
   }
 
   /** Waits until a time of the recording; returns whether it had to. Less than 1 ms, which no timer can, is no wait. */
   async #until(at: number): Promise<boolean> {
     const due = this.#start + this.#scaled(at);
     let waited = false;
-    for (let left = due - performance.now(); this.#isOpen && left >= 1; left = due - performance.now()) {
+    for (let left = due - this.#clock.now(); this.#isOpen && left >= 1; left = due - this.#clock.now()) {
       waited = true;
       await this.#wait(Math.min(left, MAX_TIMER));
     }
@@ -144,11 +161,12 @@ export class Player {
 
   /** Waits this long, ms, or until something happens: the callers look again. */
   async #wait(time: number): Promise<void> {
+    let cancel: () => void;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      this.#timer = setTimeout(resolve, time);
+      cancel = this.#clock.after(time, resolve);
     });
-    clearTimeout(this.#timer);
+    cancel!();
   }
 }
 

@@ -51,7 +51,11 @@ path are played one after another, a client each, and from the first again after
     if (!values.has("once")) await new Promise<never>(() => {});
     await server.played;
     const { length } = server.differences;
-    if (length > 0) throw new CommandError(`${length} ${length === 1 ? "client" : "clients"} did not do as recorded`);
+    if (length > 0) {
+      throw new CommandError(
+        length === 1 ? "1 connection was not as recorded" : `${length} connections were not as recorded`,
+      );
+    }
   },
 };
 

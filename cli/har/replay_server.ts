@@ -141,6 +141,8 @@ function listenOnBun(bun: BunGlobal, port: number, respond: Respond): Server {
       if (upgrade instanceof Response) return upgrade;
       const headers = new Headers(upgrade.headers.map(([name, value]): [string, string] => [name, value]));
       if (upgrade.protocol !== null) headers.set("sec-websocket-protocol", upgrade.protocol);
+      // Else Bun would choose the first one that is offered.
+      else request.headers.delete("sec-websocket-protocol");
       if (server.upgrade(request, { headers, data: { upgrade, listener: null } })) return undefined;
       return new Response("not a WebSocket handshake\n", { status: 400 });
     },

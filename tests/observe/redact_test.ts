@@ -26,6 +26,17 @@ test("redact: a server's text has no effect on a terminal, and none of it is los
   assertEquals(printableLines("a\tb\r\nc\x1b"), "a\tb\\r\nc\\x1b");
 });
 
+test("redact: a URL for programs is whole, and a URL, without its secrets", () => {
+  const long = `/${"p".repeat(300)}`;
+  for (
+    const [url, expected] of [
+      ["ws://joe:hunter2@h/a?b=hunter2&c=&hunter2&d=1#x", "ws://h/a?b=%E2%80%A6&%E2%80%A6&%E2%80%A6&d=%E2%80%A6#x"],
+      [`wss://h:8443${long}?`, `wss://h:8443${long}`],
+      ["wss://[::1]/a%20b?a=b=c", "wss://[::1]/a%20b?a=%E2%80%A6"],
+    ] as const
+  ) assertEquals(redact.secretlessUrl(new URL(url)), expected);
+});
+
 test("redact: no text keeps a control, format or separator character outside emoji", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
     assertEquals(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/v.test(printable(text).replace(/\p{RGI_Emoji}/gv, "")), false);

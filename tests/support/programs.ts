@@ -22,7 +22,12 @@ export interface ProgramOptions {
   /** The text of its output that means it is ready; without it, the program is ready once its port accepts connections. */
   ready?: RegExp;
   env?: Record<string, string>;
+  /** How long it may take until it is ready, ms; 5,000 by default. */
+  patience?: number;
 }
+
+/** How often it is looked whether a program is ready, ms. */
+const LOOK = 25;
 
 /** One running program; `await using` ends it. */
 export class Program {
@@ -43,7 +48,8 @@ export class Program {
     child.stderr?.on("data", add);
   }
 
-  static async start(path: string, { files = {}, args, ready, env = {} }: ProgramOptions): Promise<Program> {
+  static async start(path: string, options: ProgramOptions): Promise<Program> {
+    const { files = {}, args, ready, env = {}, patience = 5_000 } = options;
     const folder = mkdtempSync(join(tmpdir(), "curlws-program-"));
     // A program that is started as root may read its files as another user.
     chmodSync(folder, 0o777);
@@ -58,10 +64,10 @@ export class Program {
       env: { ...process.env, ...env },
     });
     const program = new Program(child, port, folder);
-    for (let attempt = 0; attempt < 200; attempt++) {
+    for (let attempt = 0; attempt < patience / LOOK; attempt++) {
       if (child.exitCode !== null) break;
       if (ready === undefined ? await listens(port) : ready.test(program.output)) return program;
-      await new Promise((resolve) => setTimeout(resolve, 25));
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
     await program[Symbol.asyncDispose]();
     throw new Error(`${path} did not start: ${program.output}`);

@@ -29,10 +29,10 @@ async function inShell(shell: string, args: string[], script: string): Promise<s
 
 const BASH = `source ./completions
 try() { COMP_WORDS=(curlws "$@"); COMP_CWORD=$#; COMPREPLY=(); _curlws; echo "\${COMPREPLY[*]}"; }
-complete -p curlws; try ins; try --pro; try -E cl; try completions ""; try install-libcurl --fo; try -k --wait f; try -`;
+complete -p curlws; try ins; try --pro; try -E cl; try completions ""; try install-libcurl --fo; try -k --wait f; try -; try --har cl; try replay --sent w; try replay --o`;
 
 test("bash completes commands, options, their values and files", async () => {
-  const [registered, command, proxy, file, shells, force, wait, all] = await inShell("bash", ["-c"], BASH);
+  const [registered, command, proxy, file, shells, force, wait, all, ...replay] = await inShell("bash", ["-c"], BASH);
   assertEquals(registered, "complete -o default -F _curlws curlws");
   assertEquals(command, "install-libcurl install-impersonate");
   assert(proxy!.split(" ").includes("--proxy-user"));
@@ -42,12 +42,14 @@ test("bash completes commands, options, their values and files", async () => {
     "--force",
     "forever",
   ]);
+  assertEquals(replay, ["client.pem", "wait", "--once"]);
   for (const { name } of OPTIONS) assert(all!.split(" ").includes(`--${name}`), name);
 }, { skip: without("bash") });
 
 test("fish completes commands, options, their values and files", async () => {
   const script = `source ./completions
-for line in 'curlws ins' 'curlws --proxy-use' 'curlws completions z' 'curlws --wait f' 'curlws install-libcurl --forc'
+for line in 'curlws ins' 'curlws --proxy-use' 'curlws completions z' 'curlws --wait f' 'curlws install-libcurl --forc' \
+    'curlws --har cl' 'curlws replay cl' 'curlws replay --sent w'
   complete -C $line | string split -f 1 \\t | string join ' '
 end`;
   assertEquals(await inShell("fish", ["--no-config", "-c"], script), [
@@ -56,6 +58,9 @@ end`;
     "zsh",
     "forever",
     "--force",
+    "client.pem",
+    "client.pem",
+    "wait",
   ]);
 }, { skip: without("fish") });
 
@@ -66,7 +71,8 @@ zpty -b shell zsh -f
 zpty -w shell $'PS1=; stty -echo; autoload -Uz compinit; compinit -u -D; source ./completions; '\\
 $'_done() { print -r -- "LINE[$BUFFER]"; BUFFER=; zle .accept-line }; zle -N _done; bindkey "^X" _done; print READY'
 until zpty -r shell line '*READY*'; do sleep 0.05; done
-for keys in 'curlws install-i' 'curlws --proxy-use' 'curlws completions z' 'curlws --wait f' 'curlws install-libcurl --forc'; do
+for keys in 'curlws install-i' 'curlws --proxy-use' 'curlws completions z' 'curlws --wait f' 'curlws install-libcurl --forc' \
+  'curlws replay cl' 'curlws replay --sent w'; do
   zpty -w -n shell "$keys"$'\\t\\C-x'
   line=; until [[ $line == *LINE\\[*\\]* ]]; do zpty -r shell part || sleep 0.02; line+=$part; part=; done
   print -r -- "\${\${line##*LINE\\[}%%\\]*}"
@@ -78,6 +84,8 @@ zpty -d shell`;
     "curlws completions zsh",
     "curlws --wait forever",
     "curlws install-libcurl --force",
+    "curlws replay client.pem",
+    "curlws replay --sent wait",
   ]);
 }, { skip: without("zsh") });
 
