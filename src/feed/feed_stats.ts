@@ -21,7 +21,7 @@ export interface ReconnectingStats extends SocketStats {
   readonly connections: number;
   /** Connections that were replaced without a gap. */
   readonly rotations: number;
-  /** Attempts to replace one that failed; `failures` counts them too. */
+  /** Rotations that failed: the next connection could not be made, or ended before it had taken over. */
   readonly rotationFailures: number;
   /** Times in which no connection stood, after the first. */
   readonly gaps: number;
