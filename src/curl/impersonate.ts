@@ -1,6 +1,6 @@
 /** libcurl-impersonate: the ClientHello of a browser. */
 import { CurlWebSocketError } from "../errors.ts";
-import { type Browser, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
+import { BARE_NAMES, type Browser, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
 import * as C from "./constants.ts";
 import { ffi, isNull, type Pointer, type Symbols, toCString } from "../platform/ffi.ts";
 import type { Curl } from "./library.ts";
@@ -44,7 +44,7 @@ function knows(curl: Curl, target: string): boolean {
 }
 
 /**
- * Returns the browser for a name: of an exact target, or the newest of a family that the library knows.
+ * Returns the browser for a name: of an exact target, or the newest of a kind that the library knows.
  *
  * @throws {CurlWebSocketError} `ERR_IMPERSONATE` if it is no libcurl-impersonate, or does not know the browser
  */
@@ -58,12 +58,15 @@ export function resolveBrowser(curl: Curl, name: string): Browser {
         "(libcurl-impersonate-*.tar.gz), and name its library with the library option or CURLWS_LIBCURL",
     );
   }
-  const browser = browsersNamed(name).find(({ target }) => knows(curl, target));
+  const find = (name: string) => browsersNamed(name).find(({ target }) => knows(curl, target));
+  const browser = find(name);
   if (browser !== undefined) return browser;
   const known = BROWSERS.filter(({ target }) => knows(curl, target)).map(({ target }) => target).join(", ");
   throw new CurlWebSocketError(
     "ERR_IMPERSONATE",
-    `impersonate: libcurl-impersonate ${version}, ${path}, does not know "${name}"; it knows ${known}`,
+    `impersonate: libcurl-impersonate ${version}, ${path}, does not know "${name}"; it knows ${
+      BARE_NAMES.filter((name) => find(name) !== undefined).join(", ")
+    }, ${known}`,
   );
 }
 

@@ -69,7 +69,7 @@ function iphone(target: string, system: string, version: string, acceptEncoding:
 
 const MAC_FIREFOX = "Macintosh; Intel Mac OS X 10.15";
 
-/** All browsers, the newest of each family first: a bare name takes the first that libcurl knows. */
+/** All browsers, the newest of each kind first: a bare name takes the first that libcurl knows. */
 export const BROWSERS: readonly Browser[] = [
   chrome("chrome152", WINDOWS, "152.0.0.0"),
   chrome("chrome151", WINDOWS, "151.0.0.0"),
@@ -133,15 +133,32 @@ export const BROWSERS: readonly Browser[] = [
   iphone("safari17_2_ios", "17_2", "17.2", BR),
 ];
 
-/** Names that stand for the newest browser of a family. */
-export const BARE_NAMES: readonly BrowserFamily[] = ["chrome", "edge", "firefox", "safari"];
+/** Safari's versions are spelled in two ways: 18_4, and 184. */
+const SAFARI = /^safari\d+(?:_\d+)*$/, SAFARI_IOS = /^safari\d+(?:_\d+)*_ios$/;
+
+/**
+ * Names that stand for the newest browser of a kind, each with the targets that it may mean. They are curl_cffi's, which
+ * has no betas that are newer than its releases either.
+ */
+const ALIASES: ReadonlyMap<string, RegExp> = new Map([
+  ["chrome", /^chrome\d+a?$/],
+  ["edge", /^edge\d+$/],
+  ["firefox", /^firefox\d+$/],
+  ["safari", SAFARI],
+  ["chrome_android", /^chrome\d+_android$/],
+  ["safari_ios", SAFARI_IOS],
+  ["tor", /^tor\d+$/],
+  ["safari_beta", SAFARI],
+  ["safari_ios_beta", SAFARI_IOS],
+]);
+
+/** The names that stand for the newest browser of a kind. */
+export const BARE_NAMES: readonly string[] = [...ALIASES.keys()];
 
 /** Returns the browsers that a name may mean, the best first: one for a target, several for a bare name. */
 export function browsersNamed(name: string): readonly Browser[] {
-  if (!(BARE_NAMES as readonly string[]).includes(name)) return BROWSERS.filter(({ target }) => target === name);
-  // A phone's browser, or another platform's, is had only by its full name; and Tor's is not called Firefox.
-  return BROWSERS.filter(({ target, family }) => family === name && /^[a-z]+\d+a?(?:_\d+)*$/.test(target))
-    .filter(({ target }) => target.startsWith(name));
+  const targets = ALIASES.get(name);
+  return BROWSERS.filter(({ target }) => targets === undefined ? target === name : targets.test(target));
 }
 
 /**

@@ -329,11 +329,37 @@ testWith(
     assertEquals(error.code, "ERR_IMPERSONATE");
     assertMatch(
       error.message,
-      /libcurl-impersonate 7\.84\.0, .*, does not know "firefox"; it knows chrome110, .*edge101.*safari15_3$/,
+      /libcurl-impersonate 7\.84\.0, .*, does not know "firefox"; it knows chrome, edge, safari, chrome_android, safari_beta, chrome110, .*edge101.*safari15_3$/,
     );
     return Promise.resolve();
   },
 );
+
+/** What curl_cffi's names for the newest of a kind become; null if the library has none of it. */
+const NEWEST: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
+  "impersonate-7.84": { chrome_android: "chrome99_android", safari_ios: null, safari_beta: "safari15_5", tor: null },
+  "impersonate-8.21": {
+    chrome_android: "chrome131_android",
+    safari_ios: "safari260_ios",
+    safari_beta: "safari2601",
+    tor: "tor145",
+  },
+  "impersonate-8.23": {
+    chrome_android: "chrome131_android",
+    safari_ios: "safari270_ios",
+    safari_beta: "safari270",
+    tor: "tor145",
+  },
+};
+
+testWith(NAMES, "curl_cffi's names mean the newest that the library knows", (library, name) => {
+  const curl = loadCurl(library);
+  for (const [alias, target] of Object.entries(NEWEST[name]!)) {
+    if (target !== null) assertEquals(resolveBrowser(curl, alias).target, target, alias);
+    else assertThrows(() => resolveBrowser(curl, alias), Error, `does not know "${alias}"; it knows chrome, edge`);
+  }
+  return Promise.resolve();
+});
 
 test("an unknown browser is a TypeError", () => {
   for (const impersonate of ["netscape", "Chrome", "chrome9", ""]) {

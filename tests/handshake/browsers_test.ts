@@ -221,7 +221,7 @@ test("each target's User-Agent has its version", () => {
 });
 
 test("a bare name is every desktop browser of that name, the newest first", () => {
-  for (const name of BARE_NAMES) {
+  for (const name of ["chrome", "edge", "firefox", "safari"]) {
     const targets = browsersNamed(name).map(({ target }) => target);
     assert(targets.length > 1, name);
     assert(targets.every((target) => target.startsWith(name) && !/_(ios|android|macos)$/.test(target)), name);
@@ -234,8 +234,32 @@ test("a bare name is every desktop browser of that name, the newest first", () =
   assertEquals(browsersNamed("firefox")[0]?.target, "firefox155");
   assertEquals(browsersNamed("chrome131_android").map(({ target }) => target), ["chrome131_android"]);
   assertEquals(browsersNamed("tor145").length, 1);
-  for (const name of ["", "chrom", "Chrome", "tor", "chrome9", "constructor"]) assertEquals(browsersNamed(name), []);
+  for (const name of ["", "chrom", "Chrome", "tor9", "chrome9", "constructor"]) assertEquals(browsersNamed(name), []);
   assertEquals(new Set(BROWSERS.map(({ target }) => target)).size, BROWSERS.length);
+});
+
+test("curl_cffi's names for the newest of a kind are known, and mean what they mean there", () => {
+  // REAL_TARGET_MAP of curl_cffi/requests/impersonate.py, with what is newer in libcurl-impersonate 8.23.
+  const newest: Record<string, string> = {
+    chrome: "chrome152",
+    edge: "edge101",
+    safari: "safari270",
+    safari_ios: "safari270_ios",
+    safari_beta: "safari270",
+    safari_ios_beta: "safari270_ios",
+    chrome_android: "chrome131_android",
+    firefox: "firefox155",
+    tor: "tor145",
+  };
+  assertEquals(BARE_NAMES.toSorted(), Object.keys(newest).sort());
+  for (const [name, target] of Object.entries(newest)) assertEquals(browsersNamed(name)[0]?.target, target, name);
+  assertEquals(browsersNamed("chrome_android").map(({ target }) => target), ["chrome131_android", "chrome99_android"]);
+  assert(
+    browsersNamed("safari_ios").every(({ target, userAgent }) =>
+      target.endsWith("_ios") && userAgent.includes("iPhone")
+    ),
+  );
+  assert(offersClientWindow("chrome_android") && !offersClientWindow("safari_ios") && !offersClientWindow("tor"));
 });
 
 test("how a page and a server belong together", () => {
