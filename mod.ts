@@ -52,11 +52,13 @@ export { CurlWebSocketError, type CurlWebSocketErrorInit, type ErrorCode } from 
 export type {
   AuthOptions,
   BearerAuth,
+  CertificateCompression,
   CookieJar,
   CookiesOption,
   CurlOptionValue,
   CurlWebSocketOptions,
   HeadersOption,
+  ImpersonateOptions,
   KeepAliveOptions,
   NetworkOptions,
   ParamsOption,

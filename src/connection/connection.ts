@@ -70,7 +70,8 @@ export class Connection implements DialHandler, OpenConnectionHandler {
     this.#url = url;
     this.observer = observerFor(handler.owner, url, options);
     this.onMessage = this.observer.messageReceived === undefined ? handler.onMessage : observed(this.observer, handler);
-    const curl = loadCurl(options.library, { impersonating: options.impersonate !== null });
+    const { library, impersonate, fingerprint } = options;
+    const curl = loadCurl(library, { impersonating: impersonate !== null || fingerprint !== null });
     const dialer = this.#dialer = new Dialer(curl, reactorOf(curl), url, protocols, options, this);
     if (options.signal !== undefined) this.#listen(options.signal);
     if (!this.#ended) dialer.start();

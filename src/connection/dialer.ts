@@ -1,7 +1,7 @@
 /** The way to an open connection: one handshake attempt after another, with cookies, redirects and Digest challenges between. */
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { isCaSourcePrepared, prepareCaSource } from "../curl/ca_source.ts";
-import { resolveBrowser } from "../curl/impersonate.ts";
+import { needImpersonating, resolveBrowser } from "../curl/impersonate.ts";
 import type { Curl } from "../curl/library.ts";
 import type { Transport } from "../curl/transport.ts";
 import { CurlWebSocketError, errorOf } from "../errors.ts";
@@ -77,6 +77,7 @@ export class Dialer implements AttemptHandler {
     this.#request = { url, headers, cookies, auth, tls, curlOptions };
     this.#redirects = options.maxRedirects === 0 ? null : new RedirectChain(options.maxRedirects);
     this.#browser = options.impersonate === null ? null : resolveBrowser(curl, options.impersonate);
+    if (options.fingerprint !== null) needImpersonating(curl, "a ClientHello by its parts");
     this.#origin = options.origin ?? (this.#browser === null ? null : pageOrigin(url));
   }
 
@@ -164,7 +165,7 @@ export class Dialer implements AttemptHandler {
   #try(cookie: string | null): void {
     const { url, headers, tls, curlOptions } = this.#request;
     this.#redirects?.visit(url, cookie, this.#challenge !== null);
-    const { proxy, network, deflate, connectTimeout, handshakeTimeout } = this.options;
+    const { proxy, network, fingerprint, deflate, connectTimeout, handshakeTimeout } = this.options;
     const browser = this.#browser;
     const left = connectTimeout - (performance.now() - this.#startedAt);
     const request = {
@@ -176,6 +177,7 @@ export class Dialer implements AttemptHandler {
         network,
         curlOptions,
         browser,
+        fingerprint,
         timeout: connectTimeout === 0 ? 0 : Math.max(1, left),
         observer: this.#handler.observer,
       },

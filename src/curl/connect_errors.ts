@@ -6,6 +6,7 @@ import * as C from "./constants.ts";
 import { type ConnectReason, connectReason } from "../platform/connect_reason.ts";
 import { OUT_OF_FILES, outOfFiles } from "../platform/out_of_files.ts";
 import { type ConnectTarget, portOf } from "./handle_options.ts";
+import { refusedPart } from "./fingerprint.ts";
 import { explainTls } from "./tls_errors.ts";
 import type { ProxyResponse } from "./transfer_log.ts";
 
@@ -64,6 +65,8 @@ function explain(attempt: FailedAttempt): [ErrorCode, string] {
     const found = explainProxy(attempt, proxy, reason);
     if (found !== null) return found;
   }
+  const part = target.fingerprint === null ? null : refusedPart(target.fingerprint, curlMessage);
+  if (part !== null) return ["ERR_IMPERSONATE", part];
   // With an https proxy, the first TLS handshake is the proxy's.
   const tls = proxy?.scheme === "https" && connectCode === 0
     ? explainTls(curlCode, curlMessage, {

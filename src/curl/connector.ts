@@ -11,6 +11,8 @@ import { ConnectHandles, type ConnectReceiver } from "./connect_handles.ts";
 import { readConnection } from "./read_connection.ts";
 import * as C from "./constants.ts";
 import { isAlone } from "./drivers.ts";
+import { readClientHello } from "./client_hello.ts";
+import { differences, unlike } from "./fingerprint.ts";
 import { getNumber } from "./get_info.ts";
 import { chooseProxy, type ConnectTarget, setBaseOptions, setUserOptions } from "./handle_options.ts";
 import type { Curl } from "./library.ts";
@@ -33,6 +35,9 @@ export interface ConnectHandler {
  */
 const MAX_PROXY_RESPONSE = 64 * 1024;
 
+/** curl_infotype of what is sent over TLS; libcurl reports messages of the handshake alone, before they are encrypted. */
+const CURLINFO_SSL_DATA_OUT = 6;
+
 /** By curl_infotype: CURLINFO_TEXT, _HEADER_IN, _HEADER_OUT. The headers are a proxy's. */
 const LOG_KINDS = ["words", "response", "request"] as const;
 
@@ -48,6 +53,8 @@ export class Connector implements ConnectReceiver {
   readonly #log: TransferLog = new TransferLog();
   /** How often libcurl has reported progress: during CONNECT it does so for each byte. */
   #progress = 0;
+  /** Whether the ClientHello is still to be compared with what was asked for. */
+  #helloAwaited: boolean;
   #done = false;
 
   /** Prepares an attempt, which begins with {@linkcode start}. */
@@ -56,6 +63,7 @@ export class Connector implements ConnectReceiver {
     this.#reactor = reactor;
     this.#target = target;
     this.#handler = handler;
+    this.#helloAwaited = target.fingerprint !== null && target.url.protocol === "https:";
     this.#handles = new ConnectHandles(curl, reactor, this);
     try {
       this.#proxy = chooseProxy(target);
@@ -96,7 +104,7 @@ export class Connector implements ConnectReceiver {
     }
     if (this.#hasLog) {
       curl.setPointer(easy, C.CURLOPT_DEBUGFUNCTION, debug.pointer);
-      if (!this.#hasDoh) options.long("VERBOSE", 1);
+      if (!this.#hasDoh || this.#reportsAll) options.long("VERBOSE", 1);
     }
     this.#handles.setSessions(this.#target, this.#proxy);
     setUserOptions(options, this.#target, this.#proxy);
@@ -125,6 +133,14 @@ export class Connector implements ConnectReceiver {
     return network.dohUrl !== undefined || curlOptions.some(({ option }) => option.name === "DOH_URL");
   }
 
+  /**
+   * Whether the log begins at once although names are looked up by HTTPS: it has to have the ClientHello, which may come
+   * in the call in which the name is known. Newer libcurls, from 8.21 at the latest, do not write those requests anywhere.
+   */
+  get #reportsAll(): boolean {
+    return this.#helloAwaited && this.#curl.versionNumber >= 0x081500;
+  }
+
   /** The URL of the proxy, without credentials, or null. */
   get proxyName(): string | null {
     return this.#proxy === null ? null : proxyName(this.#proxy);
@@ -135,11 +151,24 @@ export class Connector implements ConnectReceiver {
   }
 
   onDebug(kind: number, data: Pointer, size: number): void {
+    if (this.#helloAwaited && kind === CURLINFO_SSL_DATA_OUT) return this.#checkHello(data, size);
     const wanted = TransferLog.wants(kind), observed = this.#observed ? LOG_KINDS[kind] : undefined;
     if (this.#done || size === 0 || !(wanted || observed !== undefined)) return;
     const text = runtime().latin1(ffi().view(data, size), 0, size);
     if (observed !== undefined) this.#target.observer?.curlLogged?.(observed, text);
     if (wanted) this.#log.add(kind, text);
+  }
+
+  /** What it throws is the end of the attempt, before the server has answered. */
+  #checkHello(data: Pointer, size: number): void {
+    // The first one is for an https proxy, and not to be like anybody's.
+    if (this.#proxy?.scheme === "https" && this.#log.sessions.length === 0) return;
+    const hello = readClientHello(ffi().view(data, size));
+    if (hello === null) return;
+    this.#helloAwaited = false;
+    const { fingerprint, tls, url } = this.#target;
+    const found = differences(hello, fingerprint!, tls.serverName ?? url.hostname);
+    if (found.length > 0) throw unlike(this.#curl, found);
   }
 
   onReady(fd: number, events: number): boolean {
@@ -183,6 +212,7 @@ export class Connector implements ConnectReceiver {
 
   /** Hands the connection over. It sends something at once, see driver.ts. */
   #connected(): void {
+    if (this.#helloAwaited) return this.#fail(unlike(this.#curl, [this.#whyNoHello]));
     const connectedFd = getNumber(this.#curl, this.#handles.easy, C.CURLINFO_ACTIVESOCKET) ?? -1;
     if (connectedFd < 0) return this.#fail(this.#describe(C.CURLE_COULDNT_CONNECT));
     const secure = this.#target.url.protocol === "https:";
@@ -202,6 +232,13 @@ export class Connector implements ConnectReceiver {
     this.#settle();
     options.closeFiles();
     this.#handler.onConnected(transport, info);
+  }
+
+  /** If curlOptions have VERBOSE, libcurl prints its log and reports nothing. */
+  get #whyNoHello(): string {
+    return `it is not known, as libcurl ${
+      this.#hasLog ? "reported nothing before it knew the address, with dohUrl" : "prints it, with VERBOSE"
+    }`;
   }
 
   #tlsPeer(): TlsPeer {

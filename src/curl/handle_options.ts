@@ -6,10 +6,12 @@ import { easyOption } from "../options/easy_option.ts";
 import { type CompleteProxy, environmentNoProxy, type ProxyAuth, proxyFor, proxyName } from "../options/proxy.ts";
 import { bracketed, type TlsOptions } from "../options/tls.ts";
 import type { Browser } from "../handshake/browsers.ts";
+import type { Fingerprint } from "../options/fingerprint.ts";
 import type { Observer } from "../observe/observer.ts";
 import * as C from "./constants.ts";
 import type { OptionSetter } from "./option_setter.ts";
 import { runtime } from "../platform/runtime.ts";
+import { setFingerprint } from "./fingerprint.ts";
 import { impersonate } from "./impersonate.ts";
 import { setTls, TRUST_OPTIONS } from "./tls_options.ts";
 
@@ -24,6 +26,8 @@ export interface ConnectTarget {
   readonly curlOptions: readonly RawCurlOption[];
   /** The browser whose ClientHello to send; null for libcurl's own. */
   readonly browser: Browser | null;
+  /** What of a ClientHello is to differ from that; null for nothing. */
+  readonly fingerprint: Fingerprint | null;
   /**
    * How long the caller waits, ms; 0 for no limit. If there are several addresses, libcurl gives the first half of it.
    */
@@ -72,7 +76,7 @@ export function connectLimit(timeout: number): number {
 }
 
 /** Sets what every attempt needs: to connect and nothing more, whatever the user's options are. */
-export function setBaseOptions(set: OptionSetter, { timeout, browser }: ConnectTarget): void {
+export function setBaseOptions(set: OptionSetter, { url, timeout, browser, fingerprint }: ConnectTarget): void {
   set.long("CONNECT_ONLY", 1);
   // Others' connections are in the same multi. libcurl uses none again for an attempt that is to connect only.
   set.long("FRESH_CONNECT", 1);
@@ -80,6 +84,7 @@ export function setBaseOptions(set: OptionSetter, { timeout, browser }: ConnectT
   set.long("TCP_NODELAY", 1);
   set.long("HTTP_VERSION", C.CURL_HTTP_VERSION_1_1);
   if (browser !== null) impersonate(set.curl, set.easy, browser);
+  if (fingerprint !== null && url.protocol === "https:") setFingerprint(set.curl, set.easy, fingerprint);
   set.long("HTTPPROXYTUNNEL", 1);
   set.long("CONNECTTIMEOUT_MS", connectLimit(timeout));
   // Closing while getaddrinfo runs must not wait for it. From 7.87; an older libcurl waits, and libcurl-impersonate

@@ -44,20 +44,29 @@ function knows(curl: Curl, target: string): boolean {
 }
 
 /**
+ * Throws unless the library is libcurl-impersonate; `what` is what needs it.
+ *
+ * @throws {CurlWebSocketError} `ERR_IMPERSONATE`
+ */
+export function needImpersonating(curl: Curl, what: string): void {
+  const { path, version } = curl.info;
+  if (libraries(path).symbols !== null) return;
+  throw new CurlWebSocketError(
+    "ERR_IMPERSONATE",
+    `impersonate: ${what} needs libcurl-impersonate, and ${path} is a plain libcurl ${version}; fetch ` +
+      "one with curlws install-impersonate, or install a release of https://github.com/lexiforest/curl-impersonate " +
+      "(libcurl-impersonate-*.tar.gz), and name its library with the library option or CURLWS_LIBCURL",
+  );
+}
+
+/**
  * Returns the browser for a name: of an exact target, or the newest of a kind that the library knows.
  *
  * @throws {CurlWebSocketError} `ERR_IMPERSONATE` if it is no libcurl-impersonate, or does not know the browser
  */
 export function resolveBrowser(curl: Curl, name: string): Browser {
+  needImpersonating(curl, `"${name}"`);
   const { path, version } = curl.info;
-  if (libraries(curl.info.path).symbols === null) {
-    throw new CurlWebSocketError(
-      "ERR_IMPERSONATE",
-      `impersonate: "${name}" needs libcurl-impersonate, and ${path} is a plain libcurl ${version}; fetch ` +
-        "one with curlws install-impersonate, or install a release of https://github.com/lexiforest/curl-impersonate " +
-        "(libcurl-impersonate-*.tar.gz), and name its library with the library option or CURLWS_LIBCURL",
-    );
-  }
   const find = (name: string) => browsersNamed(name).find(({ target }) => knows(curl, target));
   const browser = find(name);
   if (browser !== undefined) return browser;

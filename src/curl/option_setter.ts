@@ -4,29 +4,8 @@ import { CURLE_NOT_BUILT_IN, CURLE_OK, CURLE_UNKNOWN_OPTION } from "./constants.
 import { allocate, ffi, isNull, type Pointer, toCString } from "../platform/ffi.ts";
 import { type MemoryFile, memoryFile } from "../platform/memory_file.ts";
 import type { Curl } from "./library.ts";
-import { oncePerLibrary } from "../platform/once.ts";
+import { nameIn } from "./own_options.ts";
 import { type EasyOption, easyOption } from "../options/easy_option.ts";
-
-const NAMES = {
-  // const struct curl_easyoption {const char *name; ...} *curl_easy_option_by_id(CURLoption)
-  curl_easy_option_by_id: { parameters: ["i32"], result: "pointer" },
-} as const;
-
-/** Each library's own list of options; null before 7.73, which brought it. */
-const lists = oncePerLibrary((path) => {
-  try {
-    return ffi().open(path, NAMES);
-  } catch {
-    // The library is open already: only this function can be missing.
-    return null;
-  }
-});
-
-/** Returns a library's own name for an option's number; null if it has none. */
-function nameIn(curl: Curl, number: number): string | null {
-  const option = lists(curl.info.path)?.curl_easy_option_by_id(number) ?? null;
-  return isNull(option) ? null : ffi().cString(ffi().pointerAt(option, 0));
-}
 
 /**
  * Up to this number, options are the same in all libraries; libcurl-impersonate 7.84 has options of its own after it.

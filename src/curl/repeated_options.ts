@@ -36,7 +36,8 @@ export function setRepeated(set: OptionSetter, target: ConnectTarget, proxy: Com
 }
 
 /** Returns a key: attempts with the same one have the same options. Null for those that have options of their own. */
-function kindOf({ url, network, curlOptions, browser, timeout }: ConnectTarget, proxy: CompleteProxy | null) {
+function kindOf(target: ConnectTarget, proxy: CompleteProxy | null): string | null {
+  const { url, network, curlOptions, browser, timeout } = target;
   if (url.protocol !== "http:" || proxy !== null || browser !== null || curlOptions.length > 0) return null;
   if (network.resolve.length > 0 || network.connectTo.length > 0) return null;
   return `${url.host} ${connectLimit(timeout)} ${JSON.stringify(network)}`;

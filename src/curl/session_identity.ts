@@ -14,11 +14,11 @@ export type Digest = (data: Uint8Array | string) => string;
 /**
  * Returns a key: attempts whose keys are equal may resume each other's TLS sessions. A session tells the server that the
  * two connections are one client's. So whoever looks like another client shares none: another proxy or credentials for it,
- * another address of this machine, another browser, other TLS options, above all certificates. libcurl itself looks at
+ * another address of this machine, another browser, another ClientHello, other TLS options, above all certificates. libcurl itself looks at
  * the server's name and port.
  */
 export function sessionIdentity(
-  { url, tls, network, curlOptions, browser }: ConnectTarget,
+  { url, tls, network, curlOptions, browser, fingerprint }: ConnectTarget,
   proxy: CompleteProxy | null,
   digest: Digest,
 ): string {
@@ -30,6 +30,7 @@ export function sessionIdentity(
     url.protocol,
     inOrder(tls),
     browser?.target ?? null,
+    fingerprint,
     proxy === null ? null : inOrder({ ...proxy, tls: inOrder(proxy.tls), source: undefined, noProxy: undefined }),
     [
       network.interface,

@@ -1,9 +1,9 @@
 /** The options of the handshake's HTTP: browser, origin, authentication, cookies, redirects and parameters. */
 import type { CompleteCookies, CookieJar, CookiesOption } from "../handshake/cookies.ts";
-import { BARE_NAMES, BROWSERS, browsersNamed } from "../handshake/browsers.ts";
 import { type HeaderList, isFieldValue, isToken } from "../handshake/fields.ts";
 import { basicCredentials } from "../handshake/request.ts";
 import { shownUrl } from "../observe/redact.ts";
+import { type ImpersonateOptions, type Impersonation, impersonation } from "./fingerprint.ts";
 import { checkNames, numberOf, textOf, wordOf } from "./validate.ts";
 
 /** A username and password, or a token. */
@@ -35,7 +35,7 @@ export type ParamsOption =
 
 /** The options that {@linkcode handshakeOptions} checks. */
 export interface HandshakeOptions {
-  impersonate?: string;
+  impersonate?: string | ImpersonateOptions;
   origin?: string;
   auth?: AuthOptions;
   cookies?: CookiesOption;
@@ -48,9 +48,7 @@ export type CompleteAuth =
   | { readonly type: "digest"; readonly username: string; readonly password: string };
 
 /** The checked options. */
-export interface CompleteHandshakeOptions {
-  /** A target, or a bare name, of `browsers.ts`. */
-  readonly impersonate: string | null;
+export interface CompleteHandshakeOptions extends Impersonation {
   readonly origin: string | null;
   readonly auth: CompleteAuth | null;
   readonly cookies: CompleteCookies;
@@ -69,22 +67,12 @@ export function handshakeOptions(options: HandshakeOptions, headers: HeaderList)
     }
   }
   return {
-    impersonate: impersonateOption(options.impersonate),
+    ...impersonation(options.impersonate),
     origin: originOption(options.origin),
     auth: authOption(options.auth),
     cookies: cookiesOption(options.cookies),
     maxRedirects: numberOf("maxRedirects", options.maxRedirects ?? 0, 0, 100, true),
   };
-}
-
-function impersonateOption(name: unknown): string | null {
-  const text = textOf("impersonate", name, "the name of a browser");
-  if (text === undefined) return null;
-  if (browsersNamed(text).length > 0) return text;
-  const targets = BROWSERS.map(({ target }) => target).join(", ");
-  throw new TypeError(
-    `impersonate: ${JSON.stringify(text)} is unknown; known are ${BARE_NAMES.join(", ")}, ${targets}`,
-  );
 }
 
 function originOption(origin: unknown): string | null {

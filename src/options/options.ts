@@ -7,6 +7,7 @@ import { checkNames, checkSignal, flagOf, MAX_TIMEOUT, numberOf, textOf } from "
 import { type CompleteDeflateOptions, deflateOptions, type PerMessageDeflateOptions } from "./deflate.ts";
 import { type CurlOptionValue, type RawCurlOption, rawCurlOptions } from "./curl_options.ts";
 import { headerList, type HeadersOption } from "./headers.ts";
+import type { ImpersonateOptions } from "./fingerprint.ts";
 import { type AuthOptions, type CompleteHandshakeOptions, handshakeOptions, type ParamsOption } from "./handshake.ts";
 import { type CompleteNetwork, NETWORK_NAMES, type NetworkOptions, networkOptions } from "./network.ts";
 import { type CompleteProxy, type ProxyOption, proxyOptions } from "./proxy.ts";
@@ -17,6 +18,7 @@ export type { CompleteDeflateOptions, PerMessageDeflateOptions } from "./deflate
 export type { CurlOptionValue } from "./curl_options.ts";
 export type { CookieJar, CookiesOption } from "../handshake/cookies.ts";
 export type { HeadersOption } from "./headers.ts";
+export type { CertificateCompression, ImpersonateOptions } from "./fingerprint.ts";
 export type { AuthOptions, BearerAuth, ParamsOption, PasswordAuth } from "./handshake.ts";
 export type { KeepAliveOptions, NetworkOptions } from "./network.ts";
 export type { ProxyAuth, ProxyOption, ProxyOptions } from "./proxy.ts";
@@ -38,8 +40,9 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    */
   headers?: HeadersOption;
   /**
-   * The browser to look like: `"chrome"`, `"edge"`, `"firefox"` or `"safari"`, which means the newest that libcurl
-   * knows, or one of its targets, such as `"chrome131_android"`. The client sends that browser's ClientHello and
+   * The browser to look like: `"chrome"`, `"edge"`, `"firefox"`, `"safari"`, `"chrome_android"`, `"safari_ios"` or
+   * `"tor"`, which means the newest that libcurl knows, or one of its targets, such as `"chrome131_android"`; or a
+   * ClientHello by its parts, {@linkcode ImpersonateOptions}. The client sends that browser's ClientHello and
    * WebSocket handshake: its fields, their order and values, the User-Agent of that version and platform, and its offer
    * of compression, unless `perMessageDeflate` is given. Safari's order of fields is not known for certain.
    *
@@ -51,9 +54,10 @@ export interface CurlWebSocketOptions extends NetworkOptions {
    * import { CurlWebSocket } from "@curlws/curlws";
    *
    * const Chrome = CurlWebSocket.with({ impersonate: "chrome", origin: "https://www.example.com" });
+   * const Own = CurlWebSocket.with({ impersonate: { base: "chrome", permuteExtensions: false, keyShares: 1 } });
    * ```
    */
-  impersonate?: string;
+  impersonate?: string | ImpersonateOptions;
   /**
    * The value of Origin: a scheme, a host and a port, or `"null"`. By default none is sent, except with `impersonate`.
    */

@@ -16,6 +16,7 @@ function attempt(more: Partial<FailedAttempt>): FailedAttempt {
       network: networkOptions({}),
       curlOptions: [],
       browser: null,
+      fingerprint: null,
       timeout: 0,
     },
     proxy: null,

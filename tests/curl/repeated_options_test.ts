@@ -39,6 +39,7 @@ const target = (change: Partial<ConnectTarget> = {}): ConnectTarget => ({
   network: networkOptions({}),
   curlOptions: [],
   browser: null,
+  fingerprint: null,
   timeout: 10_000,
   ...change,
 });

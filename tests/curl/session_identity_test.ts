@@ -3,17 +3,19 @@ import type { ConnectTarget } from "../../src/curl/handle_options.ts";
 import { BUNDLES, DIRECTORIES } from "../../src/curl/certificate_stores.ts";
 import { identityFiles, sessionIdentity, wantsSessions } from "../../src/curl/session_identity.ts";
 import type { Browser } from "../../src/handshake/browsers.ts";
+import { type ImpersonateOptions, impersonation } from "../../src/options/fingerprint.ts";
 import type { CompleteProxy } from "../../src/options/proxy.ts";
 import type { TlsOptions } from "../../src/options/tls.ts";
 import { test } from "../support/testing.ts";
 
 const target = (
-  { url = "https://a.example/", tls = {}, network = {}, curlOptions = [], browser = null }: {
+  { url = "https://a.example/", tls = {}, network = {}, curlOptions = [], browser = null, impersonate }: {
     url?: string;
     tls?: TlsOptions;
     network?: object;
     curlOptions?: readonly [number, unknown][];
     browser?: string | null;
+    impersonate?: ImpersonateOptions;
   } = {},
 ) =>
   ({
@@ -22,6 +24,7 @@ const target = (
     network: { resolve: [], connectTo: [], ...network },
     curlOptions: curlOptions.map(([number, value]) => ({ option: { number }, value })),
     browser: browser === null ? null : { target: browser } as Browser,
+    fingerprint: impersonation(impersonate).fingerprint,
   }) as unknown as ConnectTarget;
 
 const PROXY: CompleteProxy = {
@@ -71,6 +74,14 @@ test("each of these is an identity of its own", () => {
     ["another name", identity(target({ tls: { serverName: "c.example" } }))],
     ["a browser", identity(target({ browser: "chrome150" }))],
     ["another browser", identity(target({ browser: "firefox147" }))],
+    ["a JA3", identity(target({ impersonate: { ja3: "771,4865-47,0-10-13-43-51,29," } }))],
+    ["another order", identity(target({ impersonate: { ja3: "771,4865-47,10-0-13-43-51,29," } }))],
+    ["GREASE", identity(target({ impersonate: { grease: true } }))],
+    ["none", identity(target({ impersonate: { grease: false } }))],
+    ["key shares", identity(target({ impersonate: { keyShares: 1 } }))],
+    ["signatures", identity(target({ impersonate: { signatureAlgorithms: ["ed25519"] } }))],
+    ["as delegated ones", identity(target({ impersonate: { delegatedCredentials: ["ed25519"] } }))],
+    ["a browser with it", identity(target({ browser: "chrome150", impersonate: { keyShares: 1 } }))],
     ["a proxy", identity(target(), proxy())],
     ["another proxy", identity(target(), proxy({ host: "other.example" }))],
     ["another port", identity(target(), proxy({ port: 8081 }))],

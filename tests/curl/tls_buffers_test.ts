@@ -43,6 +43,7 @@ async function connect(port: number): Promise<Open> {
       network: networkOptions({}),
       curlOptions: [],
       browser: null,
+      fingerprint: null,
       timeout: 10_000,
     };
     new Connector(curl, reactorOf(real), target, { onConnected: resolve, onFailed: reject }).start();

@@ -41,6 +41,7 @@ const target = (ca = "ca.pem", url = "https://a.example/") =>
     network: { resolve: [] },
     curlOptions: [],
     browser: null,
+    fingerprint: null,
   }) as unknown as ConnectTarget;
 
 test("one identity has one CURLSH, which stays when nobody uses it", () => {

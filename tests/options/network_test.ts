@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
-import { createServer as createHttpsServer } from "node:https";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer, type Server } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -9,6 +8,7 @@ import { CurlWebSocket, type CurlWebSocketError, type CurlWebSocketInit, libcurl
 import { allocate } from "../../src/platform/ffi.ts";
 import { openLibc } from "../../src/platform/libc.ts";
 import { certificates } from "../support/certificates.ts";
+import { DohServer } from "../support/doh_server.ts";
 import { failed, message, opened } from "../support/events.ts";
 import { isAtLeast, libcurlNamed } from "../support/libcurls.ts";
 import { acceptFor, closedPort, RawServer } from "../support/raw_server.ts";
@@ -202,48 +202,22 @@ test("happy eyeballs: a dead IPv6 address does not delay IPv4", async () => {
   assertEquals(socket.connection?.remoteAddress, "127.0.0.1");
 }, { skip: hasIpv6 ? undefined : "this machine has no IPv6" });
 
-/** Answers every question for A with 127.0.0.1, and any other with nothing (RFC 1035, RFC 8484). */
-function dnsAnswer(query: Uint8Array): Uint8Array {
-  const typeAt = query.length - 4 - (query[11] === 0 ? 0 : 11);
-  const isA = query[typeAt + 1] === 1;
-  const head = query.slice(0, typeAt + 4);
-  head.set([0x81, 0x80, 0, 1, 0, isA ? 1 : 0, 0, 0, 0, 0], 2);
-  const record = isA ? [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1] : [];
-  return Uint8Array.of(...head, ...record);
-}
-
 test("dohUrl resolves names over HTTPS", async () => {
-  const questions: string[] = [];
-  const { ca, cert, key } = certificates();
-  const dns = createHttpsServer({ cert, key }, (request, response) => {
-    const chunks: Uint8Array[] = [];
-    request.on("data", (chunk: Uint8Array) => chunks.push(chunk));
-    request.on("end", () => {
-      const query = Uint8Array.from(chunks.flatMap((chunk) => [...chunk]));
-      questions.push(String.fromCharCode(...query));
-      response.writeHead(200, { "content-type": "application/dns-message" });
-      response.end(dnsAnswer(query));
-    });
+  const { ca } = certificates();
+  await using dns = await DohServer.start();
+  await using server = await WsServer.start({ tls: true });
+  await using socket = await connected(server.url("/echo", "name.invalid"), {
+    dohUrl: dns.url,
+    tls: { ca, serverName: "localhost" },
   });
-  await new Promise<void>((resolve) => dns.listen(0, "127.0.0.1", resolve));
-  try {
-    await using server = await WsServer.start({ tls: true });
-    const dohUrl = `https://127.0.0.1:${(dns.address() as AddressInfo).port}/dns-query`;
-    await using socket = await connected(server.url("/echo", "name.invalid"), {
-      dohUrl,
-      tls: { ca, serverName: "localhost" },
-    });
-    const { remoteAddress, tls } = socket.connection!;
-    assertEquals(remoteAddress, "127.0.0.1");
-    // On a busy machine libcurl may look up and shake hands within one call, before its log is on.
-    assert(tls!.alpn === "http/1.1" || tls!.alpn === null, String(tls!.alpn));
-    assert(questions.some((question) => question.includes("\x04name\x07invalid")), questions.join());
-    const error = await refused("ws://name.invalid/", { dohUrl: `https://127.0.0.1:${await closedPort()}/` });
-    assertEquals(error.code, "ERR_DNS");
-    assert(error.message.includes("dohUrl"), error.message);
-  } finally {
-    dns.close();
-  }
+  const { remoteAddress, tls } = socket.connection!;
+  assertEquals(remoteAddress, "127.0.0.1");
+  // On a busy machine libcurl may look up and shake hands within one call, before its log is on.
+  assert(tls!.alpn === "http/1.1" || tls!.alpn === null, String(tls!.alpn));
+  assert(dns.questions.some((question) => question.includes("\x04name\x07invalid")), dns.questions.join());
+  const error = await refused("ws://name.invalid/", { dohUrl: `https://127.0.0.1:${await closedPort()}/` });
+  assertEquals(error.code, "ERR_DNS");
+  assert(error.message.includes("dohUrl"), error.message);
 }, { timeout: 30_000 });
 
 /** The kernel's timer of a connection: 02 is keep-alive; its time is in hundredths of a second. */

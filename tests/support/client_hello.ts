@@ -15,6 +15,8 @@ import { RawServer } from "./raw_server.ts";
 /** What a client said first. */
 export interface ClientHello {
   readonly ja3: string;
+  /** What its hash is of. */
+  readonly ja3Text: string;
   readonly ja4: string;
   /** The extensions' numbers in their order, without GREASE. */
   readonly extensions: readonly number[];
@@ -22,6 +24,8 @@ export interface ClientHello {
   /** The name in SNI, or undefined. */
   readonly serverName: string | undefined;
   readonly message: TlsClientHelloMessage;
+  /** The handshake message as sent, without the header of its record. */
+  readonly bytes: Uint8Array;
 }
 
 /** Extensions by number, as IANA names them; 17513 and 17613 are Chrome's drafts of ALPS. */
@@ -35,17 +39,32 @@ export const Extension = {
   encryptedClientHello: 65037,
   delegatedCredential: 34,
   recordSizeLimit: 28,
+  trustAnchors: 51764,
 } as const;
+
+/** JA3 before it is hashed, written apart from what the tests test. */
+function ja3Text(message: TlsClientHelloMessage): string {
+  const plain = (list: readonly number[]) => list.filter((id) => !isGREASE(id)).join("-");
+  return [
+    message.version,
+    plain(message.cipherSuites),
+    plain(message.extensions.map(({ id }) => id)),
+    plain(getExtensionData(message, 10)?.groups ?? []),
+    plain(getExtensionData(message, 11)?.formats ?? []),
+  ].join();
+}
 
 async function read(record: Uint8Array): Promise<ClientHello> {
   const message = await readTlsClientHello(Readable.from([record], { objectMode: false }));
   return {
     ja3: calculateJa3(message),
+    ja3Text: ja3Text(message),
     ja4: calculateJa4(message),
     extensions: message.extensions.map(({ id }) => id).filter((id) => !isGREASE(id)),
     alpn: getExtensionData(message, 16)?.protocols ?? [],
     serverName: getExtensionData(message, 0)?.serverName,
     message,
+    bytes: record.slice(5),
   };
 }
 
@@ -68,8 +87,8 @@ export class HelloServer {
     return server;
   }
 
-  url(path = "/"): string {
-    return `wss://localhost:${(this.#relay.address() as AddressInfo).port}${path}`;
+  url(path = "/", host = "localhost"): string {
+    return `wss://${host}:${(this.#relay.address() as AddressInfo).port}${path}`;
   }
 
   /** The next ClientHello. */

@@ -81,6 +81,7 @@ export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>
   share_setopt: { memory: gives(CURLSHE_NOMEM) },
   getinfo: { unknown: gives(CURLE_UNKNOWN_OPTION) },
   curl_easy_option_by_id: { null: gives(null) },
+  curl_easy_option_by_name: { null: gives(null) },
 
   // Then the buffers stay.
   SSL_has_pending: { pending: gives(1) },
