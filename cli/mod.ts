@@ -10,6 +10,7 @@ import process from "node:process";
 import { type Command, printNotice } from "./options/command.ts";
 import { completions } from "./options/completions.ts";
 import { connect } from "./session/connect.ts";
+import { fingerprint } from "./fingerprint/fingerprint.ts";
 import { CommandError, messageOf, UsageError } from "./errors.ts";
 import { exitCodeOf, FAILED, OK, USAGE } from "./exit_codes.ts";
 import { type Commands, help, table } from "./options/help.ts";
@@ -69,6 +70,7 @@ async function runConnect(args: readonly string[]): Promise<number> {
   const { values, operands } = parse(args, OPTIONS, "URL", UNSUPPORTED);
   if (values.has("help")) return printed(help(values.text("help") ?? null, summaries()));
   if (values.has("version")) return printed(versions(values.text("library")));
+  if (values.has("fingerprint")) return await fingerprint(operands[0], values, Object.keys(COMMANDS));
   if (operands[0] === undefined) {
     if (args.length > 0) throw new UsageError("there is no URL to connect to");
     printed(help(null, summaries()));

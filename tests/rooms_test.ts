@@ -26,15 +26,18 @@ const CLI_MAY: Readonly<Record<string, readonly string[]>> = {
   options: ["terminal"],
   session: ["options", "terminal", "har"],
   har: ["options", "terminal"],
+  fingerprint: ["options", "terminal"],
   install: ["options", "terminal"],
   terminal: [],
 };
 const CLI_FOR_ALL = ["errors.ts", "exit_codes.ts", "../deno.json", "../mod.ts", "../src/observe/redact.ts"];
 /** What the command takes of `src/` that is not public, and what for. */
 const CLI_TAKES: Readonly<Record<string, string>> = {
+  "../src/curl/client_hello.ts": "what --fingerprint reads",
   "../src/curl/library_cache.ts": "where a libcurl is installed, so that it is found",
   "../src/handshake/browsers.ts": "the names of the browsers, for --impersonate",
   "../src/observe/observer.ts": "what -v shows, and --har records",
+  "../src/options/proxy.ts": "whether a proxy gets a request first, for --fingerprint",
 };
 
 /** What `runtimes/` may import, beside itself. */

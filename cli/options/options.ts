@@ -1,5 +1,5 @@
 /** The table of the options of `curlws URL`. Options of curl have curl's names and meanings. */
-import { BARE_NAMES, BROWSERS } from "../../src/handshake/browsers.ts";
+import { FINGERPRINT, IMPERSONATE } from "./fingerprint_options.ts";
 import type { Option, Topic } from "./option.ts";
 
 /** Sets the topic of options. */
@@ -169,6 +169,7 @@ export const OPTIONS: readonly Option[] = [
       help: "print connection, TLS, proxy and handshake, on standard error",
       brief: "connection, TLS and handshake, as curl's",
     },
+    FINGERPRINT,
     { name: "help", short: "h", value: "[TOPIC]", help: "this, a topic of it, or all" },
     { name: "version", short: "V", help: "the versions of curlws, libcurl and the runtime" },
   ]),
@@ -244,14 +245,7 @@ export const OPTIONS: readonly Option[] = [
     { name: "url-query", value: "NAME=VALUE", help: "add a parameter to the URL's query", sets: "params" },
     { name: "location", short: "L", help: "follow redirects", sets: "maxRedirects", brief: "follow redirects" },
     { name: "max-redirs", value: "N", help: "the most redirects to follow, 0 to 100; default 50" },
-    {
-      name: "impersonate",
-      value: "BROWSER",
-      help: "appear as a browser, such as chrome; needs libcurl-impersonate",
-      complete: [...BARE_NAMES, ...BROWSERS.map(({ target }) => target)],
-      sets: "impersonate",
-      brief: "be chrome, edge, firefox or safari",
-    },
+    ...IMPERSONATE,
   ]),
   ...topic("network", [
     {

@@ -4,6 +4,7 @@ import process from "node:process";
 import type { CurlOptionValue, CurlWebSocketInit, ProxyAuth, ProxyOptions, TlsOptions } from "../../mod.ts";
 import { shownFieldName } from "../../src/observe/redact.ts";
 import { CommandError, messageOf, UsageError } from "../errors.ts";
+import { impersonate } from "./fingerprint_options.ts";
 import { OPTIONS } from "./options.ts";
 import type { Values } from "./values.ts";
 
@@ -39,7 +40,8 @@ export function socketOptions(values: Values): CurlWebSocketInit {
   for (const name of ["connect-timeout", "handshake-timeout", "close-timeout", "ping-interval", "idle-timeout"]) {
     init[camel(name)] = values.milliseconds(name);
   }
-  for (const name of ["origin", "impersonate", "library"]) init[name] = values.text(name);
+  init.impersonate = impersonate(values);
+  for (const name of ["origin", "library"]) init[name] = values.text(name);
   init.dohUrl = values.text("doh-url");
   init.cookies = cookies(values);
   return defined(init);

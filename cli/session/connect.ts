@@ -7,6 +7,7 @@ import { OK, OUTPUT_FAILED } from "../exit_codes.ts";
 import { HarRecording } from "../har/har_recording.ts";
 import { reconnectOptions } from "../options/reconnect_options.ts";
 import { socketOptions, withFlagNames } from "../options/socket_options.ts";
+import { urlOf } from "../options/url.ts";
 import type { Values } from "../options/values.ts";
 import { planOf } from "./plan.ts";
 import type { Link } from "./sender.ts";
@@ -54,16 +55,4 @@ function recordingOf(values: Values, onError: (error: OutputError) => void): Har
   } catch (error) {
     throw new OutputError(error, `--har ${path}`);
   }
-}
-
-/** The URL of an operand: `ws:` if it has no scheme. A single word is more likely a misspelt command than a host. */
-function urlOf(operand: string, commands: readonly string[]): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(operand)) return operand;
-  if (/^[\w-]+$/.test(operand) && operand !== "localhost") {
-    const list = commands.join(", ");
-    throw new UsageError(
-      `there is no command ${JSON.stringify(operand)}, only ${list}; for a host of that name give ws://${operand}`,
-    );
-  }
-  return `ws://${operand}`;
 }
