@@ -29,6 +29,7 @@ test("docs/options.md has a row for each option, and for no other", () => {
     known({ unknown: 1 }),
     known({ auth: { unknown: 1 } }).map((name) => `auth.${name}`),
     known({ proxy: { url, unknown: 1 } }).map((name) => `proxy.${name}`),
+    known({ impersonate: { unknown: 1 } }).map((name) => `impersonate.${name}`),
     known({ tls: { unknown: 1 } }).map((name) => `tls.${name}`),
     known({ keepAlive: { unknown: 1 } }).map((name) => `keepAlive.${name}`),
     known({ perMessageDeflate: { unknown: 1 } }).map((name) => `perMessageDeflate.${name}`),

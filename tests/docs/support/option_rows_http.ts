@@ -1,5 +1,5 @@
 /** The rows of docs/options.md about the request and about proxies. */
-import { feature, impersonates, type Row, since } from "./option_row.ts";
+import { feature, impersonates, type Libcurl, type Row, since } from "./option_row.ts";
 
 const AUTH = "options/handshake_auth_test.ts",
   COOKIES = "connection/dialer_cookies_test.ts",
@@ -8,6 +8,11 @@ const PROXY = "options/proxy_test.ts", PROXY_FAILURES = "options/proxy_failures_
 const PROXY_ENVIRONMENT = "options/proxy_environment_test.ts", PROGRAMS = "options/proxy_programs_test.ts";
 const WIRE = "web/wire_test.ts";
 const IMPERSONATE = "curl/impersonate_test.ts";
+const PARTS = "curl/fingerprint_test.ts", PARTS_GUIDE = "impersonation.md#a-clienthello-by-its-parts";
+const OWN_JA3 = "JA3 for JA3: a browser's own one, given by itself, is sent again (libcurl {libcurl})";
+const PLAIN_LIBCURL = "a ClientHello by its parts needs libcurl-impersonate";
+/** libcurl-impersonate 7.84 has no option for these. */
+const partly = (libcurl: Libcurl) => impersonates(libcurl) ?? since(80000, "ERR_IMPERSONATE")(libcurl);
 const SCHEMES = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
 const through = (...schemes: string[]) => schemes.map((scheme) => `wss through a ${scheme} proxy`);
 const CREDENTIALS = "an HTTP proxy gets username and password, from the URL and from the option";
@@ -57,7 +62,80 @@ export const HTTP: Row[] = [
       "a browser that the library lacks is an error that names those it has (libcurl {libcurl})",
       "impersonate with a plain libcurl says what to install",
     ]],
-    lacks: (libcurl) => impersonates(libcurl) ?? since(80000, "ERR_IMPERSONATE")(libcurl),
+    lacks: partly,
+  },
+  {
+    option: "impersonate.base",
+    what: "the browser to begin with",
+    default: "none",
+    guide: PARTS_GUIDE,
+    tests: [[PARTS, OWN_JA3, PLAIN_LIBCURL]],
+    lacks: impersonates,
+  },
+  {
+    option: "impersonate.ja3",
+    what: "ciphers, extensions and groups, each in its order",
+    default: "the base's",
+    guide: PARTS_GUIDE,
+    tests: [[
+      PARTS,
+      OWN_JA3,
+      "JA3 for JA3: ciphers, extensions and groups of no browser, in their order (libcurl {libcurl})",
+      "7.84 says which parts of a ClientHello it cannot send (libcurl {libcurl})",
+      "what libcurl cannot send names the part, and no request is sent (libcurl {libcurl})",
+      PLAIN_LIBCURL,
+    ]],
+    lacks: impersonates,
+  },
+  {
+    option: "impersonate.signatureAlgorithms",
+    what: "signature algorithms in their order",
+    default: "the base's",
+    guide: PARTS_GUIDE,
+    tests: [[
+      PARTS,
+      "signature algorithms are those that were asked for, in their order (libcurl {libcurl})",
+      PLAIN_LIBCURL,
+    ]],
+    lacks: impersonates,
+  },
+  {
+    option: "impersonate.certificateCompression",
+    what: "how a certificate may be compressed",
+    default: "the base's",
+    guide: PARTS_GUIDE,
+    tests: [[
+      PARTS,
+      "certificate compression is that which was asked for, or none (libcurl {libcurl})",
+      PLAIN_LIBCURL,
+    ]],
+    lacks: impersonates,
+  },
+  {
+    option: "impersonate.delegatedCredentials, impersonate.recordSizeLimit",
+    what: "values of extensions that Firefox sends",
+    default: "the base's",
+    guide: PARTS_GUIDE,
+    tests: [[
+      PARTS,
+      "what is Firefox's alone: delegated credentials and a record size limit (libcurl {libcurl})",
+      "7.84 says which parts of a ClientHello it cannot send (libcurl {libcurl})",
+      PLAIN_LIBCURL,
+    ]],
+    lacks: partly,
+  },
+  {
+    option: "impersonate.keyShares, impersonate.grease, impersonate.permuteExtensions",
+    what: "for how many groups a key is sent, meaningless values, shuffled extensions",
+    default: "the base's",
+    guide: PARTS_GUIDE,
+    tests: [[
+      PARTS,
+      "key shares, GREASE and the shuffling of extensions (libcurl {libcurl})",
+      "7.84 says which parts of a ClientHello it cannot send (libcurl {libcurl})",
+      PLAIN_LIBCURL,
+    ]],
+    lacks: partly,
   },
   {
     option: "origin",
