@@ -28,7 +28,7 @@ export interface Dialing {
   create(init: ConnectionInit, onMessage: (data: Data) => boolean): CurlWebSocket;
   /** The option `connected`. */
   readonly connected: ((socket: CurlWebSocket, attempt: number, index: number) => unknown) | undefined;
-  /** How long that may take, ms; 0 for no limit. */
+  /** How long that may take, and so may {@linkcode initOf}, ms; 0 for no limit. */
   readonly connectedTimeout: number;
 }
 
@@ -66,8 +66,9 @@ export class Member {
     const refuse = (cause: unknown) => this.#fail("ERR_HOOK", "an option's function failed", cause);
     try {
       const init = this.#dialing.initOf(this.attempt, this.index);
-      if (init instanceof Promise) init.then((made) => this.#connect(made), refuse);
-      else this.#connect(init);
+      if (!(init instanceof Promise)) return this.#connect(init);
+      this.#limit("an option's function");
+      init.then((made) => this.#connect(made), refuse);
     } catch (cause) {
       this.#dialing.clock.defer(() => refuse(cause));
     }
@@ -80,6 +81,7 @@ export class Member {
 
   #connect(init: ConnectionInit): void {
     if (this.isEnded) return;
+    this.#clearTimer();
     let socket: CurlWebSocket;
     try {
       socket = this.#dialing.create(init, (data) => this.#onMessage(data));
@@ -97,15 +99,10 @@ export class Member {
   }
 
   #onOpen(socket: CurlWebSocket): void {
-    const { connected, connectedTimeout, clock } = this.#dialing;
+    const { connected } = this.#dialing;
     if (this.isEnded) return;
     if (connected === undefined) return this.#stand();
-    if (connectedTimeout > 0) {
-      this.#timer = clock.setTimer(() => {
-        this.#fail("ERR_HOOK", `connected() took longer than connectedTimeout, ${connectedTimeout} ms`, undefined);
-      }, connectedTimeout);
-      if (!this.#refed) this.#timer.unref();
-    }
+    this.#limit("connected()");
     const failed = (cause: unknown) => this.#fail("ERR_HOOK", "connected() failed", cause);
     try {
       const done = connected(socket, this.attempt, this.index);
@@ -114,6 +111,16 @@ export class Member {
     } catch (cause) {
       failed(cause);
     }
+  }
+
+  /** What is the user's may not take for ever: a token server that hangs would end the feed without a word. */
+  #limit(what: string): void {
+    const { connectedTimeout, clock } = this.#dialing;
+    if (connectedTimeout === 0) return;
+    this.#timer = clock.setTimer(() => {
+      this.#fail("ERR_HOOK", `${what} took longer than connectedTimeout, ${connectedTimeout} ms`, undefined);
+    }, connectedTimeout);
+    if (!this.#refed) this.#timer.unref();
   }
 
   #stand(): void {

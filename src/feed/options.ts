@@ -74,7 +74,7 @@ export interface ReconnectingCurlWebSocketOptions extends Omit<ConnectionOptions
    * connection has brought meanwhile, which `socket` gets at once. If it throws or rejects, that attempt has failed.
    */
   connected?: (socket: CurlWebSocket, attempt: number, index: number) => unknown;
-  /** How long `connected` may take, ms; default 30,000, 0 for no limit. */
+  /** How long `connected` may take, and the functions of the options for one attempt, ms; default 30,000, 0 for no limit. */
   connectedTimeout?: number;
   /**
    * How many bytes of messages are kept that are sent while no connection is open; default 0: `send()` throws. It throws too if
