@@ -45,7 +45,7 @@ const CHECKS: Check[] = [
   { name: "types", tool: "deno", args: ["check", ...TYPE_CHECKED.filter((path) => existsSync(join(ROOT, path)))] },
   { name: "types of the examples in docstrings", tool: "deno", args: ["check", "--doc-only", ...DOCUMENTED] },
   { name: "types of src without any runtime", tool: "tsc", args: ["-p", "tsconfig.src.json"] },
-  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts", "global.ts"] },
+  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts", "global.ts", "cli/har/mod.ts"] },
   { name: "coverage of src/protocol and src/handshake", tool: "deno", args: ["run", "-A", "scripts/coverage.ts"] },
   { name: "packaging", tool: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
 ];

@@ -35,6 +35,8 @@ type Json = { readonly [name: string]: unknown };
 /** How many lines may be torn at the end of a file: one write's last, and what was left of the brackets behind it. */
 const TORN_LINES = 4;
 const SWITCHING = 101;
+/** RFC 6455 section 5.5: what a control frame has room for, less the code; bytes. */
+const MAX_REASON = 123;
 /** A server that is asked to open a WebSocket refuses with one of these. Others are no response, as 0, or were dealt with. */
 const MIN_REFUSAL = 200, MAX_STATUS = 599;
 
@@ -175,7 +177,7 @@ class EntryReader {
     if (opcode !== OPCODE_TEXT && opcode !== OPCODE_BINARY) {
       return wrong("opcode", "must be 1, text, or 2, binary: a message in pieces cannot be replayed");
     }
-    if (typeof data !== "string") return wrong("data", "must be text; record without sanitizing");
+    if (typeof data !== "string") return wrong("data", "must be text");
     const bytes = opcode === OPCODE_TEXT ? data : bytesOf(data);
     if (bytes === null) return wrong("data", "must be base64, as the opcode is 2");
     return [{ from: type === "send" ? "client" : "server", at: time * 1000 - openedAt, data: bytes }];
@@ -185,12 +187,15 @@ class EntryReader {
   #close(openedAt: number, lastAt: number): RecordedConnection["close"] {
     const close = objectOf(this.#entry._webSocketClose);
     if (close === null) return { at: lastAt, code: 1000, reason: "" };
-    const { time, code, reason } = close;
+    const { time, code, reason = "" } = close;
     if (typeof code !== "number" || !Number.isInteger(code) || code < 1000 || code > 4999) {
       this.#fail("_webSocketClose.code", code, "must be 1000 to 4999");
     }
+    if (typeof reason !== "string" || Buffer.byteLength(reason) > MAX_REASON) {
+      this.#fail("_webSocketClose.reason", reason, `must be text of at most ${MAX_REASON} bytes`);
+    }
     const at = typeof time === "number" ? time * 1000 - openedAt : lastAt;
-    return { at: Math.max(at, lastAt), code, reason: typeof reason === "string" ? reason : "" };
+    return { at: Math.max(at, lastAt), code, reason };
   }
 
   #fail(field: string, value: unknown, what: string): never {

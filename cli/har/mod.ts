@@ -16,5 +16,5 @@
  * @module
  */
 export { HarRecording, type HarRecordingOptions } from "./har_recording.ts";
-export { Replay, replay, type ReplayOptions } from "./replay.ts";
+export { type Replay, replay, type ReplayOptions } from "./replay.ts";
 export type { SentMode } from "./player.ts";

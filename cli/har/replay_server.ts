@@ -58,10 +58,9 @@ function listenOnDeno(deno: DenoGlobal, port: number, respond: Respond): Server 
     const upgrade = respond(request);
     if (upgrade instanceof Response) return upgrade;
     const { protocol, headers } = upgrade;
-    const { socket, response } = deno.upgradeWebSocket(request, {
-      ...(protocol === null ? {} : { protocol }),
-      idleTimeout: 0,
-    });
+    const upgraded = upgradedOnDeno(deno, request, protocol);
+    if (upgraded === null) return noHandshake();
+    const { socket, response } = upgraded;
     for (const [name, value] of headers) response.headers.append(name, value);
     socket.binaryType = "arraybuffer";
     const peer: Peer = {
@@ -94,6 +93,15 @@ function listenOnDeno(deno: DenoGlobal, port: number, respond: Respond): Server 
       await server.finished;
     },
   };
+}
+
+/** Null for a request that lacks what a handshake needs. */
+function upgradedOnDeno(deno: DenoGlobal, request: Request, protocol: string | null) {
+  try {
+    return deno.upgradeWebSocket(request, { ...(protocol === null ? {} : { protocol }), idleTimeout: 0 });
+  } catch {
+    return null;
+  }
 }
 
 /** As much of Bun as is used here. */
@@ -144,7 +152,7 @@ function listenOnBun(bun: BunGlobal, port: number, respond: Respond): Server {
       // Else Bun would choose the first one that is offered.
       else request.headers.delete("sec-websocket-protocol");
       if (server.upgrade(request, { headers, data: { upgrade, listener: null } })) return undefined;
-      return new Response("not a WebSocket handshake\n", { status: 400 });
+      return noHandshake();
     },
     websocket: {
       idleTimeout: 0,
@@ -164,4 +172,9 @@ function listenOnBun(bun: BunGlobal, port: number, respond: Respond): Server {
     },
   });
   return { port: server.port, close: () => server.stop(true) };
+}
+
+/** For a request that asks for a WebSocket, and lacks what it needs. */
+function noHandshake(): Response {
+  return new Response("not a WebSocket handshake\n", { status: 400 });
 }

@@ -15,9 +15,11 @@ const PROGRAM = `import {
   CurlWebSocket,
   CurlWebSocketError,
   type CurlWebSocketErrorEvent,
+  CurlWebSocketStream,
   ReconnectingCurlWebSocket,
 } from "${NAME}";
 import { install, NativeWebSocket } from "${NAME}/global";
+import { HarRecording, type Replay, replay, type ReplayOptions } from "${NAME}/har";
 
 // As libraries declare what they take.
 const constructor: typeof WebSocket = CurlWebSocket;
@@ -68,6 +70,17 @@ feed.onwarning = ({ problem, index, delay, reason }) => console.log(problem === 
 feed.addEventListener("reconnecting", ({ attempt, delay, index, reason }) => {
   console.log(attempt, delay, index, reason.error?.code);
 });
+const recording = new HarRecording("feed.har", { secrets: true, onError: ({ message }) => console.log(message) });
+new CurlWebSocket("wss://example.com/", recording.of());
+new CurlWebSocket("wss://example.com/", ["json"], recording.of({ headers: { Origin: "null" } }));
+new CurlWebSocketStream("wss://example.com/", recording.of({ protocols: ["json"] }));
+new ReconnectingCurlWebSocket("wss://example.com/", recording.of({ rotate: { after: 1000 } }));
+const replayed: ReplayOptions = { speed: Infinity, sent: "compare", onDifference: (words: string) => console.log(words) };
+const server: Replay = replay("feed.har", replayed);
+console.log(server.url, server.urls[0], server.differences.length, server.played, server.close());
+// @ts-expect-error: it is no mode
+replay("feed.har", { sent: "same" });
+
 // @ts-expect-error: it is no option
 new ReconnectingCurlWebSocket("wss://example.com/", [], { buffers: 100 });
 
@@ -144,7 +157,11 @@ if (ON_DENO) {
       mkdirSync(dirname(to), { recursive: true });
       copyFileSync(join(ROOT, path), to);
     }
-    const imports = { [NAME]: "../package/mod.ts", [`${NAME}/global`]: "../package/global.ts" };
+    const imports = {
+      [NAME]: "../package/mod.ts",
+      [`${NAME}/global`]: "../package/global.ts",
+      [`${NAME}/har`]: "../package/cli/har/mod.ts",
+    };
     folder.write("project/deno.json", JSON.stringify({ ...all, imports }));
     folder.write("project/main.ts", PROGRAM);
     await exec(check, folder.at("project"));

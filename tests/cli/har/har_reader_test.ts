@@ -94,7 +94,7 @@ test("readRecording(): an error names the entry and the field, and says what to 
     ],
     [log(message({ type: "sent" })), '_webSocketMessages[0].type is "sent": it must be "send" or "receive"'],
     [log(message({ time: "now" })), '_webSocketMessages[0].time is "now": it must be seconds'],
-    [log(message({ data: undefined })), "_webSocketMessages[0].data is missing: it must be text; record without"],
+    [log(message({ data: undefined })), "_webSocketMessages[0].data is missing: it must be text"],
     [log(message({ opcode: 2, data: "ÿ==" })), '_webSocketMessages[0].data is "ÿ==": it must be base64'],
     [log(entry([], { _webSocketMessages: [null] })), "_webSocketMessages[0] is null: it must be an object"],
     [log(entry([], { _webSocketMessages: {} })), "_webSocketMessages is {}: it must be a list"],
@@ -102,6 +102,10 @@ test("readRecording(): an error names the entry and the field, and says what to 
     [log(entry([], { url: "/feed" })), 'request.url is "/feed": it must be a URL'],
     [log(entry([], { response: { status: 101, headers: [{}] } })), "response.headers[0] is {}: it must have a name"],
     [log(entry([], { close: { code: 99 } })), "_webSocketClose.code is 99: it must be 1000 to 4999"],
+    [
+      log(entry([], { close: { code: 1000, reason: "ü".repeat(62) } })),
+      `_webSocketClose.reason is "${"ü".repeat(59)}: it must be text of at most 123 bytes`,
+    ],
     [log(message({ data: { a: "x".repeat(100) } })), `data is {"a":"${"x".repeat(54)}: it must be text`],
   ];
   for (const [text, expected] of cases) assertThrows(() => read(text), RecordingError, expected);

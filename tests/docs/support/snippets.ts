@@ -46,6 +46,7 @@ function lacking({ code }: Block): string | undefined {
 /** A block as a module that runs here. */
 export function moduleOf({ code, faster }: Block, stage: Pick<Stage, "staged">): string {
   const world = JSON.stringify(join(HERE, "world.ts"));
+  const har = JSON.stringify(join(ROOT, "cli", "har", "mod.ts"));
   const imports = code.includes('from "@curlws/curlws"') ? "" : `import { CurlWebSocket } from ${world};\n`;
   const given = Object.entries(GIVEN).filter(([name]) =>
     new RegExp(`(?<![\\w.])${name}\\b(?! ?:)`).test(code) && !new RegExp(`(?:const|let) ${name}\\b`).test(code)
@@ -54,7 +55,8 @@ export function moduleOf({ code, faster }: Block, stage: Pick<Stage, "staged">):
     /\b(\w*(?:Interval|Timeout|Delay))(:| =) ([\d_]+)/g,
     (_, name, sign, time) => `${name}${sign} ${Number(time.replaceAll("_", "")) / faster}`,
   );
-  return stage.staged(imports + given + quick.replaceAll('from "@curlws/curlws"', `from ${world}`)) + "\nexport {};\n";
+  const here = quick.replaceAll('from "@curlws/curlws"', `from ${world}`).replaceAll('"@curlws/curlws/har"', har);
+  return stage.staged(imports + given + here) + "\nexport {};\n";
 }
 
 /** Runs some blocks of a page; `deadline` is each one's, ms. */
