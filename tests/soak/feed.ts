@@ -72,7 +72,7 @@ export async function soakFeed(tls: boolean, kills: number): Promise<void> {
   const feed = new ReconnectingCurlWebSocket(url, {
     ...ca === null ? {} : { tls: { ca } },
     // A silent peer is found by it. A machine that is busy for as long would end the other connection too.
-    pingInterval: 250,
+    pingInterval: 500,
     handshakeTimeout: 200,
     closeTimeout: 100,
     reconnect: { firstDelay: 5, maxDelay: 10 },
@@ -129,7 +129,7 @@ export async function soakFeed(tls: boolean, kills: number): Promise<void> {
     to.descriptors > from.descriptors + 4 && "descriptors are left",
     // Beside what varies by itself, half a KiB a death, which a connection's objects are together many times over. The rest of
     // the memory grows by steps of MiB.
-    to.heap > from.heap + 256 + half / 2 && `the heap grew by ${to.heap - from.heap} KiB in ${half} deaths`,
+    to.heap > from.heap + 512 + half / 2 && `the heap grew by ${to.heap - from.heap} KiB in ${half} deaths`,
     to.memory > from.memory + 16_384 + 64 * half && `memory grew by ${to.memory - from.memory} KiB in ${half} deaths`,
   ].filter((what) => what !== false);
   if (wrong.length > 0) throw new Error(wrong.join("; "));
