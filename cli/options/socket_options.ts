@@ -50,18 +50,19 @@ export function socketOptions(values: Values): CurlWebSocketInit {
 /** An error message of the library, with the flags of the command line in place of the library's option names. */
 export function withFlagNames(message: string): string {
   // The library suggests options as `tls: { ca }` and `proxy: { tls: { ca } }`. --cert stands for both kinds of certificate.
-  let text = message.replace(/\btls\.pfx\b/g, "tls.cert").replace("curlOptions: { CRLFILE }", "--crlfile").replace(
-    /\b(proxy|tls): \{ (?:(tls): \{ )?([\w:, ]+?) \}(?: \})?/g,
-    (all, object: string, inner: string | undefined, list: string) => {
-      const path = inner === undefined ? object : `${object}.${inner}`;
-      const flags = list.split(", ").map((text) => {
-        const name = text.split(":", 1)[0]!;
-        return OPTIONS.find(({ sets }) => sets === `${path}.${name}`)?.name;
-      });
-      const known = flags.filter((name) => name !== undefined).map((name) => `--${name}`);
-      return known.length === 0 ? all : known.join(" and ");
-    },
-  );
+  let text = message.replace(/\btls\.pfx\b/g, "tls.cert").replace("curlOptions: { CRLFILE }", "--crlfile")
+    .replace(/^impersonate\.base\b/, "impersonate").replace(
+      /\b(proxy|tls): \{ (?:(tls): \{ )?([\w:, ]+?) \}(?: \})?/g,
+      (all, object: string, inner: string | undefined, list: string) => {
+        const path = inner === undefined ? object : `${object}.${inner}`;
+        const flags = list.split(", ").map((text) => {
+          const name = text.split(":", 1)[0]!;
+          return OPTIONS.find(({ sets }) => sets === `${path}.${name}`)?.name;
+        });
+        const known = flags.filter((name) => name !== undefined).map((name) => `--${name}`);
+        return known.length === 0 ? all : known.join(" and ");
+      },
+    );
   for (const { name, sets } of OPTIONS) {
     if (sets === undefined) continue;
     const plain = /^[a-z]+$/.test(sets);

@@ -123,6 +123,18 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
       );
     },
   },
+  // With a plain libcurl it fails at once: CURLWS_LIBCURL names one that has more to say.
+  "a ClientHello by its parts": {
+    secure: true,
+    run: (bench) =>
+      withSocket(
+        bench.socket("/echo", {
+          secure: true,
+          impersonate: { base: "chrome", signatureAlgorithms: ["ecdsa_secp256r1_sha256"], keyShares: 1 },
+        }),
+        small,
+      ),
+  },
   "send large": {
     run: (bench) =>
       withSocket(bench.socket("/echo", { perMessageDeflate: false }), (subject) => subject.echo(LARGE, "small", LARGE)),

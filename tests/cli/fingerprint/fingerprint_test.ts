@@ -123,7 +123,7 @@ test("--fingerprint says why nothing was sent, and exits as the connection would
   const [url, scheme, option, ja3] = await Promise.all([
     curlws(["--fingerprint", "feed"]),
     curlws(["--fingerprint", "ftp://a.example/"]),
-    curlws(["--fingerprint", "--impersonate", "netscape"]),
+    curlws(["--fingerprint", "--impersonate", "netscape", "--tls-grease"]),
     curlws(["--fingerprint", "--ja3", "771,4865,0-11-10-17613,29,0"]),
   ]);
   assertEquals([url, scheme, option, ja3].map(({ code, out }) => [code, out]), [[2, ""], [2, ""], [2, ""], [2, ""]]);

@@ -111,6 +111,29 @@ test("options spelled as curl's become options of CurlWebSocket", () => {
     idleTimeout: 120_000,
     maxMessageSize: 1048576,
   });
+  assertEquals(made("--impersonate", "safari_ios"), { impersonate: "safari_ios" });
+  assertEquals(
+    made(
+      ...["--ja3", "771,4865-47,0-10-13-27-28-34-43-51,29,", "--sigalgs", "ed25519:ecdsa_sha1", "--cert-compression"],
+      ...["zlib, brotli", "--tls-record-size-limit", "4096", "--tls-delegated-credentials", "ecdsa_sha1"],
+      ...["--tls-key-shares-limit", "2", "--tls-grease", "--tls-permute-extensions"],
+    ),
+    {
+      impersonate: {
+        ja3: "771,4865-47,0-10-13-27-28-34-43-51,29,",
+        signatureAlgorithms: ["ed25519", "ecdsa_sha1"],
+        certificateCompression: ["zlib", "brotli"],
+        recordSizeLimit: 4096,
+        delegatedCredentials: ["ecdsa_sha1"],
+        keyShares: 2,
+        grease: true,
+        permuteExtensions: true,
+      },
+    },
+  );
+  assertEquals(made("--impersonate", "chrome", "--cert-compression", ""), {
+    impersonate: { base: "chrome", certificateCompression: [] },
+  });
   // What is always so is taken.
   assertEquals(made("-SfgNqp", "--compressed", "--http1.1", "--basic"), {});
 });
