@@ -70,8 +70,8 @@ export class CurlWebSocketStream {
   #readableStream: ReadableStream<string | Uint8Array<ArrayBuffer>> | null = null;
   #reading: ReadableStreamDefaultController<string | Uint8Array<ArrayBuffer>> | null = null;
   #writing: WritableStreamDefaultController | null = null;
-  /** The stream's last pull: settled when the reader has enough for now. */
-  #pull: PromiseWithResolvers<void> | null = null;
+  /** What has come since the reader last waited for a message: at least what the stream's queue contains. */
+  #size = 0;
   /** Whether messages still have somewhere to go. */
   #readable = true;
   #ended = false;
@@ -177,8 +177,6 @@ export class CurlWebSocketStream {
   }
 
   #onOpen({ protocol, extensions }: Agreement): void {
-    // By the rule of streams, nothing is read before a pull.
-    this.#connection.pause();
     const source: UnderlyingDefaultSource<string | Uint8Array<ArrayBuffer>> = {
       start: (controller) => void (this.#reading = controller),
       pull: () => this.#onPull(),
@@ -187,10 +185,9 @@ export class CurlWebSocketStream {
         this.#close(closeFor(reason));
       },
     };
-    const readable = this.#readableStream = new ReadableStream(source, {
-      highWaterMark: this.#highWaterMark,
-      size: (message) => costOf(message!),
-    });
+    // It pulls when a reader waits and its queue is empty. That the sizes are counted here, and not by the stream, saves a fifth
+    // of what the stream costs a small message on Bun, a sixth on Deno.
+    const readable = this.#readableStream = new ReadableStream(source, { highWaterMark: 0 });
     const writable = new WritableStream<string | ArrayBufferLike | ArrayBufferView>({
       start: (controller) => {
         this.#writing = controller;
@@ -207,29 +204,21 @@ export class CurlWebSocketStream {
     this.#opened.resolve({ readable, writable, extensions, protocol });
   }
 
-  /**
-   * The stream pulls after each message that is taken from it. Reading resumes when half of `highWaterMark` is free,
-   * not for each message: it costs a turn of the reactor.
-   */
-  #onPull(): Promise<void> | undefined {
-    if (this.#reading!.desiredSize! * 2 < this.#highWaterMark) return undefined;
-    this.#pull = Promise.withResolvers();
+  #onPull(): void {
+    this.#size = 0;
     this.#connection.resume();
-    // Until it settles, the stream does not pull again.
-    return this.#pull.promise;
   }
 
   /** As {@linkcode MessageQueue.push}: returns whether a reader that has not yet run should do so now. */
   #onMessage(message: string | ArrayBuffer): boolean {
     const controller = this.#reading!;
     if (!this.#readable) return false;
-    controller.enqueue(typeof message === "string" ? message : new Uint8Array(message));
-    const room = controller.desiredSize!;
-    if (room <= 0) {
-      this.#connection.pause();
-      this.#pull?.resolve();
-    }
-    return room * 2 <= this.#highWaterMark;
+    const chunk = typeof message === "string" ? message : new Uint8Array(message);
+    this.#size += costOf(chunk);
+    controller.enqueue(chunk);
+    // What a reader has waited for is not in the queue.
+    if (this.#size >= this.#highWaterMark && controller.desiredSize! < 0) this.#connection.pause();
+    return this.#size * 2 >= this.#highWaterMark;
   }
 
   /** Queues a message. The promise settles when the kernel has at most `highWaterMark` bytes still to take. */
@@ -259,7 +248,6 @@ export class CurlWebSocketStream {
 
   #onClosed({ code, reason, wasClean, error }: ConnectionEnd): void {
     this.#ended = true;
-    this.#pull?.resolve();
     if (wasClean) {
       if (this.#readable) this.#reading?.close();
       this.#closed.resolve({ closeCode: code, reason });
