@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import { isMainThread } from "node:worker_threads";
 import type { Runtime, Timer } from "../src/platform/runtime.ts";
+import { openBunBell } from "./bun_bell.ts";
 
 const fatal = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -44,6 +45,7 @@ export function createBunRuntime(): Runtime {
       if (!isMainThread) process.on("exit", fn);
     },
 
+    openBell: openBunBell,
     channel,
 
     setTimer(fn: () => void, milliseconds: number): Timer {

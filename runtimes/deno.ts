@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
 import type { Runtime, Timer } from "../src/platform/runtime.ts";
+import { openDenoBell } from "./deno_bell.ts";
 import { denoCore, inMicrotask } from "./deno_core.ts";
 
 const { setImmediate } = globalThis as unknown as { setImmediate(fn: () => void): void };
@@ -86,6 +87,7 @@ export function createDenoRuntime(): Runtime {
       globalThis.addEventListener("unload", fn);
     },
 
+    openBell: openDenoBell,
     channel,
 
     setTimer(fn: () => void, milliseconds: number): Timer {

@@ -1,10 +1,12 @@
 /** The reactors of a thread: one a libcurl, since the thread that waits calls into that libcurl. */
 import type { ReactorStats } from "../observe/statistics.ts";
 import { connectBudget } from "../platform/fair_queue.ts";
+import { PollBell } from "../platform/poll_bell.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { Clock } from "../reactor/clock.ts";
 import { gateTake, systemKernel } from "../reactor/kernel.ts";
 import { Reactor } from "../reactor/reactor.ts";
+import { RingWaiter } from "../reactor/ring_waiter.ts";
 import type { Curl } from "./library.ts";
 import { MultiWaiter } from "./multi_waiter.ts";
 
@@ -24,7 +26,8 @@ export function reactorOf(curl: Curl): Reactor {
   let reactor = reactors.get(curl);
   if (reactor === undefined) {
     const onLost = () => reactors.delete(curl);
-    const made = reactor = new Reactor(new MultiWaiter(curl, gateTake()), clock, systemKernel, connectBudget, onLost);
+    const waiter = new RingWaiter(new MultiWaiter(curl, gateTake()), PollBell.open, clock.defer);
+    const made = reactor = new Reactor(waiter, clock, systemKernel, connectBudget, onLost);
     reactors.set(curl, made);
     runtime().onThreadEnd(() => made.end());
   }

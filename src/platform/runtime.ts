@@ -17,6 +17,16 @@ export interface Channel {
   publish(message: unknown): void;
 }
 
+/** A socket of which only counts that something comes. */
+export interface Bell {
+  /** It keeps the process alive (the default). */
+  ref(): void;
+  /** It lets the process end. */
+  unref(): void;
+  /** Closes the socket; nothing is called any more. */
+  close(): void;
+}
+
 /** One JavaScript runtime. */
 export interface Runtime {
   readonly name: "deno" | "bun";
@@ -50,6 +60,12 @@ export interface Runtime {
    * program anew (`--watch`). A Worker that is terminated does not call it.
    */
   onThreadEnd(fn: () => void): void;
+  /**
+   * Has the event loop read a connected socket: `onRing` is called in a task whenever something has come, which is thrown
+   * away, and `onClosed` if the socket is closed by anyone else. Takes the descriptor over; or returns null, if this
+   * version cannot do it, and leaves it.
+   */
+  openBell(fd: number, onRing: () => void, onClosed: () => void): Bell | null;
   /** The channel of that name. */
   channel(name: string): Channel;
 }

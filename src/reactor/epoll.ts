@@ -63,6 +63,7 @@ export class Epoll extends DescriptorQueue {
     epoll_ctl(gate, EPOLL_CTL_ADD, queue, event.pointer);
     return this.setGate({
       fd: gate,
+      queue,
       take: [gate, Number(ffi().address(taken.pointer)), 1, 0],
       // Its number may be another's once it is closed.
       open: () => this.queue >= 0 && epoll_ctl(gate, EPOLL_CTL_MOD, queue, event.pointer) === 0,

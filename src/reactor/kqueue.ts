@@ -68,6 +68,7 @@ export class Kqueue extends DescriptorQueue {
     closeOnExec(gate);
     return this.setGate({
       fd: gate,
+      queue: this.queue,
       take: [gate, 0, 0, address(taken), 1, address(this.#now)],
       // Its number may be another's once it is closed.
       open: () => this.queue >= 0 && kevent(gate, change.pointer, 1, null, 0, null) === 0,

@@ -10,6 +10,8 @@ export type Interests = ReadonlyMap<number, { readonly events: number }>;
  */
 export interface Gate {
   readonly fd: number;
+  /** The queue behind it: readable while a socket is ready, whatever the gate is. */
+  readonly queue: number;
   /** What a `TakeFunction` is called with to take what passed: then the gate is closed. */
   readonly take: readonly number[];
   /**

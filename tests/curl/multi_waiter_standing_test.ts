@@ -1,31 +1,56 @@
-/** A thread that stands at a gate, as real as it is: libcurl, the kernel's queue, sockets, and their numbers used again. */
+/** Who waits at a gate, as real as it is: libcurl, the kernel's queue and ring, sockets, and their numbers used again. */
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import "../../mod.ts";
 import { loadCurl } from "../../src/curl/library.ts";
 import { MultiWaiter } from "../../src/curl/multi_waiter.ts";
 import { ffi } from "../../src/platform/ffi.ts";
+import { PollBell } from "../../src/platform/poll_bell.ts";
+import { runtime } from "../../src/platform/runtime.ts";
 import { gateTake, systemKernel } from "../../src/reactor/kernel.ts";
 import type { KernelQueue } from "../../src/reactor/kernel_queue.ts";
 import { READABLE, WRITABLE } from "../../src/reactor/readiness.ts";
+import { RingWaiter } from "../../src/reactor/ring_waiter.ts";
+import type { Waiter } from "../../src/reactor/waiter.ts";
+import { noBell } from "../support/bell.ts";
 import { SocketPair } from "../support/socket_pair.ts";
 import { test } from "../support/testing.ts";
 
-const skip = gateTake() === null
-  ? "this system has no gates"
-  : ffi().createPoller(loadCurl().info.path, null).standing === null
-  ? "no thread of this runtime stands"
-  : undefined;
+const noGates = gateTake() === null ? "this system has no gates" : undefined;
 
-/** A waiter that stands at the gate of a queue, and the wait that is out. */
+/** Makes a waiter that waits at gates. */
+interface Kind {
+  readonly name: string;
+  readonly skip: string | undefined;
+  make(): Waiter;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    name: "a thread",
+    skip: noGates ??
+      (ffi().createPoller(loadCurl().info.path, null).standing === null
+        ? "no thread of this runtime stands"
+        : undefined),
+    make: () => new MultiWaiter(loadCurl(), gateTake()),
+  },
+  {
+    name: "a bell",
+    skip: noGates ?? noBell(),
+    make: () => new RingWaiter(new MultiWaiter(loadCurl(), gateTake()), PollBell.open, (fn) => runtime().defer(fn)),
+  },
+];
+
+/** A waiter at the gate of a queue, and the wait that is out. */
 class Stand implements Disposable {
-  readonly waiter: MultiWaiter = new MultiWaiter(loadCurl(), gateTake());
+  readonly waiter: Waiter;
   readonly queue: KernelQueue = systemKernel.createQueue(true)!;
   /** Resolves when the wait that is out is over; null if none is. */
   out: Promise<void> | null = null;
   ends = 0;
 
-  constructor() {
+  constructor({ make }: Kind) {
+    this.waiter = make();
     this.waiter.open();
     assert(this.waiter.canStand);
     this.waiter.ref();
@@ -58,12 +83,17 @@ class Stand implements Disposable {
   }
 }
 
+/** The same test of each kind. */
+function testEach(name: string, run: (kind: Kind) => Promise<void>, timeout = 30_000): void {
+  for (const kind of KINDS) test(`${kind.name}: ${name}`, () => run(kind), { skip: kind.skip, timeout });
+}
+
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-test("a wait is over when a socket is ready, also one that was before, and nothing ends it twice", async () => {
+testEach("a wait is over when a socket is ready, also one that was before, and nothing ends it twice", async (kind) => {
   using one = new SocketPair();
   using other = new SocketPair();
-  using stand = new Stand();
+  using stand = new Stand(kind);
   for (const { fd } of [one, other]) stand.queue.set(fd, READABLE);
   for (let round = 0; round < 20; round++) {
     const out = stand.wait();
@@ -79,35 +109,38 @@ test("a wait is over when a socket is ready, also one that was before, and nothi
     one.read();
     other.read();
   }
-}, { skip });
+});
 
-test("sockets come, change and go while the thread sleeps, and a closed gate lets nothing through", async () => {
-  using one = new SocketPair();
-  using other = new SocketPair();
-  using stand = new Stand();
-  const out = stand.wait();
-  one.write();
-  stand.queue.set(one.fd, READABLE);
-  await out;
-  one.read();
-  const next = stand.wait();
-  other.write();
-  stand.queue.set(other.fd, WRITABLE);
-  await next;
-  assertEquals(stand.collect(), [[other.fd, WRITABLE]]);
-  stand.queue.delete(other.fd);
-  const last = stand.wait();
-  await turn();
-  assertEquals([stand.out !== null, stand.ends], [true, 2]);
-  // An end, of a socket that waits to be read.
-  one.closePeer();
-  await last;
-  assertEquals(stand.collect().map(([fd]) => fd), [one.fd]);
-}, { skip });
+testEach(
+  "sockets come, change and go while the thread sleeps, and a closed gate lets nothing through",
+  async (kind) => {
+    using one = new SocketPair();
+    using other = new SocketPair();
+    using stand = new Stand(kind);
+    const out = stand.wait();
+    one.write();
+    stand.queue.set(one.fd, READABLE);
+    await out;
+    one.read();
+    const next = stand.wait();
+    other.write();
+    stand.queue.set(other.fd, WRITABLE);
+    await next;
+    assertEquals(stand.collect(), [[other.fd, WRITABLE]]);
+    stand.queue.delete(other.fd);
+    const last = stand.wait();
+    await turn();
+    assertEquals([stand.out !== null, stand.ends], [true, 2]);
+    // An end, of a socket that waits to be read.
+    one.closePeer();
+    await last;
+    assertEquals(stand.collect().map(([fd]) => fd), [one.fd]);
+  },
+);
 
-test("a paused socket whose peer is gone wakes nobody", async () => {
+testEach("a paused socket whose peer is gone wakes nobody", async (kind) => {
   using paused = new SocketPair();
-  using stand = new Stand();
+  using stand = new Stand(kind);
   stand.queue.set(paused.fd, READABLE);
   stand.queue.delete(paused.fd);
   const out = stand.wait();
@@ -118,27 +151,30 @@ test("a paused socket whose peer is gone wakes nobody", async () => {
   stand.waiter.wake();
   await out;
   assertEquals(stand.ends, 1);
-}, { skip });
+});
 
-test("a thread that was stopped uses nothing, and stands again when there is something to wait for", async () => {
-  using pair = new SocketPair();
-  using stand = new Stand();
-  stand.queue.set(pair.fd, READABLE);
-  for (let round = 0; round < 20; round++) {
-    pair.write();
-    await stand.wait();
-    pair.read();
-    assertEquals([stand.waiter.stop(), stand.waiter.stop()], [true, true]);
-    stand.waiter.close();
-    stand.waiter.open();
-  }
-}, { skip });
+testEach(
+  "a thread that was stopped uses nothing, and stands again when there is something to wait for",
+  async (kind) => {
+    using pair = new SocketPair();
+    using stand = new Stand(kind);
+    stand.queue.set(pair.fd, READABLE);
+    for (let round = 0; round < 20; round++) {
+      pair.write();
+      await stand.wait();
+      pair.read();
+      assertEquals([stand.waiter.stop(), stand.waiter.stop()], [true, true]);
+      stand.waiter.close();
+      stand.waiter.open();
+    }
+  },
+);
 
-test("two waiters stand apart from each other", async () => {
+testEach("two waiters stand apart from each other", async (kind) => {
   using one = new SocketPair();
   using other = new SocketPair();
-  using left = new Stand();
-  using right = new Stand();
+  using left = new Stand(kind);
+  using right = new Stand(kind);
   left.queue.set(one.fd, READABLE);
   right.queue.set(other.fd, READABLE);
   const never = left.wait();
@@ -151,7 +187,7 @@ test("two waiters stand apart from each other", async () => {
   assertEquals(left.ends, 0);
   one.write();
   await never;
-}, { skip });
+});
 
 /** Numbers below `limit` that look like chance, the same for the same seed: a linear congruential generator's. */
 function chance(seed: number): (limit: number) => number {
@@ -177,9 +213,9 @@ const SOCKETS = 6;
  * Does one thing after another, by chance, and knows for each moment what is ready. A lost wake-up is a wait that has no end.
  * Returns how many wake-ups there were, how many of them for nothing, and how many reasons there were for such.
  */
-async function churn(operations: number, seed: number) {
+async function churn(kind: Kind, operations: number, seed: number) {
   const random = chance(seed);
-  using stand = new Stand();
+  using stand = new Stand(kind);
   const { queue, waiter } = stand;
   const sockets: Known[] = Array.from({ length: SOCKETS }, () => ({ pair: new SocketPair(), events: 0, bytes: 0 }));
   let wakeups = 0, spurious = 0, reasons = 0;
@@ -267,11 +303,15 @@ async function churn(operations: number, seed: number) {
   return { wakeups, spurious, reasons };
 }
 
-test("no wake-up is lost whatever happens, and one comes for nothing only where there is a reason", async () => {
-  const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31);
-  const { wakeups, spurious, reasons } = await churn(10_000 * Number(process.env.FC_RUNS ?? 1), seed);
-  const figures = `${wakeups} wake-ups, ${spurious} for nothing, ${reasons} reasons; FC_SEED=${seed}`;
-  if (process.env.FC_RUNS !== undefined) console.log(figures);
-  assert(wakeups > 1_000, figures);
-  assert(spurious <= reasons, figures);
-}, { skip, timeout: 600_000 });
+testEach(
+  "no wake-up is lost whatever happens, and one comes for nothing only where there is a reason",
+  async (kind) => {
+    const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31);
+    const { wakeups, spurious, reasons } = await churn(kind, 10_000 * Number(process.env.FC_RUNS ?? 1), seed);
+    const figures = `${wakeups} wake-ups, ${spurious} for nothing, ${reasons} reasons; FC_SEED=${seed}`;
+    if (process.env.FC_RUNS !== undefined) console.log(figures);
+    assert(wakeups > 1_000, figures);
+    assert(spurious <= reasons, figures);
+  },
+  600_000,
+);

@@ -9,6 +9,7 @@ import type { ScriptedWaiter } from "./scripted.ts";
 /** A gate that opens unless a test wants none to. */
 export class ScriptedGate implements Gate {
   readonly fd: number;
+  readonly queue: number;
   readonly take: readonly number[] = [];
   readonly members: ReadonlyMap<number, number>;
   readonly #kernel: ScriptedKernel;
@@ -17,6 +18,7 @@ export class ScriptedGate implements Gate {
   constructor(kernel: ScriptedKernel, fd: number, members: ReadonlyMap<number, number>) {
     this.#kernel = kernel;
     this.fd = fd;
+    this.queue = fd - 1;
     this.members = members;
   }
 

@@ -108,6 +108,15 @@ export const FAILURES: Readonly<Record<string, Readonly<Record<string, Failure>>
   epoll_create1: { fails: gives(-1) },
   epoll_ctl: { fails: gives(-1) },
   epoll_wait: { fails: gives(-1) },
+  // Then another thread waits.
+  io_uring_setup: { fails: gives(-1) },
+  io_uring_enter: { fails: gives(-1), nothing: gives(0) },
+  socketpair: { fails: gives(-1) },
+  mmap: {
+    fails: (real, [address, length, protection, flags, , offset]) =>
+      real(address!, length!, protection!, flags!, -1, offset!),
+  },
+  recv: { fails: gives(-1) },
   dup: { fails: gives(-1) },
   ioctl: { fails: gives(-1) },
   ioctl_pointer: { fails: gives(-1) },
@@ -139,6 +148,7 @@ export const CANNOT_FAIL: Readonly<Record<string, string>> = {
   closedir: "frees, whatever it returns",
   close: "frees, whatever it returns",
   free: "returns nothing",
+  munmap: "fails for what was not mapped alone, which the books check",
 };
 
 /** Primitives of the runtime that can fail, and what they throw. */
@@ -163,6 +173,7 @@ export function waysToFail(hooks: Readonly<Record<string, readonly string[]>>): 
     "Poller.poll": ["fails"],
     "StandingPoll.next": ["fails"],
     checkpoint: ["cannot"],
+    openBell: ["null", "closes"],
     ArrayBuffer: ["throws"],
     ...hooks,
   };

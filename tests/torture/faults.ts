@@ -209,6 +209,23 @@ export class Faults implements Breakable {
       ...real,
       ...this.#throwing(real, "sha1", "hash", "copy", "utf8"),
       checkpoint: () => this.called("checkpoint") === null && real.checkpoint(),
+      openBell: (fd, onRing, onClosed) => {
+        const kind = this.called("openBell");
+        const bell = kind === "null" ? null : real.openBell(fd, onRing, onClosed);
+        if (bell === null) return null;
+        const close = () => {
+          if (this.#descriptors.delete(fd)) bell.close();
+        };
+        // Somebody else closes it.
+        if (kind === "closes") {
+          real.defer(() => {
+            if (!this.#descriptors.has(fd)) return;
+            close();
+            onClosed();
+          });
+        }
+        return { ref: () => bell.ref(), unref: () => bell.unref(), close };
+      },
       setTimer: (fn: () => void, milliseconds: number): Timer => {
         const timer = real.setTimer(() => {
           this.#timers.delete(around);
@@ -290,7 +307,7 @@ export class Faults implements Breakable {
     return null;
   }
 
-  #book(name: string, [first, second, third]: CArgument[], result: unknown): void {
+  #book(name: string, [first, second, third, fourth]: CArgument[], result: unknown): void {
     const made = (kind: "easy" | "multi" | "share" | "slist") => {
       const key = this.#address(result as Pointer);
       if (key !== 0n) this.#alive.set(key, kind);
@@ -335,7 +352,17 @@ export class Faults implements Breakable {
       case "memfd_create":
       case "epoll_create1":
       case "kqueue":
+      case "io_uring_setup":
         if (Number(result) >= 0) this.#descriptors.add(Number(result));
+        return;
+      case "socketpair": {
+        if (result !== 0) return;
+        const pair = new Int32Array(this.#real!.view(fourth as Pointer, 8).slice().buffer);
+        for (const fd of pair) this.#descriptors.add(fd);
+        return;
+      }
+      case "mmap":
+        if (this.#address(result as Pointer) < 2n ** 63n) this.#memory.add(this.#address(result as Pointer));
         return;
       case "close":
         if (!this.#descriptors.delete(Number(first))) this.problems.push(`close() of a descriptor that is not ours`);
@@ -350,9 +377,10 @@ export class Faults implements Breakable {
       case "calloc":
         if (!isNull(result as Pointer)) this.#memory.add(this.#address(result as Pointer));
         return;
+      case "munmap":
       case "free":
         if (!isNull(first as Pointer) && !this.#memory.delete(this.#address(first as Pointer))) {
-          this.problems.push("free() of memory that is not ours");
+          this.problems.push(`${name}() of memory that is not ours`);
         }
     }
   }

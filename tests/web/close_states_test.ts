@@ -56,7 +56,7 @@ test("close() during the handshake: the server's response is ignored", async () 
   socket.close();
   await peer.send("HTTP/1.1 101 Switching Protocols\r\n\r\n");
   assertEquals((await failure).close.code, 1006);
-  await peer.closed;
+  await peer.ended();
   assertEquals(log, ["error 3", "close 3"]);
 });
 
