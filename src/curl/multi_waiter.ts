@@ -17,6 +17,7 @@ const LEAST_ROOM = 16;
 
 /** One a reactor. Its multi has no easy handles: it is only polled and woken. */
 export class MultiWaiter implements Waiter {
+  readonly hasThread: boolean = true;
   readonly #curl: Curl;
   /** Null while it is closed. */
   #multi: Pointer = null;

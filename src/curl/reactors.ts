@@ -52,6 +52,7 @@ export function allReactors(): Iterable<Reactor> {
  */
 export function reactorStats(): ReactorStats {
   const sum = { sockets: 0, connections: 0, polls: 0, wakeups: 0, looks: 0, turns: 0, timers: 0, moderations: 0 };
+  let hasThread = false;
   for (const reactor of allReactors()) {
     sum.sockets += reactor.sockets;
     sum.connections += reactor.connections;
@@ -61,6 +62,7 @@ export function reactorStats(): ReactorStats {
     sum.turns += reactor.turns;
     sum.timers += reactor.timers;
     sum.moderations += reactor.moderations;
+    hasThread ||= reactor.hasThread;
   }
-  return Object.freeze(sum);
+  return Object.freeze({ ...sum, hasThread });
 }

@@ -52,7 +52,7 @@ export interface ReactorStats {
   readonly sockets: number;
   /** Connections, and attempts to connect, that are alive now. */
   readonly connections: number;
-  /** How often this thread began to wait for another, which sleeps in `curl_multi_poll`. */
+  /** How often this thread began to wait. */
   readonly polls: number;
   /** How often it was woken: each costs more than a message. {@linkcode polls} is one more while it sleeps. */
   readonly wakeups: number;
@@ -64,4 +64,9 @@ export interface ReactorStats {
   readonly timers: number;
   /** How often a stream became so dense that timers took over from wake-ups; 0 if messages were always delivered at once. */
   readonly moderations: number;
+  /**
+   * Whether another thread waits in `curl_multi_poll` and wakes this one, which takes more CPU a wake-up. False on Linux 5.19
+   * and later, where the kernel wakes this one itself, unless io_uring is forbidden, as in most containers.
+   */
+  readonly hasThread: boolean;
 }

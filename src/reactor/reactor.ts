@@ -69,6 +69,11 @@ export class Reactor {
     return this.#moderation.moderations;
   }
 
+  /** Whether another thread waits, and wakes this one. */
+  get hasThread(): boolean {
+    return this.#wait.hasThread;
+  }
+
   /** How many sockets are waited for. */
   get sockets(): number {
     return this.#set.size;

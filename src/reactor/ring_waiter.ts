@@ -40,6 +40,10 @@ export class RingWaiter implements Waiter {
     this.#defer = defer;
   }
 
+  get hasThread(): boolean {
+    return this.#isMute;
+  }
+
   get canStand(): boolean {
     return this.#ringer !== null || this.#other.canStand;
   }

@@ -43,6 +43,11 @@ export class SocketWait {
     this.#budget = budget;
   }
 
+  /** See {@linkcode Waiter.hasThread}. */
+  get hasThread(): boolean {
+    return this.#waiter.hasThread;
+  }
+
   /** Makes what waiting takes, if it is not there. Throws what {@linkcode Waiter.open} throws. */
   open(): void {
     if (this.isOpen) return;

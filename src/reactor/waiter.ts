@@ -29,6 +29,8 @@ export type WaitDone = (error: CurlWebSocketError | null) => void;
  * waiting cannot go on.
  */
 export interface Waiter {
+  /** Whether another thread takes part in waiting, as far as is known: before the first wait it may turn out otherwise. */
+  readonly hasThread: boolean;
   /** Whether {@linkcode waitAt} can be called. Known once it is open. */
   readonly canStand: boolean;
   /** Makes what waiting takes, before the first wait; nothing if that is there already. */

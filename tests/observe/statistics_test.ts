@@ -5,6 +5,7 @@ import { CurlWebSocket, CurlWebSocketStream, reactorStats } from "../../mod.ts";
 import { closed, message, next, opened } from "../support/events.ts";
 import { frame, Opcode } from "../support/frames.ts";
 import { Pair } from "../support/pair.ts";
+import { noBell } from "../support/bell.ts";
 import { runScript } from "../support/script.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
@@ -181,12 +182,14 @@ test("reactorStats(): is all zeros before the first connection, and does not cha
     turns: 0,
     timers: 0,
     moderations: 0,
+    hasThread: false,
   });
   const [before, idle, busy, after] = rest;
   assertEquals(idle, before);
   assertEquals([idle.sockets, idle.connections, idle.polls - idle.wakeups], [1, 1, 1]);
   assert(busy.turns > idle.turns && busy.turns === busy.wakeups + busy.looks, JSON.stringify(busy));
   assertEquals([after.sockets, after.connections], [0, 0]);
+  assertEquals(idle.hasThread, noBell() !== undefined);
 });
 
 test("reactorStats(): a dense stream is read by timers", async () => {

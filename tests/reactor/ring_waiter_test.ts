@@ -84,7 +84,7 @@ test("a wait polls the queue behind the gate, ends when it rings, and opens no o
   scene.waiter.unref();
   scene.waiter.open();
   scene.waiter.open();
-  assertEquals([scene.waiter.canStand, scene.calls], [true, ["ringer", "unref"]]);
+  assertEquals([scene.waiter.canStand, scene.waiter.hasThread, scene.calls], [true, false, ["ringer", "unref"]]);
   scene.waiter.ref();
   for (let round = 0; round < 3; round++) {
     assert(scene.waitAt());
@@ -186,7 +186,7 @@ test("where nothing rings, all is the other waiter's", () => {
   scene.other.canStand = true;
   scene.waiter.open();
   scene.waiter.ref();
-  assert(scene.waiter.canStand && scene.other.isOpen && scene.other.refed);
+  assert(scene.waiter.canStand && scene.waiter.hasThread && scene.other.isOpen && scene.other.refed);
   assert(scene.waitAt());
   assertEquals(scene.other.standing, scene.gate);
   assert(scene.waiter.stop());

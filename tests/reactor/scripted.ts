@@ -102,6 +102,7 @@ export class ScriptedClock implements Clock {
 /** A waiter whose waits the test ends. Whatever is called when it may not be fails the test. */
 export class ScriptedWaiter implements Waiter {
   readonly log: string[];
+  readonly hasThread: boolean = true;
   canStand = false;
   /** Where its thread stands. */
   standing: Gate | null = null;
