@@ -1,6 +1,7 @@
 /** `HarRecording`: records the connections of a program, or of the command, into a HAR file. */
 import manifest from "../../deno.json" with { type: "json" };
 import { observerOf, observers, withObserver } from "../../src/observe/observer.ts";
+import { messageOf } from "../errors.ts";
 import { headOf, TAIL } from "./har_entry.ts";
 import { HarFile } from "./har_file.ts";
 import { HarRecorder } from "./har_recorder.ts";
@@ -41,16 +42,17 @@ export class HarRecording {
   /**
    * Begins a file, which replaces one that is there, and which this user alone may read.
    *
-   * @throws {Error} the system's error, if it cannot be written
+   * @throws {Error} if it cannot be written; its cause is the system's error
    */
-  constructor(path: string, { secrets = false, onError }: HarRecordingOptions = {}) {
-    this.#file = new HarFile(path, headOf(manifest.version), TAIL);
+  constructor(path: string, { secrets = false, onError = reportError }: HarRecordingOptions = {}) {
+    const broken = (cause: unknown) => new Error(`${path} cannot be written: ${messageOf(cause)}`, { cause });
+    try {
+      this.#file = new HarFile(path, headOf(manifest.version), TAIL);
+    } catch (error) {
+      throw broken(error);
+    }
     this.#recorder = new HarRecorder(this.#file, secrets);
-    this.#file.onBroken = (cause) => {
-      const error = this.#error = cause instanceof Error ? cause : new Error(String(cause));
-      if (onError !== undefined) return onError(error);
-      reportError(error);
-    };
+    this.#file.onBroken = (cause) => onError(this.#error = broken(cause));
   }
 
   /**

@@ -51,8 +51,11 @@ function recordingOf(values: Values, onError: (error: OutputError) => void): Har
     return null;
   }
   try {
-    return new HarRecording(path, { secrets, onError: (error) => onError(new OutputError(error, `--har ${path}`)) });
+    return new HarRecording(path, {
+      secrets,
+      onError: ({ cause }) => onError(new OutputError(cause, `--har ${path}`)),
+    });
   } catch (error) {
-    throw new OutputError(error, `--har ${path}`);
+    throw new OutputError((error as Error).cause, `--har ${path}`);
   }
 }

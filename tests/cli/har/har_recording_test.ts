@@ -4,6 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { CurlWebSocket, type CurlWebSocketInit, CurlWebSocketStream, ReconnectingCurlWebSocket } from "../../../mod.ts";
+import { withObserver } from "../../../src/observe/observer.ts";
 import { HarRecording } from "../../../cli/har/mod.ts";
 import { closed, failed, message, opened } from "../../support/events.ts";
 import { closePayload, frame, Opcode } from "../../support/frames.ts";
@@ -208,7 +209,7 @@ test("HarRecording: a feed has an entry for each connection, also where two are 
   assertEquals(entries.map(({ _webSocketClose: close }) => close?.code), [1000, 1000]);
 });
 
-test("HarRecording: streams are recorded; messages are in the file before the program has them", async () => {
+test("HarRecording: streams are recorded; after each turn the file is whole, with all that came", async () => {
   using folder = new HarFolder();
   await using server = await WsServer.start({ deflate: {} });
   using recording = new HarRecording(folder.path);
@@ -233,8 +234,25 @@ test("HarRecording: streams are recorded; messages are in the file before the pr
   await stream.closed;
 });
 
-test("HarRecording: a file that cannot be written throws, and observers that were there stay", () => {
+test("HarRecording: a file that cannot be begun is an error that names it", () => {
   using folder = new HarFolder();
-  const error = assertThrows(() => new HarRecording(join(folder.path, "no", "file.har")));
-  assertEquals((error as { code?: string }).code === "ENOENT" || /os error 2/.test(`${error}`), true, `${error}`);
+  const path = join(folder.path, "no", "file.har");
+  assertThrows(() => new HarRecording(path), Error, `${path} cannot be written: `);
+});
+
+test("HarRecording: it goes with an observer that is there already", async () => {
+  using folder = new HarFolder();
+  await using server = await WsServer.start();
+  using recording = new HarRecording(folder.path);
+  const seen: unknown[] = [];
+  const options = withObserver(NO_PROXY, { messageReceived: (data) => seen.push(data) });
+  const socket = new CurlWebSocket(server.url("/echo"), recording.of(options));
+  await opened(socket);
+  const echoed = message(socket);
+  socket.send("a");
+  await echoed;
+  socket.terminate();
+  await closed(socket);
+  recording.close();
+  assertEquals([seen, entriesOf(folder.path).map((entry) => messagesOf(entry).length)], [["a"], [2]]);
 });
