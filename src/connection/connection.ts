@@ -26,6 +26,8 @@ export interface ConnectionHandler {
   onOpen(agreement: Agreement): void;
   /** As {@linkcode ReceiverHost.onMessage}. */
   readonly onMessage: (data: string | ArrayBuffer) => boolean;
+  /** Whether messages are delivered after `close()`, until the server's close frame; WHATWG's are not, by default. */
+  readonly wantsLateMessages?: boolean;
   /** As {@linkcode ReceiverHost.onPing}; the pong has been queued, unless the option `autoPong` is false. */
   onPing(payload: Uint8Array<ArrayBuffer>): boolean;
   onPong(payload: Uint8Array<ArrayBuffer>): void;
@@ -101,6 +103,7 @@ export class Connection implements DialHandler, OpenConnectionHandler {
       observer: frameObserver(this.observer),
       paused: this.#paused,
       refed: this.#refed,
+      wantsLateMessages: this.#handler.wantsLateMessages ?? false,
     });
     if (open === null) return;
     this.#open = open;
@@ -166,6 +169,11 @@ export class Connection implements DialHandler, OpenConnectionHandler {
   /** Bytes that wait for the kernel, frames and all. */
   get queuedBytes(): number {
     return this.#open?.sender.size ?? 0;
+  }
+
+  /** Bytes that the kernel took since the connection is open, frames and all. */
+  get sentBytes(): number {
+    return this.#open?.sender.sent ?? 0;
   }
 
   /** As {@linkcode Sender.whenQueued}. */

@@ -56,6 +56,8 @@ export interface OpenConnectionInit {
   readonly observer: FrameObserver | null;
   readonly paused: boolean;
   readonly refed: boolean;
+  /** As {@linkcode ClosingHandshake.mayDeliver}. */
+  readonly wantsLateMessages: boolean;
 }
 
 /**
@@ -98,7 +100,7 @@ export class OpenConnection implements Source, ClosingHost, SenderHost, Receiver
     this.#autoPong = options.autoPong;
     this.#handler = handler;
     this.onMessage = handler.onMessage;
-    this.#closing = new ClosingHandshake(this);
+    this.#closing = new ClosingHandshake(this, init.wantsLateMessages);
     this.#sender = new Sender(transport, reactor, this.#closing, observer, this);
     this.#receiver = this.#createReceiver(init);
     this.#compress(init);

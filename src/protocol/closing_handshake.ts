@@ -71,8 +71,11 @@ export class ClosingHandshake {
   /** Bytes that went out of what was queued before our close frame, since the closeTimeout began. */
   #progress = 0;
 
-  constructor(host: ClosingHost) {
+  readonly #wantsLateMessages: boolean;
+
+  constructor(host: ClosingHost, wantsLateMessages: boolean = false) {
     this.#host = host;
+    this.#wantsLateMessages = wantsLateMessages;
   }
 
   /** Whether a frame can be queued: our close frame is not, and the network takes bytes. */
@@ -80,9 +83,12 @@ export class ClosingHandshake {
     return !this.#sent && !this.#finished && this.#sendError === null;
   }
 
-  /** Whether messages are delivered. WHATWG's `close()` ends that at once, a failure too. */
+  /**
+   * Whether messages are delivered. WHATWG's `close()` ends that at once, a failure too. `ws` delivers until the server's
+   * close frame.
+   */
   get mayDeliver(): boolean {
-    return !this.#sent && this.#failure === null;
+    return (!this.#sent || this.#wantsLateMessages) && this.#failure === null;
   }
 
   /** Whether what comes is still of use; bytes that come behind a violation are read, so that the peer gets no reset. */

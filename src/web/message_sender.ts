@@ -23,15 +23,16 @@ export class MessageSender {
     return this.#waitingBytes + this.#connection.refusedBytes;
   }
 
-  /** Sends bytes as they are now. */
-  send(opcode: number, payload: Uint8Array): void {
-    if (this.waiting === null) this.#transmit(opcode, payload, payload.length);
-    else this.#sendLater(opcode, payload.length, Promise.resolve(payload.slice()));
+  /** Sends bytes as they are now. `onQueued` is called when they are among what is to be sent, or too late for that. */
+  send(opcode: number, payload: Uint8Array, onQueued?: (queued: boolean) => void): void {
+    if (this.waiting === null) this.#transmit(opcode, payload, payload.length, onQueued);
+    else this.#sendLater(opcode, payload.length, Promise.resolve(payload.slice()), onQueued);
   }
 
-  /** Sends the bytes of a Blob once they are read. If they cannot be read, the connection ends. */
-  sendBlob(blob: Blob): void {
-    this.#sendLater(OPCODE_BINARY, blob.size, blob.arrayBuffer().then((buffer) => new Uint8Array(buffer)));
+  /** As {@linkcode send}, once the bytes of a Blob are read. If they cannot be read, the connection ends. */
+  sendBlob(blob: Blob, onQueued?: (queued: boolean) => void): void {
+    const bytes = blob.arrayBuffer().then((buffer) => new Uint8Array(buffer));
+    this.#sendLater(OPCODE_BINARY, blob.size, bytes, onQueued);
   }
 
   /**
@@ -61,12 +62,19 @@ export class MessageSender {
     void this.waiting.then(() => this.#connection.close(code, reason));
   }
 
-  #transmit(opcode: number, payload: Uint8Array, size: number): void {
+  #transmit(opcode: number, payload: Uint8Array, size: number, onQueued?: (queued: boolean) => void): void {
     // A connection that has ended takes nothing, also before its last event says so.
-    if (!this.#connection.send(opcode, payload)) this.#connection.refuse(size);
+    const queued = this.#connection.send(opcode, payload);
+    if (!queued) this.#connection.refuse(size);
+    onQueued?.(queued);
   }
 
-  #sendLater(opcode: number, size: number, bytes: Promise<Uint8Array>): void {
+  #sendLater(
+    opcode: number,
+    size: number,
+    bytes: Promise<Uint8Array>,
+    onQueued: ((queued: boolean) => void) | undefined,
+  ): void {
     this.#waitingBytes += size;
     const before = this.waiting;
     const waiting: Promise<void> = (async () => {
@@ -79,10 +87,11 @@ export class MessageSender {
       });
       this.#waitingBytes -= size;
       try {
-        this.#transmit(opcode, payload, size);
+        this.#transmit(opcode, payload, size, onQueued);
       } catch (cause) {
         // No caller can catch it, and the messages after it must not go without it.
         this.#connection.refuse(size);
+        onQueued?.(false);
         this.#connection.abort(errorOf("queueing a Blob, or a message behind one,", cause));
       }
     })();

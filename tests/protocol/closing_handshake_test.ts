@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { ClosingHandshake } from "../../src/protocol/closing_handshake.ts";
 import { test } from "../support/testing.ts";
 import {
   aborted,
@@ -246,3 +247,15 @@ property(
   (bytes) => closingHandshake.fuzz(bytes),
   1000,
 );
+
+test("messages are delivered after close() only to who wants them, and to nobody after a failure", () => {
+  const host = new Peer();
+  for (const [wants, expected] of [[false, "true false"], [true, "true true"]] as const) {
+    const closing = new ClosingHandshake(host, wants);
+    const before = closing.mayDeliver;
+    closing.close(1000, NO_REASON);
+    assertEquals(`${before} ${closing.mayDeliver}`, expected);
+    closing.fail(wrong, 1002, "");
+    assertEquals(closing.mayDeliver, false);
+  }
+});

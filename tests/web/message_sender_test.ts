@@ -119,3 +119,23 @@ test("a ping needs an open socket and at most 125 bytes", () => {
   sender.control("ping", "x".repeat(125), () => true);
   assertEquals(calls.length, 1);
 });
+
+test("it says of each message whether it was queued: at once, behind a Blob, or not at all", async () => {
+  const { sender, end } = fakeSender();
+  const { blob, read } = slowBlob(1);
+  const said: string[] = [];
+  const note = (name: string) => (queued: boolean) => void said.push(`${name} ${queued}`);
+  sender.send(OPCODE_TEXT, bytes("one"), note("one"));
+  sender.sendBlob(blob, note("blob"));
+  sender.send(OPCODE_TEXT, bytes("two"), note("two"));
+  assertEquals(said, ["one true"]);
+  read.resolve(new ArrayBuffer(1));
+  await sender.waiting;
+  assertEquals(said, ["one true", "blob true", "two true"]);
+  const lost = slowBlob(1);
+  sender.sendBlob(lost.blob, note("lost"));
+  end();
+  lost.read.resolve(new ArrayBuffer(1));
+  await sender.waiting;
+  assertEquals(said.at(-1), "lost false");
+});
