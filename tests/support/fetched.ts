@@ -100,6 +100,29 @@ export function unpackWheel({ requirement, abi, platform, sha256 }: Wheel, wante
   rmSync(download, { recursive: true });
 }
 
+/** apt-get with one line of sources and lists of our own in `folder`: the machine's stay as they are. */
+export function ownApt(folder: string, source: string): (...args: string[]) => string {
+  writeFileSync(join(folder, "apt.list"), `${source}\n`);
+  for (const path of ["lists/partial", "archives/partial"]) mkdirSync(join(folder, "apt", path), { recursive: true });
+  const options = {
+    "Dir::Etc::SourceList": join(folder, "apt.list"),
+    "Dir::Etc::SourceParts": "/dev/null",
+    "Dir::State::Lists": join(folder, "apt", "lists"),
+    "Dir::Cache": join(folder, "apt"),
+    // A user of apt's own could not write here.
+    "APT::Sandbox::User": "root",
+    "Acquire::Retries": "1",
+  };
+  const apt = (...args: string[]) =>
+    run(
+      "apt-get",
+      [...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]), ...args],
+      folder,
+    );
+  apt("--quiet", "update");
+  return apt;
+}
+
 /** All files under a folder, with their paths. */
 export function files(folder: string): string[] {
   if (!existsSync(folder)) return [];

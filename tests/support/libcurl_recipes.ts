@@ -1,17 +1,8 @@
 /** How each libcurl of the suite is downloaded and assembled, by pip or apt. `libcurls.ts` keeps the results. */
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { files, run, unpackWheel, type Wheel } from "./fetched.ts";
+import { files, ownApt, run, unpackWheel, type Wheel } from "./fetched.ts";
 
 /** The name of a libcurl. */
 export type LibcurlName =
@@ -113,29 +104,6 @@ function fromWrapper(version: string, wheel: Wheel): Recipe {
       run("cc", ["-Wl,--no-as-needed", ...args], folder);
     },
   };
-}
-
-/** apt-get with one line of sources and lists of our own in `folder`: the machine's stay as they are. */
-function ownApt(folder: string, source: string): (...args: string[]) => string {
-  writeFileSync(join(folder, "apt.list"), `${source}\n`);
-  for (const path of ["lists/partial", "archives/partial"]) mkdirSync(join(folder, "apt", path), { recursive: true });
-  const options = {
-    "Dir::Etc::SourceList": join(folder, "apt.list"),
-    "Dir::Etc::SourceParts": "/dev/null",
-    "Dir::State::Lists": join(folder, "apt", "lists"),
-    "Dir::Cache": join(folder, "apt"),
-    // A user of apt's own could not write here.
-    "APT::Sandbox::User": "root",
-    "Acquire::Retries": "1",
-  };
-  const apt = (...args: string[]) =>
-    run(
-      "apt-get",
-      [...Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]), ...args],
-      folder,
-    );
-  apt("--quiet", "update");
-  return apt;
 }
 
 function unpackDebs(folder: string): void {
