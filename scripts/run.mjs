@@ -11,6 +11,7 @@
 //   node scripts/run.mjs libcurls [-- options of scripts/libcurls.ts]
 //   node scripts/run.mjs options [-- options of scripts/options.ts]
 //   node scripts/run.mjs compare [-- options of scripts/compare.ts]
+//   node scripts/run.mjs ws-suite [-- options of tests/ws/suite/main.ts]
 //   node scripts/run.mjs build
 //   node scripts/run.mjs api-docs
 //   node scripts/run.mjs start [-- options of bench/demo.ts]
@@ -33,6 +34,7 @@ const ENTRIES = {
   libcurls: "scripts/libcurls.ts",
   options: "scripts/options.ts",
   compare: "scripts/compare.ts",
+  "ws-suite": "tests/ws/suite/main.ts",
   build: "scripts/build_npm.ts",
   "api-docs": "scripts/api_docs.ts",
 };

@@ -30,9 +30,11 @@ interface Suite extends Check {
   report: string;
 }
 
-const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "cli", "tests", "bench", "examples", "scripts"];
+const TYPE_CHECKED = ["mod.ts", "global.ts", "src", "runtimes", "ws", "cli", "tests", "bench", "examples", "scripts"];
 /** The modules whose docstrings users read. */
-const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "cli"].filter((path) => existsSync(join(ROOT, path)));
+const DOCUMENTED = ["mod.ts", "global.ts", "src", "runtimes", "ws", "cli"].filter((path) =>
+  existsSync(join(ROOT, path))
+);
 
 /** The folders of tests/ that need no server, and the tests of the repository itself. */
 const QUICK_TESTS = ["protocol", "handshake", "reactor", "rooms_test.ts", "tasks_test.ts"];
@@ -45,7 +47,11 @@ const CHECKS: Check[] = [
   { name: "types", tool: "deno", args: ["check", ...TYPE_CHECKED.filter((path) => existsSync(join(ROOT, path)))] },
   { name: "types of the examples in docstrings", tool: "deno", args: ["check", "--doc-only", ...DOCUMENTED] },
   { name: "types of src without any runtime", tool: "tsc", args: ["-p", "tsconfig.src.json"] },
-  { name: "documentation", tool: "deno", args: ["doc", "--lint", "mod.ts", "global.ts", "cli/har/mod.ts"] },
+  {
+    name: "documentation",
+    tool: "deno",
+    args: ["doc", "--lint", "mod.ts", "global.ts", "ws/mod.ts", "cli/har/mod.ts"],
+  },
   { name: "coverage of src/protocol and src/handshake", tool: "deno", args: ["run", "-A", "scripts/coverage.ts"] },
   { name: "packaging", tool: "deno", args: ["publish", "--dry-run", "--allow-dirty"] },
 ];

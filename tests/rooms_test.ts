@@ -40,6 +40,12 @@ const CLI_TAKES: Readonly<Record<string, string>> = {
   "../src/options/proxy.ts": "whether a proxy gets a request first, for --fingerprint",
 };
 
+/** Which rooms of `src/` the interface of `ws` is made of: as a feed it is a user of connections. */
+const WS_MAY = ["connection", "handshake", "observe", "options", "platform", "protocol", "web"];
+/** The public modules that it takes, and the modules of Node: what the interface of `ws` itself is made of. */
+const WS_TAKES = ["../mod.ts", "../runtimes/mod.ts"];
+const WS_NODE = ["node:buffer", "node:events", "node:process", "node:querystring", "node:stream"];
+
 /** What `runtimes/` may import, beside itself. */
 const RUNTIMES_MAY = ["../src/platform/"];
 
@@ -51,9 +57,9 @@ const NAMES_A_RUNTIME: Readonly<Record<string, string>> = {
 
 /** The longest a file may be, in lines: a longer one has two jobs. */
 const MAX_LINES = 400;
-const WRITTEN_BY_HAND = ["src", "cli", "runtimes", "scripts", "bench", "tests", "examples"];
+const WRITTEN_BY_HAND = ["src", "ws", "cli", "runtimes", "scripts", "bench", "tests", "examples"];
 
-const src = importsBelow("src"), cli = importsBelow("cli");
+const src = importsBelow("src"), cli = importsBelow("cli"), ws = importsBelow("ws");
 
 /** The imports, as `file -> file`, from one folder into another that are not allowed. */
 function forbidden(
@@ -86,8 +92,9 @@ test("each folder of src/ imports only from where it may", () => {
   assertEquals(forbidden(src, MAY, FOR_ALL), []);
 });
 
-test("the files of src/ and cli/ have no circular imports", () => {
+test("the files of src/, ws/ and cli/ have no circular imports", () => {
   assertEquals(circleIn(src), null);
+  assertEquals(circleIn(ws), null);
   assertEquals(circleIn(cli), null);
 });
 
@@ -134,6 +141,16 @@ test("each folder of cli/ imports only from where it may, and of src/ only what 
   assertEquals([...taken].filter((target) => !CLI_FOR_ALL.includes(target)).sort(), Object.keys(CLI_TAKES).sort());
 });
 
+test("ws/ imports only connections and what they are used with, and of Node what the interface of ws is made of", () => {
+  const outside = new Set([...ws.values()].flat().filter((target) => target.startsWith("../")));
+  const room = (target: string) => folderOf(target.slice("../src/".length));
+  const allowed = (target: string) =>
+    WS_TAKES.includes(target) || (target.startsWith("../src/") && ["errors.ts", ...WS_MAY].includes(room(target)));
+  assertEquals([...outside].filter((target) => !allowed(target)), []);
+  const modules = [...ws.keys()].flatMap((file) => [...read(`ws/${file}`).matchAll(/ from "(node:\w+)"/g)]);
+  assertEquals([...new Set(modules.map(([, name]) => name))].sort(), WS_NODE);
+});
+
 test("runtimes/ imports only what a runtime must provide", () => {
   const outside = new Set([...importsBelow("runtimes").values()].flat().filter((target) => target.startsWith("../")));
   assertEquals([...outside].filter((target) => !RUNTIMES_MAY.some((start) => target.startsWith(start))), []);
@@ -142,8 +159,8 @@ test("runtimes/ imports only what a runtime must provide", () => {
 test("only runtimes/ names Deno or Bun, and nothing of src/ imports a module of Node or Bun", () => {
   const names = (path: string) => /\b(?:Deno|Bun)\b/.test(codeOf(read(path)));
   assert(names("runtimes/deno.ts"));
-  const paths = ["src", "cli"].flatMap((folder) =>
-    [...(folder === "src" ? src : cli).keys()].map((file) => `${folder}/${file}`)
+  const paths = Object.entries({ src, ws, cli }).flatMap(([folder, imports]) =>
+    [...imports.keys()].map((file) => `${folder}/${file}`)
   );
   assertEquals(paths.filter(names), Object.keys(NAMES_A_RUNTIME));
   const modules = /^(?:import|export)\s[^;]*?"(?:node|bun|npm|jsr):|\bimport\("(?:node|bun|npm|jsr):/m;
@@ -159,6 +176,7 @@ test("the test of a file lies in the folder of the same name, and is named after
   const rooms = [
     ...Object.keys(MAY).filter((name) => name !== "web").map((name) => [`src/${name}`, `tests/${name}`] as const),
     ["runtimes", "tests/runtimes"] as const,
+    ["ws", "tests/ws"] as const,
     ["cli", "tests/cli"] as const,
   ];
   const folders = new Set(filesBelow("tests").map(folderOf));
@@ -184,7 +202,7 @@ test("the files that documents and comments name exist", () => {
     ...paths.filter((path) => /\.(?:md|m?ts|py)$/.test(path)),
   ];
   const named =
-    /(?<=^|[\s"'`(])(?:\.\.\/)?((?:src|cli|runtimes|tests|scripts|bench|examples)\/[a-z_\d/]+\.(?:m?ts|mjs|py))\b/gm;
+    /(?<=^|[\s"'`(])(?:\.\.\/)?((?:src|ws|cli|runtimes|tests|scripts|bench|examples)\/[a-z_\d/]+\.(?:m?ts|mjs|py))\b/gm;
   const wrong = pages.flatMap((page) =>
     [...read(page).matchAll(named)]
       // `../` begins a link in a document, and is relative to some folder in a module, whose imports are checked anyway.

@@ -9,7 +9,7 @@ import { runBlocks, testSnippets } from "./support/snippets.ts";
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** tests/dropin runs the programs of these, with the libraries that they need. */
-const WITH_LIBRARIES = ["drop-in.md", "many_connections.md", "moving.md", "workers.md"];
+const WITH_LIBRARIES = ["drop-in.md", "many_connections.md", "moving.md", "workers.md", "ws.md"];
 
 for (const file of readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith(".md")).sort()) {
   if (!WITH_LIBRARIES.includes(file)) testSnippets(`docs/${file}`);

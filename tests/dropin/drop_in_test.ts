@@ -76,6 +76,7 @@ async function run(name: string, program: string, ports: Record<string, number>)
   const source = program
     .replaceAll("./feed_worker.ts", `./${RUNTIME}_feed_worker.ts`)
     .replaceAll(`"@curlws/curlws/global"`, JSON.stringify(module("global.ts")))
+    .replaceAll(`"@curlws/curlws/ws"`, JSON.stringify(module("ws/mod.ts")))
     .replaceAll(`"@curlws/curlws"`, JSON.stringify(module("mod.ts")))
     .replace(/(?<scheme>wss|https):\/\/(?<host>\w+)\.example\.com/g, (...all) => {
       const { scheme, host } = all.at(-1) as { scheme: string; host: string };

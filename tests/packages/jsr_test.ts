@@ -17,7 +17,7 @@ test("JSR gets the modules and documents, and nothing of development", async () 
   for (const path of [...Object.values(config.exports).map((path) => path.slice(2)), "README.md", "LICENSE"]) {
     assert(files.includes(path), `${path} is not published`);
   }
-  const others = files.filter((path) => !/^(src|runtimes|cli)\/|^\w+\.ts$|^deno\.json$|^[A-Z]+(\.md)?$/.test(path));
+  const others = files.filter((path) => !/^(src|runtimes|ws|cli)\/|^\w+\.ts$|^deno\.json$|^[A-Z]+(\.md)?$/.test(path));
   assertEquals(others, []);
   assertEquals(files.filter((path) => path.endsWith("_test.ts")), []);
 }, { skip });

@@ -19,6 +19,7 @@ const PROGRAM = `import {
   ReconnectingCurlWebSocket,
 } from "${NAME}";
 import { install, NativeWebSocket } from "${NAME}/global";
+import NodeWebSocket, { type ClientOptions, createWebSocketStream, WebSocketServer } from "${NAME}/ws";
 import { HarRecording, type Replay, replay, type ReplayOptions } from "${NAME}/har";
 
 // As libraries declare what they take.
@@ -83,6 +84,27 @@ replay("feed.har", { sent: "same" });
 
 // @ts-expect-error: it is no option
 new ReconnectingCurlWebSocket("wss://example.com/", [], { buffers: 100 });
+
+const options: ClientOptions = { headers: { "X-A": ["1", "2"] }, ca: [new Uint8Array(1)], impersonate: "chrome" };
+const node = new NodeWebSocket(new URL("wss://example.com/"), ["json"], options);
+node.on("message", (data, isBinary) => {
+  const binary: boolean = isBinary;
+  console.log(data.toString(), binary);
+});
+node.once("close", (code, reason) => console.log(code.toFixed(), reason.toString("hex")));
+node.on("unexpected-response", (request, response) => console.log(request.path, response.statusCode, response.headers));
+node.on("redirect", (url, request) => console.log(url.length, request.removeHeader("cookie")));
+node.on("error", ({ message }) => console.log(message));
+node.addEventListener("close", ({ wasClean, target }) => console.log(wasClean, target.url));
+node.onmessage = ({ data }) => console.log(data.length);
+node.send(new Uint8Array(1), { binary: false }, (error) => console.log(error?.message));
+createWebSocketStream(node, { encoding: "utf8" }).on("data", (chunk) => console.log(chunk));
+const servers: (new (...options: unknown[]) => object)[] = [WebSocketServer];
+console.log(node.readyState === NodeWebSocket.OPEN, servers);
+// @ts-expect-error: it is no option
+new NodeWebSocket("wss://example.com/", { agnt: 1 });
+// @ts-expect-error: a Buffer, or what binaryType says
+node.on("message", (data: string) => console.log(data));
 
 // @ts-expect-error: it is no option
 new CurlWebSocket("wss://example.com/", { headrs: {} });
@@ -161,6 +183,7 @@ if (ON_DENO) {
       [NAME]: "../package/mod.ts",
       [`${NAME}/global`]: "../package/global.ts",
       [`${NAME}/har`]: "../package/cli/har/mod.ts",
+      [`${NAME}/ws`]: "../package/ws/mod.ts",
     };
     folder.write("project/deno.json", JSON.stringify({ ...all, imports }));
     folder.write("project/main.ts", PROGRAM);
