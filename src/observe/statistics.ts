@@ -4,7 +4,7 @@
  * handshake does not count.
  */
 export interface SocketStats {
-  /** Messages delivered, by events, the iterator or the readable. */
+  /** Messages delivered, by events, a loop or the readable. */
   readonly messagesReceived: number;
   /** Messages given to `send()` or the writable in time; {@linkcode bytesSent} says how much of them has left. */
   readonly messagesSent: number;

@@ -75,6 +75,22 @@ test("backpressure.ts makes the server wait, and its memory does not grow", asyn
   assert(Math.max(...memory) < 250, child.out);
 });
 
+test("ticker.ts shows each instrument in turn, the newest trade of it, and counts what it skipped", async () => {
+  await using feed = await feeds();
+  await using child = example("ticker", [feed.url("/trades?rate=2000"), "12", "10"]);
+  assertEquals(await child.exit(), 0, child.err);
+  const lines = [...child.out.matchAll(/^(\w+)USDT (\d+), (\d+) skipped, [\d.]+ ms old$/gm)];
+  assertEquals(lines.map(([, symbol]) => symbol).join(" "), Array(4).fill("BTC ETH SOL").join(" "), child.out);
+  const skipped = lines.reduce((sum, [, , , count]) => sum + Number(count), 0);
+  assert(child.out.endsWith(`12 shown, ${skipped} skipped\n`), child.out);
+  // Of each instrument, the shown and the skipped ones are all there were.
+  for (const name of ["BTC", "ETH", "SOL"]) {
+    const own = lines.filter(([, symbol]) => symbol === name);
+    const came = own.reduce((sum, [, , , count]) => sum + 1 + Number(count), 0);
+    assertEquals(Math.floor(Number(own.at(-1)![2]) / 3) + 1, came, child.out);
+  }
+});
+
 test("many_connections.ts opens its connections, and prints what they cost", async () => {
   await using feed = await feeds();
   await using child = example("many_connections", [feed.url("/numbers?rate=10"), "100", "1"]);

@@ -8,6 +8,7 @@
 //   /forbidden            refuses with 403
 //   /numbers?rate=&count=&size=   messages that begin with their number, from 0, then nothing; says "stalled" while the
 //                         client takes nothing; &shared=1 as above; &cut=1 drops the first connection after `count`
+//   /trades?rate=         trades of three instruments in turn, their number as the price
 //   /big                  as many messages of 16 KiB as the client takes
 import { createInterface } from "node:readline";
 import process from "node:process";
@@ -107,6 +108,10 @@ server.on("connection", (socket, request) => {
       return `${n} ${rest}`;
     };
     return pace(socket, rate, count, make, "numbers", firstOf(rate, number));
+  }
+  if (pathname === "/trades") {
+    const make = (n) => JSON.stringify({ e: "trade", s: ["BTCUSDT", "ETHUSDT", "SOLUSDT"][n % 3], p: String(n) });
+    return pace(socket, number("rate", 1000), Infinity, make, "trades");
   }
   if (pathname === "/big") return pace(socket, 20_000, Infinity, () => Buffer.alloc(16 * 1024), "big");
   socket.close(4404, "no such path");

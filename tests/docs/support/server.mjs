@@ -5,7 +5,7 @@
 // Every path greets a socket at once and echoes; /account wants to know who asks and greets by name, /old leads to /feed,
 // /headers greets with the request's header, /peer, /tls and /extensions with what it sees of the client, /large with 2 MB,
 // /echo and /ping do not greet, /flood is for a reader that stops, /silent greets and then reads nothing any more, as a
-// host that lost its power. /trades sends numbered trades, the same ones to all; /private does so to who has logged in and
+// host that lost its power. /trades sends numbered trades of three symbols, the same ones to all; /private does so to who has logged in and
 // subscribed. /restarts ends every other connection with 1012 when it has greeted, /refuses refuses every other one with
 // 429, /expired refuses all with 401; they count by the whole path.
 import { createHash, randomBytes } from "node:crypto";
@@ -69,12 +69,14 @@ function isOdd(url) {
   return counts.get(url) % 2 === 1;
 }
 
+const SYMBOLS = ["BTC", "ETH", "SOL"];
+
 /** Sends 100 trades a second, each with the same id on all connections. */
 function trade(socket) {
   const now = () => Math.floor(performance.now() / 10);
   let id = now();
   const timer = setInterval(() => {
-    while (id < now()) socket.send(JSON.stringify({ id: id++, price: 64_000 + id % 7 }));
+    while (id < now()) socket.send(JSON.stringify({ id, symbol: SYMBOLS[id % 3], price: 64_000 + id++ % 7 }));
   }, 10);
   socket.on("close", () => clearInterval(timer));
 }
