@@ -327,6 +327,14 @@ test("without checkpoints, which makes a turn for each message, a read ends behi
   }
 });
 
+test("a read that a turn has no time for ends in a later one", () => {
+  const bench = new Bench({ reads: [Buffer.concat(["one", "two", "three"].map(text))] });
+  observe(bench);
+  bench.reactor.turnEnd = -Infinity;
+  for (let i = 0; i < 3; i++) bench.receiver.read();
+  assertEquals(bench.told.join(" "), "read one read two read three end");
+});
+
 test("a read ends before the close frame that is in it, and before what a violation throws", () => {
   const close = frame(Opcode.close, closePayload(1000));
   const bench = new Bench({ reads: [Buffer.concat([text("one"), close])], onMessage: () => false });
