@@ -29,6 +29,7 @@ export {
   type CurlWebSocketStreamOptions,
   type WebSocketOpenInfo,
 } from "./src/web/websocket_stream.ts";
+export type { WaitOptions } from "./src/web/wait.ts";
 export { type WebSocketCloseInfo, WebSocketError } from "./src/web/websocket_error.ts";
 export { ReconnectingCurlWebSocket } from "./src/feed/reconnecting_websocket.ts";
 export type {

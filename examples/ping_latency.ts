@@ -10,26 +10,14 @@ import { CurlWebSocket } from "@curlws/curlws";
 const [url = "wss://echo.websocket.org/", count = "10"] = process.argv.slice(2);
 
 await using socket = new CurlWebSocket(url);
-await new Promise<void>((resolve, reject) => {
-  socket.onopen = () => resolve();
-  socket.onerror = (event) => reject(event.error);
-});
+await socket.opened;
 const { remoteAddress, times } = socket.connection!;
 console.log(
   `connected to ${remoteAddress}: TCP ${times.tcp.toFixed(1)} ms, handshake ${times.handshake.toFixed(1)} ms`,
 );
 
 const samples: number[] = [];
-for (let i = 0; i < Number(count); i++) {
-  const pong = new Promise<void>((resolve, reject) => {
-    socket.addEventListener("pong", () => resolve(), { once: true });
-    socket.onclose = ({ code }) => reject(new Error(`closed with ${code} while a pong was waited for`));
-  });
-  socket.ping(String(i));
-  await pong;
-  samples.push(socket.roundTripTime!);
-}
-socket.onclose = null;
+for (let i = 0; i < Number(count); i++) samples.push(await socket.ping());
 
 samples.sort((a, b) => a - b);
 const at = (part: number) => samples[Math.min(samples.length - 1, Math.floor(samples.length * part))]!.toFixed(3);

@@ -227,7 +227,7 @@ export class Session {
   /** `/ping [TEXT]`, `/close [CODE [REASON]]`. */
   #command(line: string): void {
     const [, name, rest = ""] = /^\/(\w*)\s*([^]*)$/.exec(line) ?? [];
-    if (name === "ping") return this.#sender.isOpen ? this.#sender.socket!.ping(rest) : this.#refuse("ping");
+    if (name === "ping") return this.#sender.isOpen ? void this.#sender.socket!.ping(rest) : this.#refuse("ping");
     const [, code, reason] = /^(?:(\d+)(?:\s+([^]*))?)?$/.exec(rest) ?? [];
     if (name === "close") {
       this.#link.close(code === undefined ? 1000 : Number(code), reason);

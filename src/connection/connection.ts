@@ -182,6 +182,11 @@ export class Connection implements DialHandler, OpenConnectionHandler {
     else this.#open.sender.whenQueued(limit, onTime);
   }
 
+  /** As {@linkcode Sender.onProgress}; nothing is sent, and nothing to look at, before the connection is open. */
+  onProgress(look: (isOver: boolean) => boolean): void {
+    this.#open?.sender.onProgress(look);
+  }
+
   /** What the connection goes over; null before it stands. */
   get info(): ConnectionInfo | null {
     return this.#info;

@@ -86,14 +86,14 @@ export class Heartbeat {
 
   /** A pong came. Returns whether it answers a ping of ours, which is nobody else's business. */
   ponged(payload: Uint8Array): boolean {
-    const index = this.#outstanding.findIndex((ping) => equal(ping.payload, payload));
+    const index = this.#outstanding.findIndex((ping) => equalBytes(ping.payload, payload));
     if (index >= 0) {
       this.roundTripTime = performance.now() - this.#outstanding[index]!.at;
       // A peer may answer the latest of several alone.
       this.#outstanding.splice(0, index + 1);
     }
     const ours = this.#payload !== null && payload.length === this.#payload.length &&
-      equal(payload.subarray(0, 4), this.#payload.subarray(0, 4));
+      equalBytes(payload.subarray(0, 4), this.#payload.subarray(0, 4));
     if (ours) this.#asked = false;
     return ours;
   }
@@ -151,6 +151,7 @@ export class Heartbeat {
   }
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
+/** Returns whether two payloads are the same. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

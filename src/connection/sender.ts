@@ -38,8 +38,8 @@ export class Sender {
   #blocked = false;
   /** Bytes of messages that went out in this task: WHATWG's `bufferedAmount` does not fall while one runs. */
   #early = 0;
-  /** Who waits until no more than this many bytes are queued. */
-  #waiter: { readonly limit: number; readonly onTime: () => void } | null = null;
+  /** Who waits for bytes to leave. */
+  #look: ((isOver: boolean) => boolean) | null = null;
   /** Whether the server may reply to what is queued. */
   #asked = false;
   /** Pongs since the last time that none waited to go out, and the payload of the last ping that has none among them. */
@@ -179,9 +179,10 @@ export class Sender {
   flushSoon(): void {
     if (this.#transport === null) return;
     if (this.#queue.size >= EAGER_SIZE && !this.#blocked) {
-      const before = this.#queue.bufferedAmount;
+      // What is counted is never less than what waits, also while it goes.
+      this.#early += this.#queue.bufferedAmount;
       this.flush();
-      this.#early += before - this.#queue.bufferedAmount;
+      this.#early -= this.#queue.bufferedAmount;
     }
     if (this.#flushing) return;
     this.#flushing = true;
@@ -189,6 +190,7 @@ export class Sender {
       this.#flushing = false;
       this.#early = 0;
       if (!this.#blocked) this.flush();
+      else this.#release();
     });
   }
 
@@ -209,7 +211,7 @@ export class Sender {
     }
     const unblocked = bytes > 0 && this.#blocked;
     this.#blocked = !this.#queue.empty;
-    if (this.#waiter !== null) this.#release();
+    if (this.#look !== null) this.#release();
     if (bytes > 0 && this.#asked) {
       this.#asked = false;
       this.#reactor.expectAnswer();
@@ -222,16 +224,30 @@ export class Sender {
    * another call releases the one before.
    */
   whenQueued(limit: number, onTime: () => void): void {
-    this.#waiter?.onTime();
-    this.#waiter = { limit, onTime };
+    this.onProgress((isOver) => {
+      if (this.#queue.size > limit && !isOver) return false;
+      onTime();
+      return true;
+    });
+  }
+
+  /**
+   * Calls `look` now and each time that bytes have left, until it returns true. `isOver` says that it is the last time, as
+   * nothing can be sent any more, or another one looks from now on: there is one.
+   */
+  onProgress(look: (isOver: boolean) => boolean): void {
+    const before = this.#look;
+    this.#look = null;
+    before?.(true);
+    this.#look = look;
     this.#release();
   }
 
   #release(): void {
-    const waiter = this.#waiter;
-    if (waiter === null || (this.#queue.size > waiter.limit && !this.#closed)) return;
-    this.#waiter = null;
-    waiter.onTime();
+    const look = this.#look;
+    if (look === null) return;
+    this.#look = null;
+    if (!look(this.#closed)) this.#look ??= look;
   }
 
   /** Frees what it holds; what is queued stays counted. Who waits is released. Idempotent. */

@@ -31,6 +31,17 @@ export class Fifo<Item> {
     return item;
   }
 
+  /** Takes out the first that `isIt` is true of; undefined if there is none. It looks at all before it, and moves all. */
+  remove(isIt: (item: Item) => boolean): Item | undefined {
+    let found: Item | undefined;
+    for (let left = this.#length; left > 0; left--) {
+      const item = this.shift()!;
+      if (found === undefined && isIt(item)) found = item;
+      else this.push(item);
+    }
+    return found;
+  }
+
   clear(): void {
     this.#places = new Array(FIRST_SIZE);
     this.#head = this.#length = 0;

@@ -94,6 +94,11 @@ export abstract class LoopQueue<Item> implements AsyncIterableIterator<Item> {
     return error === null ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(error);
   }
 
+  /** As {@linkcode Receiving.giveUp}. */
+  giveUp(promise: Promise<IteratorResult<Item>>, reason: unknown): void {
+    this.#waiting.remove((waiting) => waiting.promise === promise)?.reject(reason);
+  }
+
   return(): Promise<IteratorResult<Item>> {
     this.clear();
     this.size = 0;

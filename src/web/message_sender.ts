@@ -18,9 +18,17 @@ export class MessageSender {
     this.#connection = connection;
   }
 
-  /** Payload bytes that the connection has not got: they wait for a Blob, or came too late. By WHATWG those stay counted. */
+  /**
+   * Payload bytes that were given, and that the kernel has not got: they wait for it or for a Blob, or came too late. By
+   * WHATWG those stay counted.
+   */
   get bufferedAmount(): number {
-    return this.#waitingBytes + this.#connection.refusedBytes;
+    return this.#connection.bufferedAmount + this.#waitingBytes + this.#connection.refusedBytes;
+  }
+
+  /** As {@linkcode Sender.onProgress}. */
+  onProgress(look: (isOver: boolean) => boolean): void {
+    this.#connection.onProgress(look);
   }
 
   /** Sends bytes as they are now. `onQueued` is called when they are among what is to be sent, or too late for that. */
@@ -37,10 +45,16 @@ export class MessageSender {
 
   /**
    * Sends a ping or pong at once, whatever waits; that of a Blob when it is read, if the socket is still open then.
+   * `onSent` is called when it is sent.
    *
    * @throws {DOMException} `InvalidStateError` if the socket is not open, `SyntaxError` if `data` is too long
    */
-  control(kind: "ping" | "pong", data: Sendable, isOpen: () => boolean): void {
+  control(
+    kind: "ping" | "pong",
+    data: Sendable,
+    isOpen: () => boolean,
+    onSent: (payload: Uint8Array) => void = () => {},
+  ): void {
     if (!isOpen()) throw new DOMException(`${kind}() needs an open connection`, "InvalidStateError");
     const blob = data instanceof Blob;
     const payload = blob ? NO_BYTES : isBuffer(data) ? bytesOf(data) : utf8(data);
@@ -49,10 +63,13 @@ export class MessageSender {
       const message = `${kind} data must be at most ${MAX_CONTROL_PAYLOAD} bytes, and has ${length}`;
       throw new DOMException(message, "SyntaxError");
     }
-    if (!blob) return this.#connection[kind](payload);
+    const send = (payload: Uint8Array) => {
+      this.#connection[kind](payload);
+      onSent(payload);
+    };
+    if (!blob) return send(payload);
     // A Blob that cannot be read, such as a file's that is gone, is no reason to end the connection for a sign of life.
-    const send = (buffer: ArrayBuffer) => isOpen() && this.#connection[kind](new Uint8Array(buffer));
-    data.arrayBuffer().then(send).catch(reportError);
+    data.arrayBuffer().then((buffer) => isOpen() && send(new Uint8Array(buffer))).catch(reportError);
   }
 
   /** Begins the closing handshake after all messages. */

@@ -2,12 +2,14 @@
 import type { ConnectionHandler } from "../connection/connection.ts";
 import type { Agreement } from "../handshake/agreement.ts";
 import { type HandshakeResponse, refusalOf, responseOf } from "../handshake/response_head.ts";
+import type { CurlWebSocketError } from "../errors.ts";
 import { runtime } from "../platform/runtime.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { MessageDelivery } from "./message_delivery.ts";
 import type { ReadObserver } from "../connection/receiver.ts";
 import type { QueuedSocket } from "./loop_queue.ts";
 import { controlData } from "./binary_type.ts";
+import { SocketPromises } from "./socket_promises.ts";
 
 export class SocketState implements ConnectionHandler {
   readonly owner: EventTarget & QueuedSocket;
@@ -20,6 +22,10 @@ export class SocketState implements ConnectionHandler {
   /** The response to the handshake: its text until it is asked for. */
   #response: HandshakeResponse | string | null = null;
   readonly #url: URL;
+  /** Null until one of them is asked for; and until then, what they will say. */
+  #promises: SocketPromises<SocketState["owner"]> | null = null;
+  #hasOpened = false;
+  #end: ConnectionEnd | null = null;
 
   constructor(owner: EventTarget & QueuedSocket, url: URL, highWaterMark: number) {
     this.owner = owner;
@@ -34,6 +40,10 @@ export class SocketState implements ConnectionHandler {
     return this.delivery.reads;
   }
 
+  get promises(): SocketPromises<SocketState["owner"]> {
+    return this.#promises ??= new SocketPromises(this.owner, this.#hasOpened, this.#end);
+  }
+
   get response(): HandshakeResponse | null {
     if (typeof this.#response === "string") this.#response = responseOf(this.#response);
     return this.#response;
@@ -46,6 +56,8 @@ export class SocketState implements ConnectionHandler {
     this.readyState = 1;
     this.protocol = protocol;
     this.extensions = extensions;
+    this.#hasOpened = true;
+    this.#promises?.onOpen();
     this.owner.dispatchEvent(new Event("open"));
   }
 
@@ -57,6 +69,7 @@ export class SocketState implements ConnectionHandler {
   }
 
   onPong(payload: Uint8Array<ArrayBuffer>): void {
+    this.#promises?.onPong(payload);
     this.#dispatch("pong", payload);
   }
 
@@ -69,16 +82,21 @@ export class SocketState implements ConnectionHandler {
     this.readyState = 2;
   }
 
-  onSendFailed(): void {}
+  onSendFailed(error: CurlWebSocketError): void {
+    this.#promises?.onSendFailed(error);
+  }
 
-  onClosed({ code, reason, wasClean, error }: ConnectionEnd): void {
+  onClosed(end: ConnectionEnd): void {
+    const { code, reason, wasClean, error } = this.#end = end;
     this.readyState = 3;
     if (error !== null) this.#response ??= refusalOf(error);
+    this.#promises?.onFailed(end);
     this.delivery.end(error);
     if (error !== null) {
       this.owner.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
       runtime().checkpoint();
     }
+    this.#promises?.onClosed(end);
     this.owner.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
   }
 }

@@ -3,12 +3,13 @@ import type { BatchOptions, MessageBatch } from "./batch_queue.ts";
 import type { ConnectionInfo } from "../observe/connection_info.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CurlWebSocketOptions } from "../options/options.ts";
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { OPCODE_BINARY, OPCODE_TEXT } from "../protocol/constants.ts";
 import type { HandshakeResponse } from "../handshake/response_head.ts";
 import { shownUrl } from "../observe/redact.ts";
 import type { SocketStats } from "../observe/statistics.ts";
 import * as args from "./webidl.ts";
-import { closedWhileConnecting } from "./websocket_error.ts";
+import { abandoned } from "./websocket_error.ts";
 import { type BinaryType, binaryTypeOf, type MessageData, type NativeBinaryType } from "./binary_type.ts";
 import { defineHandlers, EventHandlers } from "./event_handlers.ts";
 import { makeInspectable } from "./inspection.ts";
@@ -18,6 +19,7 @@ import { defineListeners } from "./message_listeners.ts";
 import { MessageSender } from "./message_sender.ts";
 import { SocketState } from "./socket_state.ts";
 import { type CurlWebSocketErrorEvent, WebSocketTarget } from "./event_map.ts";
+import type { WaitOptions } from "./wait.ts";
 import type { CurlWebSocketInit, NativeInit, Sendable } from "./webidl.ts";
 
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
@@ -123,9 +125,22 @@ export class CurlWebSocket extends WebSocketTarget {
     return this.#state.readyState;
   }
 
+  /**
+   * Resolves with the socket when the connection is open, or has been; rejects with the `CurlWebSocketError` if there is
+   * none. Nobody has to look at it.
+   */
+  get opened(): Promise<this> {
+    return this.#state.promises.opened as Promise<EventTarget> as Promise<this>;
+  }
+
+  /** Resolves when the connection is closed, or could not be made, with its close code and its error, if there is one. */
+  get closed(): Promise<ConnectionEnd> {
+    return this.#state.promises.closed;
+  }
+
   /** Payload bytes passed to {@linkcode send} that the kernel has not yet taken. Closing does not reset it. */
   get bufferedAmount(): number {
-    return this.#connection.bufferedAmount + this.#sender.bufferedAmount;
+    return this.#sender.bufferedAmount;
   }
 
   /** The extensions in use, such as `permessage-deflate`, or `""`. */
@@ -199,6 +214,16 @@ export class CurlWebSocket extends WebSocketTarget {
   }
 
   /**
+   * Resolves when {@linkcode bufferedAmount} is at most `limit` bytes: by default, when the kernel has all that was sent.
+   * Rejects as {@linkcode receive} if the connection ends before, or can send nothing any more.
+   *
+   * @throws {TypeError | RangeError} for a bad limit or option
+   */
+  drained(limit?: number, options?: WaitOptions): Promise<void> {
+    return this.#state.promises.drained(this.#sender, limit ?? 0, options);
+  }
+
+  /**
    * Begins the closing handshake, after all messages that were sent. While connecting, it gives the attempt up.
    *
    * @param code 1000 or 3000 to 4999; by default none is sent, or 1000 if there is a reason
@@ -213,7 +238,7 @@ export class CurlWebSocket extends WebSocketTarget {
     const open = this.#state.readyState === 1;
     this.#state.readyState = 2;
     if (open) this.#sender.close(closing.code, closing.reason);
-    else this.#connection.abort(closedWhileConnecting());
+    else this.#connection.abort(abandoned("close"));
   }
 
   /** Closes at once, without a closing handshake: the `close` event has code 1006. */
@@ -224,13 +249,16 @@ export class CurlWebSocket extends WebSocketTarget {
   }
 
   /**
-   * Sends a ping with at most 125 bytes. The server's pong is a `pong` event, whose `data` is the payload: an
-   * `ArrayBuffer`, or a `Buffer` if that is the {@linkcode binaryType}.
+   * Sends a ping with at most 125 bytes, and resolves with the time to its pong, ms; rejects as {@linkcode receive}, or
+   * after 64 more pings without a pong. While reading is paused no pong is read. The pong is a `pong` event too, whose
+   * `data` is the payload: an `ArrayBuffer`, or a `Buffer` if that is the {@linkcode binaryType}.
    *
    * @throws {DOMException} `InvalidStateError` if the connection is not open, `SyntaxError` if `data` is too long
+   * @throws {TypeError | RangeError} for a bad option
    */
-  ping(data: Sendable = ""): void {
-    this.#sender.control("ping", data, () => this.#state.readyState === 1);
+  ping(data?: Sendable, options?: WaitOptions): Promise<number> {
+    const isOpen = () => this.#state.readyState === 1;
+    return this.#state.promises.ping((onSent) => this.#sender.control("ping", data ?? "", isOpen, onSent), options);
   }
 
   /**
@@ -309,6 +337,17 @@ export class CurlWebSocket extends WebSocketTarget {
   }
 
   /**
+   * Resolves with the data of the next message, from the iterator's queue: from the first call on messages wait for the
+   * next one, and reading pauses while `highWaterMark` bytes do. A wait that is given up loses none. In the end it rejects
+   * with the {@linkcode CurlWebSocketError}, or without one with a {@linkcode WebSocketError} that has the close code.
+   *
+   * @throws {TypeError | RangeError} for a bad option
+   */
+  receive(options?: WaitOptions): Promise<MessageData> {
+    return this.#state.promises.receive(this.#state.delivery.iterate(), options);
+  }
+
+  /**
    * Iterates over batches: the messages that came together, each time that libcurl handed over bytes, as one array with the
    * time. Reading pauses and the loop ends as with the iterator over messages; each call returns a loop of its own, which gets
    * every message from now on.
@@ -338,10 +377,8 @@ export class CurlWebSocket extends WebSocketTarget {
 
   /** Closes the connection, and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state.readyState === 3) return;
-    const closed = new Promise((resolve) => this.addEventListener("close", resolve, { once: true }));
     this.close();
-    await closed;
+    await this.#state.promises.closed;
   }
 }
 

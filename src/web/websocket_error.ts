@@ -1,4 +1,5 @@
 /** `WebSocketError` of the WebSocketStream proposal (https://github.com/whatwg/websockets/pull/48). */
+import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { CurlWebSocketError } from "../errors.ts";
 import { checkClose, utf8 } from "./webidl.ts";
 
@@ -83,9 +84,17 @@ export class WebSocketError extends DOMException {
   }
 }
 
-/** Returns the error of an attempt to connect that `close()` ended. */
-export function closedWhileConnecting(): CurlWebSocketError {
-  return new CurlWebSocketError("ERR_ABORTED", "close() was called before the connection was open");
+/** Returns the error of an attempt to connect that this method ended. */
+export function abandoned(method: "close" | "terminate"): CurlWebSocketError {
+  return new CurlWebSocketError("ERR_ABORTED", `${method}() was called before the connection was open`);
+}
+
+/** Returns what ends the wait for what cannot happen any more: the connection's error, or one with the close code. */
+export function closedBefore(
+  what: string,
+  { code, reason, error }: ConnectionEnd,
+): CurlWebSocketError | WebSocketError {
+  return error ?? make(`the connection was closed with ${code} before ${what}`, { code, reason }, null);
 }
 
 /** Returns the error for an end that was not clean, with whatever code it has. */

@@ -13,9 +13,9 @@ import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
 import { costOf } from "./loop_queue.ts";
 import {
+  abandoned,
   type CheckedClose,
   checkedClose,
-  closedWhileConnecting,
   closeFor,
   uncleanClose,
   type WebSocketCloseInfo,
@@ -173,7 +173,7 @@ export class CurlWebSocketStream {
   #close({ code, reason }: CheckedClose): void {
     if (this.#ended) return;
     if (this.#reading !== null) return this.#connection.close(code ?? 0, args.utf8(reason));
-    this.#connection.abort(closedWhileConnecting());
+    this.#connection.abort(abandoned("close"));
   }
 
   #onOpen({ protocol, extensions }: Agreement): void {

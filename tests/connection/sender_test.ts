@@ -191,3 +191,25 @@ test("no pong follows the close frame, not even that of the latest ping", () => 
   assertEquals([network.frames(Opcode.pong).length, network.frames(Opcode.close).length], [64, 1]);
   assert(Buffer.concat(network.sent).subarray(-8)[0] === 0x88, "the close frame is the last");
 });
+
+test("onProgress() looks now, each time that bytes have left, and at the end, until it has seen enough", async () => {
+  const network = new Network(), { sender } = network;
+  network.room = 40;
+  const looks: string[] = [];
+  sender.message(OPCODE_BINARY, new Uint8Array(200));
+  sender.onProgress((isOver) => {
+    looks.push(`${sender.size} ${isOver}`);
+    return sender.size < 100;
+  });
+  await microtasks();
+  network.room = 100;
+  sender.flush();
+  network.room = 100;
+  sender.flush();
+  assertEquals(looks, ["208 false", "168 false", "68 false"]);
+  sender.onProgress((isOver) => void looks.push(`first ${isOver}`) === null);
+  sender.onProgress((isOver) => void looks.push(`second ${isOver}`) === null);
+  sender.dispose();
+  sender.dispose();
+  assertEquals(looks.slice(3), ["first false", "first true", "second false", "second true", "second true"]);
+});

@@ -33,3 +33,16 @@ test("a cleared one is empty, and takes more", () => {
   fifo.push("new");
   assertEquals([fifo.length, fifo.shift(), fifo.shift()], [1, "new", undefined]);
 });
+
+test("one that is removed leaves the others in their order, from wherever it is taken", () => {
+  for (const wanted of [0, 7, 19, 20]) {
+    const fifo = new Fifo<number>();
+    // Not from the first place of its ring on.
+    for (let i = 0; i < 10; i++) fifo.push(-1);
+    for (let i = 0; i < 10; i++) fifo.shift();
+    for (let i = 0; i < 20; i++) fifo.push(i);
+    assertEquals(fifo.remove((each) => each === wanted), wanted < 20 ? wanted : undefined);
+    const left = Array.from({ length: fifo.length }, () => fifo.shift());
+    assertEquals(left, Array.from({ length: 20 }, (_, i) => i).filter((i) => i !== wanted));
+  }
+});

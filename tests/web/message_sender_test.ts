@@ -15,6 +15,7 @@ function fakeSender(): { sender: MessageSender; calls: string[]; end: () => void
       if (open) calls.push(`${opcode === OPCODE_TEXT ? "text" : "binary"} ${text(payload)}`);
       return open;
     },
+    bufferedAmount: 0,
     refuse: (size: number) => refusedBytes += size,
     get refusedBytes() {
       return refusedBytes;
