@@ -44,9 +44,10 @@ export class ClientConnection implements ConnectionHandler, OpeningHost {
   connection: Connection | null = null;
   /** Null before the connection is open. */
   sender: MessageSender | null = null;
-  readonly #settings: Settings;
   readonly #protocols: readonly string[];
-  readonly #opening: Opening;
+  /** Null when the connection is open: what only opening needs goes with it. */
+  #opening: Opening | null;
+  #url = "";
   #callbacks: SendCallbacks | null = null;
   /** The parts of a message whose last part is still to come. */
   #fragments: Fragments | null = null;
@@ -59,18 +60,17 @@ export class ClientConnection implements ConnectionHandler, OpeningHost {
   /** @throws {SyntaxError} for a bad URL */
   constructor(owner: Socket, address: string | URL, protocols: readonly string[], settings: Settings) {
     this.owner = owner;
-    this.#settings = settings;
     this.#protocols = protocols;
     this.#opening = new Opening(address, protocols, settings, this);
   }
 
   /** Makes the first request. What is wrong with the options is thrown. */
   start(): void {
-    this.#opening.start();
+    this.#opening!.start();
   }
 
   get url(): string {
-    return this.#opening.url;
+    return this.#opening?.url ?? this.#url;
   }
 
   /** Payload bytes that the kernel has not taken, and those that came too late. */
@@ -91,9 +91,7 @@ export class ClientConnection implements ConnectionHandler, OpeningHost {
     if (redirected) this.#tell("redirect", this.url, request);
     // The listener may have closed the socket, or given the request up.
     if (this.readyState !== 0 || request.destroyed) return;
-    const { finishRequest } = this.#settings;
-    if (finishRequest === undefined) request.end();
-    else finishRequest(request, this.owner);
+    this.#opening!.finish(request, this.owner);
   }
 
   connect(url: URL, options: CompleteOptions): void {
@@ -103,7 +101,7 @@ export class ClientConnection implements ConnectionHandler, OpeningHost {
   }
 
   onDestroyed(request: HandshakeRequest, error: Error | undefined): void {
-    if (this.readyState !== 0 || request !== this.#opening.request) return;
+    if (this.readyState !== 0 || request !== this.#opening!.request) return;
     // After the response nothing is left to end: as in `ws`, the socket waits for close() or terminate().
     if (request.res !== null) return void request.res.resume();
     this.giveUp(error ?? Object.assign(new Error("socket hang up"), { code: "ECONNRESET" }));
@@ -116,6 +114,8 @@ export class ClientConnection implements ConnectionHandler, OpeningHost {
       // The listener may have closed the socket.
       if ((this.readyState as number) !== 0) return;
     }
+    this.#url = this.url;
+    this.#opening = null;
     this.sender = new MessageSender(this.connection!);
     this.protocol = protocol;
     // Without its parameters, as `ws` has it. It is a part of the response's text, which it would keep in memory.
@@ -159,15 +159,15 @@ export class ClientConnection implements ConnectionHandler, OpeningHost {
   #onNotOpened(error: CurlWebSocketError): void {
     const { code, status = 0, statusText = "", headers = [], body = null } = error;
     if (code !== "ERR_HANDSHAKE_STATUS" && code !== "ERR_HANDSHAKE_REDIRECT") {
-      return this.#fail(openingError(error, this.#settings.curl.perMessageDeflate !== false));
+      return this.#fail(openingError(error, this.#opening!.offersDeflate));
     }
     try {
-      if (this.#opening.follow(error)) return;
+      if (this.#opening!.follow(error)) return;
     } catch (cause) {
       return this.#fail(cause as Error);
     }
     if (this.owner.listenerCount("unexpected-response") === 0) return this.#fail(unexpectedResponse(status, error));
-    const request = this.#opening.request!;
+    const request = this.#opening!.request!;
     request.res = new IncomingResponse(status, statusText, headers, body);
     this.#tell("unexpected-response", request, request.res);
   }

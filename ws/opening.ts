@@ -8,6 +8,7 @@ import { becomeWs } from "../src/handshake/url.ts";
 import { withParams } from "../src/options/handshake.ts";
 import { type CompleteOptions, completeOptions, type CurlWebSocketOptions } from "../src/options/options.ts";
 import type { Settings } from "./client_options.ts";
+import type { Socket } from "./events.ts";
 import { fieldsOf, HandshakeRequest, type RequestHost } from "./handshake_request.ts";
 
 /** Who opens a connection. */
@@ -18,6 +19,8 @@ export interface OpeningHost {
   connect(url: URL, options: CompleteOptions): void;
   /** The program gave the request up. */
   onDestroyed(request: HandshakeRequest, error: Error | undefined): void;
+  /** The request cannot be sent. */
+  giveUp(error: Error): void;
   /** Whether the program itself looks after what a redirect passes on. */
   readonly looksAfterRedirects: boolean;
 }
@@ -48,6 +51,8 @@ export class Opening implements RequestHost {
   /** The program's fields, with their names in lower case: of the first request, and of those after redirects. */
   readonly #fields: Map<string, readonly [name: string, value: string | number | readonly string[]]> = new Map();
   #redirects = 0;
+  /** Whether the caller of the constructor has got its socket: what is wrong from then on is an event. */
+  #started = false;
   /** The last request that was made. */
   request: HandshakeRequest | null = null;
 
@@ -80,6 +85,19 @@ export class Opening implements RequestHost {
   /** Makes the first request. */
   start(): void {
     this.#begin(false);
+    this.#started = true;
+  }
+
+  /** Whether compression is offered. */
+  get offersDeflate(): boolean {
+    return this.#settings.curl.perMessageDeflate !== false;
+  }
+
+  /** Has the program finish a request, or sends it at once. */
+  finish(request: HandshakeRequest, socket: Socket): void {
+    const { finishRequest } = this.#settings;
+    if (finishRequest === undefined) request.end();
+    else finishRequest(request, socket);
   }
 
   /**
@@ -101,10 +119,15 @@ export class Opening implements RequestHost {
 
   /** As {@linkcode RequestHost.send}. */
   send(request: HandshakeRequest): void {
-    const { url, unixSocket } = this.#target;
-    const { params: _added, ...curl } = this.#options;
-    const headers = fieldsOf(request);
-    this.#host.connect(url, completeOptions({ ...curl, ...unixSocket !== undefined && { unixSocket }, headers }));
+    try {
+      const { url, unixSocket } = this.#target;
+      const { params: _added, ...curl } = this.#options;
+      const headers = fieldsOf(request);
+      this.#host.connect(url, completeOptions({ ...curl, ...unixSocket !== undefined && { unixSocket }, headers }));
+    } catch (error) {
+      if (!this.#started) throw error;
+      this.#host.giveUp(error as Error);
+    }
   }
 
   /** As {@linkcode RequestHost.destroyed}. */

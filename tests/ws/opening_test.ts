@@ -111,6 +111,16 @@ test("the request has the fields of the options, and finishRequest may change th
   socket.terminate();
 });
 
+test("a field that cannot be sent is thrown by the constructor, and an event later", async () => {
+  const bad = { "Sec-WebSocket-Key": "mine" };
+  assertThrows(() => new WebSocket("ws://localhost", { headers: bad }), TypeError, "Sec-WebSocket-Key");
+  const socket = new WebSocket("ws://localhost", {
+    finishRequest: (request) => void setTimeout(() => request.setHeader("X", "\n").end()),
+  });
+  const { code, error } = await closed(socket);
+  assertEquals([code, error instanceof TypeError], [1006, true]);
+});
+
 /** Has the next connection redirected; returns its request. */
 async function redirect(server: RawServer, location: string): Promise<string> {
   const peer = await server.connection();
