@@ -1,6 +1,6 @@
 /** A poll that the kernel answers with a byte into a socket: Linux's io_uring(7), of which this is all that is used. */
 import { closeDescriptor } from "./descriptors.ts";
-import { ffi, type Symbols } from "./ffi.ts";
+import { ffi, type Pointer, type Symbols } from "./ffi.ts";
 import { openLibc } from "./libc.ts";
 import { allocateNative } from "./native_memory.ts";
 import { once } from "./once.ts";
@@ -91,21 +91,27 @@ export class PollRing {
   }
 
   #setUp(): boolean {
-    const params = allocateNative(PARAMS), pair = allocateNative(8);
+    const { view, pointer, free } = allocateNative(PARAMS);
     try {
-      params.view.setUint32(8, IORING_SETUP_COOP_TASKRUN, true);
-      this.#ring = this.#libc.io_uring_setup(SYS_IO_URING_SETUP, ENTRIES, params.pointer);
+      view.setUint32(8, IORING_SETUP_COOP_TASKRUN, true);
+      this.#ring = this.#libc.io_uring_setup(SYS_IO_URING_SETUP, ENTRIES, pointer);
       if (this.#ring < 0) return false;
       this.#undo.push(() => closeDescriptor(this.#ring));
-      if ((params.view.getUint32(FEATURES, true) & NEEDED) !== NEEDED) return false;
-      if (this.#libc.socketpair(AF_UNIX, STREAM_NONBLOCK_CLOEXEC, 0, pair.pointer) !== 0) return false;
-      [this.#bell, this.#rope] = [pair.view.getInt32(0, true), pair.view.getInt32(4, true)];
-      this.#undo.push(() => closeDescriptor(this.#rope));
-      return this.#mapRings(params.view);
+      if ((view.getUint32(FEATURES, true) & NEEDED) !== NEEDED) return false;
+      return this.#mapRings(view) && this.#connect(pointer, view);
     } finally {
-      params.free();
-      pair.free();
+      free();
     }
+  }
+
+  /** Makes the sockets; `memory` is written over. */
+  #connect(memory: Pointer, view: DataView): boolean {
+    if (this.#libc.socketpair(AF_UNIX, STREAM_NONBLOCK_CLOEXEC, 0, memory) !== 0) return false;
+    this.#bell = view.getInt32(0, true);
+    this.#rope = view.getInt32(4, true);
+    this.#undo.push(() => closeDescriptor(this.#rope));
+    this.#sqes.setInt32(SQE + 4, this.#rope, true);
+    return true;
   }
 
   #mapRings(params: DataView): boolean {
@@ -125,7 +131,6 @@ export class PollRing {
     view.setUint8(1, IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS);
     view.setUint8(SQE, IORING_OP_SEND);
     view.setUint8(SQE + 1, IOSQE_CQE_SKIP_SUCCESS);
-    view.setInt32(SQE + 4, this.#rope, true);
     // Which byte says nothing: the first one of these entries, which stay as long as the ring.
     view.setBigUint64(SQE + 16, sqes.address, true);
     view.setUint32(SQE + 24, 1, true);

@@ -34,7 +34,8 @@ export async function runScript(
     : ["/bin/sh", ["-c", `ulimit -n ${openFiles}; exec "$0" "$@"`, process.execPath, ...args]];
   const { stdout } = await promisify(execFile)(...command, {
     timeout: 20_000,
-    env: { ...process.env, ...env },
+    // Deno looks for a newer version of itself in the background, with descriptors and threads of its own.
+    env: { ...process.env, DENO_NO_UPDATE_CHECK: "1", ...env },
   });
   return stdout.trim();
 }
