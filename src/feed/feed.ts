@@ -9,6 +9,7 @@ import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import type { ConnectionInit, ConnectionPlan } from "./connection_plan.ts";
 import { isFatalEnd } from "./fatal.ts";
 import type { Gap, Reconnecting, Warning } from "./events.ts";
+import { FeedDrain } from "./feed_drain.ts";
 import { addStats, FirstCounter, noSum, type ReconnectingStats } from "./feed_stats.ts";
 import type { Key } from "./handover.ts";
 import { Lane, type LaneHost } from "./lane.ts";
@@ -39,6 +40,8 @@ export interface FeedInit {
   readonly highWaterMark: number;
   readonly clock: FeedClock;
   create(init: ConnectionInit, onMessage: (data: Data) => boolean): CurlWebSocket;
+  /** As {@linkcode Dialing.takeOver}. */
+  takeOver(socket: CurlWebSocket): void;
 }
 
 export class Feed implements LaneHost {
@@ -67,6 +70,8 @@ export class Feed implements LaneHost {
   #isOver = false;
   #stopListening: () => void = () => {};
   isPaused = false;
+  /** Looks whether what was sent has left. */
+  readonly drain: FeedDrain = new FeedDrain(this);
   readonly #sum = noSum();
   readonly #first: readonly FirstCounter[];
   #attempts = 0;
@@ -80,7 +85,7 @@ export class Feed implements LaneHost {
   #unsent = 0;
   #unacknowledged: number | null = null;
 
-  constructor({ options, plans, highWaterMark, clock, create }: FeedInit, host: FeedHost) {
+  constructor({ options, plans, highWaterMark, clock, create, takeOver }: FeedInit, host: FeedHost) {
     this.#options = options;
     this.#clock = clock;
     this.#host = host;
@@ -95,6 +100,7 @@ export class Feed implements LaneHost {
         clock,
         highWaterMark,
         create,
+        takeOver,
         rotate: after === undefined ? null : { after, jitter },
         keyOf: options.keyOf === null ? null : (data) => this.#keyOf(data),
         isFatal: (end) => this.#isFatal(end),
@@ -136,17 +142,19 @@ export class Feed implements LaneHost {
     throw new DOMException(`${method}() while no connection is open`, "InvalidStateError");
   }
 
+  /** Those that are alive. */
+  get alive(): CurlWebSocket[] {
+    return this.#lanes.flatMap(({ members }) => members).flatMap(({ socket }) => socket ?? []);
+  }
+
   /** Payload bytes that were given to `send`, and that no kernel has taken. */
   get bufferedAmount(): number {
-    const members = this.#lanes.flatMap((lane) => lane.members);
-    return this.#outbox.size + members.reduce((sum, { socket }) => sum + (socket?.bufferedAmount ?? 0), 0);
+    return this.#outbox.size + this.alive.reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0);
   }
 
   get stats(): ReconnectingStats {
     const sum = { ...this.#sum };
-    for (const { socket } of this.#lanes.flatMap((lane) => lane.members)) {
-      if (socket !== null) addStats(sum, socket.stats);
-    }
+    for (const socket of this.alive) addStats(sum, socket.stats);
     const { compressionRatioReceived, compressionRatioSent, roundTripTime } = this.sockets[0]?.stats ?? NO_STATS;
     const down = this.#lost === null ? 0 : this.#clock.now() - this.#lost.at;
     return Object.freeze({
@@ -323,6 +331,7 @@ export class Feed implements LaneHost {
       socket?.send(data);
       return socket !== undefined;
     });
+    this.drain.look();
   }
 
   onDown(lane: Lane, end: ConnectionEnd): void {
@@ -367,6 +376,7 @@ export class Feed implements LaneHost {
 
   onEnded(member: Member, end: ConnectionEnd): void {
     if (member.socket !== null) this.#count(member.socket);
+    this.#clock.defer(() => this.drain.look());
     if (!member.isStanding) this.#failures++;
     if (this.#ending === null) return;
     // What the server replied to close() is how the feed ended, not what it replied when a connection was replaced.

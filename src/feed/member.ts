@@ -26,6 +26,8 @@ export interface Dialing {
   initOf(attempt: number, index: number): ConnectionInit | Promise<ConnectionInit>;
   /** Makes a socket, whose messages come to `onMessage`. */
   create(init: ConnectionInit, onMessage: (data: Data) => boolean): CurlWebSocket;
+  /** The socket is the feed's to read from now on. */
+  takeOver(socket: CurlWebSocket): void;
   /** The option `connected`. */
   readonly connected: ((socket: CurlWebSocket, attempt: number, index: number) => unknown) | undefined;
   /** How long that may take, and so may {@linkcode initOf}, ms; 0 for no limit. */
@@ -127,6 +129,7 @@ export class Member {
     // The hook may have closed it, or the server while the hook ran: its close event comes.
     if (this.isEnded || this.socket!.readyState !== 1) return;
     this.#clearTimer();
+    this.#dialing.takeOver(this.socket!);
     this.isStanding = true;
     this.#stoodAt = this.#dialing.clock.now();
     this.stoodSince = this.#dialing.clock.date();

@@ -1,17 +1,20 @@
 /** What happens between two messages of a feed, and is to reach a loop between them, also if the loop lags behind. Pure. */
+import type { MessageData } from "../web/binary_type.ts";
+import type { Receiving } from "../web/socket_promises.ts";
+
+type Messages = AsyncIterableIterator<MessageData> & Receiving<MessageData>;
 
 export class ReadingOrder {
-  /** Whether a loop has begun; and since then, how many messages came, and how many it has asked for. */
-  #hasBegun = false;
+  /** The loop, or who receives one by one, once there is one; since then, how many messages came, and how many were asked for. */
+  #reader: Messages | null = null;
   #came = 0;
   #asked = 0;
   /** What is to be told when the loop asks for the message behind this many. */
   #waiting: { readonly behind: number; readonly tell: () => void }[] = [];
 
-  /** Returns the loop's iterator over these messages. */
-  of<Data>(messages: AsyncIterableIterator<Data>): AsyncIterableIterator<Data> {
-    this.#hasBegun = true;
-    const reader: AsyncIterableIterator<Data> = {
+  /** Returns the loop's iterator over the feed's messages, of which there is one. */
+  of(messages: Messages): Messages {
+    return this.#reader ??= {
       next: () => {
         this.#ask();
         return messages.next();
@@ -20,20 +23,24 @@ export class ReadingOrder {
         this.#waiting = [];
         return messages.return!();
       },
-      [Symbol.asyncIterator]: () => reader,
+      giveUp: (promise, reason) => {
+        const isGivenUp = messages.giveUp(promise, reason);
+        if (isGivenUp) this.#asked--;
+        return isGivenUp;
+      },
+      [Symbol.asyncIterator]: () => this.of(messages),
     };
-    return reader;
   }
 
   /** A message came. */
   came(): void {
-    if (this.#hasBegun) this.#came++;
+    if (this.#reader !== null) this.#came++;
   }
 
   /** Calls `tell` when the loop is done with all messages that came: now, if it waits for the next one, or if there is none. */
   between(tell: () => void): void {
     // One that was handed over and not yet looked at has not been followed by a question either.
-    if (!this.#hasBegun || this.#asked > this.#came) tell();
+    if (this.#reader === null || this.#asked > this.#came) tell();
     else this.#waiting.push({ behind: this.#came, tell });
   }
 

@@ -10,7 +10,9 @@ import { defineInterface } from "../web/interface_object.ts";
 import { MessageDelivery } from "../web/message_delivery.ts";
 import { defineListeners } from "../web/message_listeners.ts";
 import * as args from "../web/webidl.ts";
-import { CurlWebSocket, tapMessages } from "../web/websocket.ts";
+import { SocketPromises } from "../web/socket_promises.ts";
+import type { WaitOptions } from "../web/wait.ts";
+import { CurlWebSocket, deliveryOf } from "../web/websocket.ts";
 import { systemClock } from "./clock.ts";
 import type { ConnectionEnd } from "../protocol/closing_handshake.ts";
 import { ConnectionPlan, type PerAttempt } from "./connection_plan.ts";
@@ -81,6 +83,7 @@ export class ReconnectingCurlWebSocket extends ReconnectingTarget {
   #readyState: 0 | 1 | 2 | 3 = 0;
   #agreed = { protocol: "", extensions: "" };
   #info: ConnectionInfo | null = null;
+  readonly #promises: SocketPromises<this> = new SocketPromises(this, false, null);
 
   static {
     const types = ["open", "message", "close", "reconnecting", "gap", "warning"] as const;
@@ -117,10 +120,11 @@ export class ReconnectingCurlWebSocket extends ReconnectingTarget {
       clock: systemClock,
       create: (init, onMessage) => {
         const socket = new CurlWebSocket(init.url, init.options);
-        tapMessages(socket, onMessage);
+        deliveryOf(socket).tap = onMessage;
         this.#url = socket.url;
         return socket;
       },
+      takeOver: (socket) => deliveryOf(socket).onlyTap(),
     }, {
       onOpen: ({ socket }) => this.#onOpen(socket!),
       onMessage: (data) => {
@@ -163,6 +167,19 @@ export class ReconnectingCurlWebSocket extends ReconnectingTarget {
   /** One of {@linkcode CONNECTING}, {@linkcode OPEN}, {@linkcode CLOSING}, {@linkcode CLOSED}. */
   get readyState(): 0 | 1 | 2 | 3 {
     return this.#readyState;
+  }
+
+  /**
+   * Resolves with the feed when the first connection is open, or has been; rejects with the `CurlWebSocketError` with which it
+   * ended before. Nobody has to look at it.
+   */
+  get opened(): Promise<this> {
+    return this.#promises.opened;
+  }
+
+  /** Resolves when it has ended for good, as the `close` event, with the error with which it could not go on, if there is one. */
+  get closed(): Promise<ConnectionEnd> {
+    return this.#promises.closed;
   }
 
   /** Payload bytes passed to {@linkcode send} that no kernel has taken, with those that wait for a connection. */
@@ -212,12 +229,24 @@ export class ReconnectingCurlWebSocket extends ReconnectingTarget {
   }
 
   /**
-   * Pings over the connection that {@linkcode send} uses; {@linkcode stats} has how long it took to come back.
+   * Resolves when {@linkcode bufferedAmount} is at most `limit` bytes: by default, when the kernel has all that was sent, or
+   * it was lost with its connection. Rejects if the feed ends before.
+   *
+   * @throws {TypeError | RangeError} for a bad limit or option
+   */
+  drained(limit?: number, options?: WaitOptions): Promise<void> {
+    return this.#promises.drained(this.#feed.drain, limit ?? 0, options);
+  }
+
+  /**
+   * Pings over the connection that {@linkcode send} uses, and resolves with the time to its pong, ms; rejects if that
+   * connection ends before.
    *
    * @throws {DOMException} `InvalidStateError` if no connection is open, `SyntaxError` for more than 125 bytes
+   * @throws {TypeError | RangeError} for a bad option
    */
-  ping(data: args.Sendable = ""): void {
-    this.#feed.socket("ping").ping(data);
+  ping(data?: args.Sendable, options?: WaitOptions): Promise<number> {
+    return this.#feed.socket("ping").ping(data, options);
   }
 
   /** Sends a pong that nobody asked for, and throws, as {@linkcode ping}. */
@@ -311,11 +340,21 @@ export class ReconnectingCurlWebSocket extends ReconnectingTarget {
     return this.#order.of(this.#delivery.iterate());
   }
 
+  /**
+   * Resolves with the data of the next message, also if its connection is yet to come, from the iterator's queue: from the
+   * first call on messages wait for the next one. A wait that is given up loses none. In the end it rejects with the
+   * {@linkcode CurlWebSocketError}, or without one with a `WebSocketError` that has the close code.
+   *
+   * @throws {TypeError | RangeError} for a bad option
+   */
+  receive(options?: WaitOptions): Promise<MessageData> {
+    return this.#promises.receive(this.#order.of(this.#delivery.iterate()), options);
+  }
+
   /** Closes it, and waits until it is closed: for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.addEventListener("close", resolve, { once: true }));
     this.close();
-    if (this.#readyState !== 3) await closed;
+    await this.#promises.closed;
   }
 
   #onOpen(socket: CurlWebSocket): void {
@@ -323,17 +362,21 @@ export class ReconnectingCurlWebSocket extends ReconnectingTarget {
     this.#readyState = 1;
     this.#agreed = { protocol: socket.protocol, extensions: socket.extensions };
     this.#info = socket.connection;
+    this.#promises.onOpen();
     this.dispatchEvent(new Event("open"));
     runtime().checkpoint();
   }
 
-  #onEnd({ error, code, reason, wasClean }: ConnectionEnd): void {
+  #onEnd(end: ConnectionEnd): void {
+    const { error, code, reason, wasClean } = end;
     this.#readyState = 3;
+    this.#promises.onFailed(end);
     this.#delivery.end(error);
     if (error !== null) {
       this.dispatchEvent(new ErrorEvent("error", { error, message: error.message }));
       runtime().checkpoint();
     }
+    this.#promises.onClosed(end);
     this.dispatchEvent(new CloseEvent("close", { code, reason, wasClean }));
   }
 }

@@ -22,6 +22,8 @@ export abstract class LoopQueue<Item> implements AsyncIterableIterator<Item> {
   protected size = 0;
   /** Whether this paused the socket: if the user did, the user resumes it. */
   #paused = false;
+  /** As {@linkcode holdNothingUp} says. */
+  #forgets = false;
   readonly #waiting: Fifo<PromiseWithResolvers<IteratorResult<Item>>> = new Fifo();
   #ended = false;
   #error: unknown = null;
@@ -59,6 +61,7 @@ export abstract class LoopQueue<Item> implements AsyncIterableIterator<Item> {
   protected add(cost: number): void {
     this.size += cost;
     if (this.size < this.highWaterMark) return;
+    if (this.#forgets) return this.#forget();
     this.#paused = true;
     this.#socket.pause();
   }
@@ -95,13 +98,28 @@ export abstract class LoopQueue<Item> implements AsyncIterableIterator<Item> {
   }
 
   /** As {@linkcode Receiving.giveUp}. */
-  giveUp(promise: Promise<IteratorResult<Item>>, reason: unknown): void {
-    this.#waiting.remove((waiting) => waiting.promise === promise)?.reject(reason);
+  giveUp(promise: Promise<IteratorResult<Item>>, reason: unknown): boolean {
+    const waiting = this.#waiting.remove((waiting) => waiting.promise === promise);
+    waiting?.reject(reason);
+    return waiting !== undefined;
+  }
+
+  /** From now on it pauses nothing: at the high-water mark it forgets what waits. Somebody else has got the messages too. */
+  holdNothingUp(): void {
+    this.#forgets = true;
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#forget();
+    this.#socket.resume();
+  }
+
+  #forget(): void {
+    this.clear();
+    this.size = 0;
   }
 
   return(): Promise<IteratorResult<Item>> {
-    this.clear();
-    this.size = 0;
+    this.#forget();
     this.#error = null;
     this.#socket.resume();
     this.#socket.close();

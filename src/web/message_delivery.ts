@@ -22,6 +22,8 @@ export class MessageDelivery {
   reads: ReadQueues | null = null;
   /** Who gets each message as it came, before all others, and returns as {@linkcode deliver}; null for nobody. */
   tap: ((data: string | ArrayBuffer) => boolean) | null = null;
+  /** Whether the one who taps is the reader now, whom no loop may hold up. */
+  #isTapped = false;
   /** Whether the connection has ended, and with which error. */
   #end: { readonly error: CurlWebSocketError | null } | null = null;
 
@@ -50,6 +52,7 @@ export class MessageDelivery {
   /** Returns the iterator over the messages from now on. There is only one. */
   iterate(): MessageQueue {
     const queue = this.#queue ??= new MessageQueue(this.#socket, this.#highWaterMark);
+    if (this.#isTapped) queue.holdNothingUp();
     if (this.#end !== null) queue.end(this.#end.error);
     return queue;
   }
@@ -65,9 +68,17 @@ export class MessageDelivery {
   }
 
   #begin<Queue extends ReadQueue>(queue: Queue): Queue {
+    if (this.#isTapped) queue.holdNothingUp();
     if (this.#end !== null) queue.end(this.#end.error);
     else (this.reads ??= new ReadQueues()).add(queue);
     return queue;
+  }
+
+  /** From now on the socket's own loops hold nothing up: who taps reads. */
+  onlyTap(): void {
+    this.#isTapped = true;
+    this.#queue?.holdNothingUp();
+    this.reads?.holdNothingUp();
   }
 
   /** The connection has ended: the loops end too, or throw the error. */

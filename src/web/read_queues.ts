@@ -10,6 +10,8 @@ export interface ReadQueue {
   flush(): boolean;
   /** As {@linkcode LoopQueue.end}. */
   end(error: unknown): void;
+  /** As {@linkcode LoopQueue.holdNothingUp}. */
+  holdNothingUp(): void;
 }
 
 export class ReadQueues implements ReadObserver {
@@ -41,6 +43,10 @@ export class ReadQueues implements ReadObserver {
     let isFull = false;
     for (const queue of this.#queues) if (queue.push(data, this.#receivedAt)) isFull = true;
     return this.#isReading ? isFull : this.onReadEnd() || isFull;
+  }
+
+  holdNothingUp(): void {
+    for (const queue of this.#queues) queue.holdNothingUp();
   }
 
   end(error: unknown): void {

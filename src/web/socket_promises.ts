@@ -16,8 +16,11 @@ export interface Draining {
 /** Whose messages are received, one by one. */
 export interface Receiving<Data> {
   next(): Promise<IteratorResult<Data>>;
-  /** What {@linkcode next} promised rejects with the reason, if it is not there yet; the message is then for the next one who asks. */
-  giveUp(promise: Promise<IteratorResult<Data>>, reason: unknown): void;
+  /**
+   * What {@linkcode next} promised rejects with the reason, if it is not there yet; the message is then for the next one who
+   * asks. Returns whether it was not.
+   */
+  giveUp(promise: Promise<IteratorResult<Data>>, reason: unknown): boolean;
 }
 
 interface Drain extends PromiseWithResolvers<void> {

@@ -16,6 +16,7 @@ import { makeInspectable } from "./inspection.ts";
 import { defineInterface } from "./interface_object.ts";
 import type { LatestMessage } from "./latest_queue.ts";
 import { defineListeners } from "./message_listeners.ts";
+import type { MessageDelivery } from "./message_delivery.ts";
 import { MessageSender } from "./message_sender.ts";
 import { SocketState } from "./socket_state.ts";
 import { type CurlWebSocketErrorEvent, WebSocketTarget } from "./event_map.ts";
@@ -24,14 +25,11 @@ import type { CurlWebSocketInit, NativeInit, Sendable } from "./webidl.ts";
 
 const READY_STATES = { CONNECTING: 0, OPEN: 1, CLOSING: 2, CLOSED: 3 } as const;
 
-let tap: (socket: CurlWebSocket, onMessage: (data: string | ArrayBuffer) => boolean) => void;
+let of: (socket: CurlWebSocket) => MessageDelivery;
 
-/**
- * Passes each message of a socket on as it came, before its iterator and listeners get it. `onMessage` returns whether
- * microtasks should run then.
- */
-export function tapMessages(socket: CurlWebSocket, onMessage: (data: string | ArrayBuffer) => boolean): void {
-  tap(socket, onMessage);
+/** Returns what the messages of a socket go through, for the feed that makes it. */
+export function deliveryOf(socket: CurlWebSocket): MessageDelivery {
+  return of(socket);
 }
 
 /**
@@ -71,7 +69,7 @@ export class CurlWebSocket extends WebSocketTarget {
   readonly #sender: MessageSender;
 
   static {
-    tap = (socket, onMessage) => void (socket.#state.delivery.tap = onMessage);
+    of = (socket) => socket.#state.delivery;
     defineHandlers(this.prototype, ["open", "message", "close"], (socket) => socket.#handlers);
     defineListeners(this.prototype, (socket) => socket.#state.delivery.listeners);
   }

@@ -132,6 +132,7 @@ export class ScriptedFeed {
         this.sockets.push(socket);
         return socket as unknown as CurlWebSocket;
       },
+      takeOver: () => {},
     }, {
       onOpen: () => told("open"),
       onMessage: (data) => {

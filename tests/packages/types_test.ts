@@ -68,6 +68,11 @@ feed.onerror = ({ error }) => console.log(error.code);
 feed.onerror = (event: Event) => console.log(event.type);
 feed.ongap = ({ from, lostAt, to, reason }) => console.log(to - from, lostAt, reason.code);
 feed.onwarning = ({ problem, index, delay, reason }) => console.log(problem === "rotation", index, delay ?? 0, reason.code);
+const opened: ReconnectingCurlWebSocket = await feed.opened;
+const took: number = await opened.ping("x", { timeout: 1000 });
+const received = await feed.receive({ signal: AbortSignal.timeout(1000) });
+await feed.drained(1000);
+console.log(took, typeof received === "string", (await feed.closed).error?.code);
 feed.addEventListener("reconnecting", ({ attempt, delay, index, reason }) => {
   console.log(attempt, delay, index, reason.error?.code);
 });
