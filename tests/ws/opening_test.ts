@@ -10,6 +10,7 @@ import process from "node:process";
 import WebSocket from "../../ws/mod.ts";
 import type { CodedError } from "../../ws/errors.ts";
 import { acceptFor, closedPort, RawServer } from "../support/raw_server.ts";
+import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 import { closed, DIRECT, opened } from "./support.ts";
 
@@ -119,6 +120,25 @@ test("a field that cannot be sent is thrown by the constructor, and an event lat
   });
   const { code, error } = await closed(socket);
   assertEquals([code, error instanceof TypeError], [1006, true]);
+});
+
+test("a listener may close or terminate the socket, whichever event it is for", async () => {
+  await using server = await WsServer.start();
+  const early = "WebSocket was closed before the connection was established";
+  const expected: [event: "upgrade" | "open" | "message", call: "close" | "terminate", code: number, error?: string][] =
+    [
+      ["upgrade", "close", 1006, early],
+      ["upgrade", "terminate", 1006, early],
+      ["open", "close", 1005],
+      ["open", "terminate", 1006],
+      ["message", "terminate", 1006],
+    ];
+  for (const [event, call, code, message] of expected) {
+    const socket = new WebSocket(server.url("/push"), DIRECT);
+    socket.on(event, () => socket[call]());
+    const end = await closed(socket);
+    assertEquals([event, call, end.code, end.error?.message], [event, call, code, message]);
+  }
 });
 
 /** Has the next connection redirected; returns its request. */
