@@ -12,11 +12,14 @@ import { exec, Folder, NAME, npmPackage, ON_DENO, publishedFiles } from "./suppo
 
 /** It is only checked, never run. */
 const PROGRAM = `import {
+  type ConnectionEnd,
   CurlWebSocket,
   CurlWebSocketError,
   type CurlWebSocketErrorEvent,
   CurlWebSocketStream,
+  type MessageData,
   ReconnectingCurlWebSocket,
+  type WaitOptions,
 } from "${NAME}";
 import { install, NativeWebSocket } from "${NAME}/global";
 import NodeWebSocket, { type ClientOptions, createWebSocketStream, WebSocketServer } from "${NAME}/ws";
@@ -60,6 +63,15 @@ socket.binaryType = "nodebuffer";
 const type: "blob" | "arraybuffer" | "nodebuffer" = socket.binaryType;
 const { status, statusText, headers } = socket.response!;
 console.log(type, status, statusText, headers.map(([name, value]) => name + value));
+const wait: WaitOptions = { timeout: 1000, signal: AbortSignal.timeout(1000) };
+const open: CurlWebSocket = await socket.opened;
+const { code: closeCode, error: lastError }: ConnectionEnd = await open.closed;
+await socket.drained(1000, wait);
+const data: MessageData = await socket.receive(wait);
+const time: number = await socket.ping("payload", wait);
+// @ts-expect-error: it is no option
+await socket.receive({ timeouts: 1 });
+console.log(closeCode, lastError?.code, data, time);
 const paused: boolean = socket.pause();
 console.log(paused);
 

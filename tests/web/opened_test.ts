@@ -139,6 +139,7 @@ test("a connection that breaks is closed with its error", async () => {
   await using pair = await Pair.open();
   const { socket, peer } = pair;
   await peer.send(Uint8Array.of(0xf1, 0));
+  peer.end();
   const { code, wasClean, error } = await socket.closed;
   assertEquals([code, wasClean, error?.code], [1006, false, "ERR_PROTOCOL"]);
   assertStrictEquals(await socket.opened, socket);

@@ -65,6 +65,7 @@ test("events come in the order of the frames: a loop has the messages before a p
     frame(Opcode.close, closePayload(1000)),
   ];
   await peer.send(Buffer.concat(frames));
+  peer.end();
   for await (const data of socket) log.push(String(data));
   assertEquals(log, ["one", "ping p", "two", "three", "pong q", "four"]);
 });

@@ -104,6 +104,7 @@ test("receive() gets one message after another, and in the end rejects with the 
   const { socket, peer } = pair;
   const two = [socket.receive(), socket.receive()];
   await peer.send(Buffer.concat([text("one", "two", "three"), frame(Opcode.close, closePayload(1001, "away"))]));
+  peer.end();
   assertEquals(await Promise.all(two), ["one", "two"]);
   await closeEvent(socket);
   assertEquals(await socket.receive(), "three");
