@@ -1,13 +1,32 @@
 import { assert, assertEquals } from "@std/assert";
-import { writeFileSync } from "node:fs";
+import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
+import { CurlWebSocket } from "../../mod.ts";
 import { libcurlNamed, whyNoLibcurl } from "../support/libcurls.ts";
 import { ProxyServer } from "../support/proxy_server.ts";
 import { closedPort } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
 import { tlsCertificates } from "../support/tls_certificates.ts";
-import { example, feeds, folder } from "./support.ts";
+import { Child, example, examplePath, feeds, folder } from "./support.ts";
+
+test("echo_server.ts needs no package, sends back text and bytes, and refuses what is no WebSocket", async () => {
+  using alone = folder();
+  const copy = join(alone.path, "echo_server.ts");
+  copyFileSync(examplePath("echo_server"), copy);
+  const flags = "Deno" in globalThis ? ["run", "--no-config", "--no-check", "--allow-net"] : ["run"];
+  await using child = new Child(process.execPath, [...flags, copy, "0"]);
+  const [url] = await child.says(/ws:\/\/127\.0\.0\.1:\d+\//);
+  await using socket = await new CurlWebSocket(url, { proxy: false }).opened;
+  socket.binaryType = "arraybuffer";
+  socket.send("hello");
+  assertEquals(await socket.receive(), "hello");
+  socket.send(new Uint8Array([1, 2, 3]));
+  assertEquals(new Uint8Array(await socket.receive() as ArrayBuffer), new Uint8Array([1, 2, 3]));
+  const response = await fetch(url.replace("ws:", "http:"));
+  assertEquals([response.status, await response.text()], [426, "this is a WebSocket server\n"]);
+});
 
 test("ping_latency.ts pings at the given interval", async () => {
   await using server = await WsServer.start();

@@ -64,11 +64,14 @@ export class Child {
   }
 }
 
+/** Where an example lies. */
+export const examplePath = (name: string): string => join(root, "examples", `${name}.ts`);
+
 /** Starts an example. */
 export function example(name: string, args: string[], env: Record<string, string> = {}): Child {
   return new Child(
     process.execPath,
-    [...(deno ? ["run", "-A", "--no-check"] : ["run"]), join(root, "examples", `${name}.ts`), ...args],
+    [...(deno ? ["run", "-A", "--no-check"] : ["run"]), examplePath(name), ...args],
     { BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0", ...env },
   );
 }

@@ -9,6 +9,7 @@
  * - `localhost:3128` and `localhost:9050`: an HTTP and a SOCKS proxy for everybody; nothing listens at `localhost:9`.
  * - `proxy.example:3128` and `:1080`: the same for "me" with the password "secret"; `proxy.example:8443`: `https:`, Digest;
  *   `proxy.internal.example:8443`: `https:` for everybody, with a certificate of `company.pem`.
+ * - `ws://127.0.0.1:8080/`, where examples/echo_server.ts listens: the path `/echo` of that server.
  * - addresses of 192.0.2.0/24: 127.0.0.1; `"eth0"`: `"lo"`; `/run/app.sock`, and `"@app"` on Linux: Unix sockets; the
  *   server `https://dns.example/dns-query`.
  * - any `sha256//…=`: the public key of example.com.
@@ -125,6 +126,7 @@ export class Stage {
       [/(example\.com):80(?!\d)/g, `$1:${ports.plain}`],
       [/(192\.0\.2\.\d+):443(?!\d)/g, `$1:${ports.open}`],
       [/192\.0\.2\.\d+/g, "127.0.0.1"],
+      [/ws:\/\/127\.0\.0\.1:8080\//g, `ws://127.0.0.1:${ports.plain}/echo`],
       [/"eth0"/g, '"lo"'],
       [/\/run\/app\.sock/g, socket],
       [/"@app"/g, `"@${abstract}"`],
