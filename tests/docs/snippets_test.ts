@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "../support/testing.ts";
@@ -16,6 +16,18 @@ for (const file of readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith(".
 }
 
 testSnippets("README.md");
+
+test("a snippet whose connection fails says so: it has an error listener, a loop or an await that throws", () => {
+  const speaks = /onerror|"error"|for await|\.opened\b|\.receive\(|\bcatch\b/;
+  // Other interfaces, which tell of a failure in their own way.
+  const others = ["drop-in.md", "ws.md"];
+  const pages = readdirSync(`${ROOT}/docs`).filter((name) => name.endsWith(".md") && !others.includes(name));
+  const silent = pages.flatMap((name) =>
+    blocksOf(`docs/${name}`, readFileSync(`${ROOT}/docs/${name}`, "utf8"))
+      .filter(({ code }) => /new (?:\w*WebSocket|Feed)\(/.test(code) && !speaks.test(code))
+  );
+  assertEquals(silent.map(({ name, line }) => `${name}, line ${line}`), []);
+});
 
 test("the code blocks of a page have names, marks and expectations", () => {
   const page = [
@@ -53,9 +65,13 @@ test("a snippet that does not behave as it says fails", async () => {
     ['throw new Error("thrown");', "thrown"],
     ['new CurlWebSocket("wss://stream.example.com/").onopen = () => { throw new Error("later"); };', "later"],
     ["await new Promise(() => {});", "not done after 300 ms"],
-    ["const socket = new CurlWebSocket(url); socket.onopen = () => socket.terminate();", "got no message"],
+    [
+      'const socket = new CurlWebSocket("wss://stream.example.com/"); socket.onopen = () => socket.terminate();',
+      "got no message",
+    ],
   ];
-  const blocks = blocksOf("docs/a.md", bad.map(([code]) => `\`\`\`ts\n${code}\n\`\`\`\n`).join("\n"));
+  const head = 'import { CurlWebSocket } from "@curlws/curlws";\n';
+  const blocks = blocksOf("docs/a.md", bad.map(([code]) => `\`\`\`ts\n${head}${code}\n\`\`\`\n`).join("\n"));
   const results = await runBlocks("docs/a.md", blocks, 300);
   for (const [index, [code, problem]] of bad.entries()) {
     const { problems } = results[index]!;

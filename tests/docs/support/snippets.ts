@@ -3,9 +3,8 @@
  *
  *     testSnippets("docs/proxy.md");
  *
- * A page's blocks run one after another in one process of the runtime under test. `CurlWebSocket` and what else it exports
- * is imported where the block does not do so; `url`, `username` and `password` are there where it does not declare them.
- * What it names is stood in for as `stage.ts` says, what has to come of it `harness.ts`. In a block:
+ * A page's blocks run one after another in one process of the runtime under test, as they stand: a block imports and
+ * declares what it uses, so that a reader can copy it. What it names is stood in for as `stage.ts` says, what has to come of it `harness.ts`. In a block:
  *
  *     console.log(socket.connection?.tls?.version); // prints TLSv1.3
  *
@@ -32,8 +31,6 @@ const ROOT = dirname(dirname(dirname(HERE)));
 /** Of one snippet, and of a page's. */
 const DEADLINE = 5_000, PAGE_DEADLINE = 60_000;
 const IMPERSONATE: LibcurlName = "impersonate-8.23";
-/** What a page need not declare. */
-const GIVEN = { url: '"wss://stream.example.com/feed"', username: '"joe"', password: '"secret"' };
 
 /** What a block needs that this machine lacks. */
 function lacking({ code }: Block): string | undefined {
@@ -47,16 +44,12 @@ function lacking({ code }: Block): string | undefined {
 export function moduleOf({ code, faster }: Block, stage: Pick<Stage, "staged">): string {
   const world = JSON.stringify(join(HERE, "world.ts"));
   const har = JSON.stringify(join(ROOT, "cli", "har", "mod.ts"));
-  const imports = code.includes('from "@curlws/curlws"') ? "" : `import { CurlWebSocket } from ${world};\n`;
-  const given = Object.entries(GIVEN).filter(([name]) =>
-    new RegExp(`(?<![\\w.])${name}\\b(?! ?:)`).test(code) && !new RegExp(`(?:const|let) ${name}\\b`).test(code)
-  ).map(([name, value]) => `const ${name} = ${value};\n`).join("");
   const quick = code.replace(
     /\b(\w*(?:Interval|Timeout|Delay))(:| =) ([\d_]+)/g,
     (_, name, sign, time) => `${name}${sign} ${Number(time.replaceAll("_", "")) / faster}`,
   );
   const here = quick.replaceAll('from "@curlws/curlws"', `from ${world}`).replaceAll('"@curlws/curlws/har"', har);
-  return stage.staged(imports + given + here) + "\nexport {};\n";
+  return stage.staged(here) + "\nexport {};\n";
 }
 
 /** Runs some blocks of a page; `deadline` is each one's, ms. */
