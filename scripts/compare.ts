@@ -12,11 +12,20 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { findPythonPeers } from "../bench/peers/python.ts";
 import { comparisonPage, type Results, type Tried } from "../tests/compare/page.ts";
-import { CLIENTS, ROWS } from "../tests/compare/rows.ts";
+import { CLIENTS, MEANINGLESS, ROWS } from "../tests/compare/rows.ts";
 import { World } from "../tests/compare/world.ts";
 import { findTool, ROOT, run } from "./tools.ts";
 
-const NODE_PACKAGES = ["ws@8", "undici@7", "impers@0.0.7", "https-proxy-agent", "socks-proxy-agent", "tough-cookie"];
+/** undici 8 wants Node 22.19; an older one gets 7. */
+const NODE_PACKAGES = [
+  "ws@8",
+  `undici@${nodeIsAtLeast(22, 19) ? 8 : 7}`,
+  "wreq-js@3",
+  "impers@0.0.7",
+  "https-proxy-agent",
+  "socks-proxy-agent",
+  "tough-cookie",
+];
 const CACHE = join(ROOT, ".cache", "compare"), HERE = join(ROOT, "tests", "compare");
 const RESULTS = join(HERE, "results.json"), PAGE = join(ROOT, "docs", "comparison.md");
 
@@ -24,6 +33,8 @@ interface Client {
   readonly command: readonly string[];
   readonly env?: Record<string, string>;
   readonly version: string;
+  /** How a package is started under each runtime. */
+  readonly runtimes?: Readonly<Record<string, readonly string[]>>;
 }
 
 function version(command: string, ...args: string[]): string {
@@ -31,18 +42,30 @@ function version(command: string, ...args: string[]): string {
   return /\d+\.\d+\.\d+\S*/.exec(stdout ?? "")?.[0] ?? "?";
 }
 
+function nodeIsAtLeast(major: number, minor: number): boolean {
+  const [ours = 0, of = 0] = version("node").split(".").map(Number);
+  return ours > major || (ours === major && of >= minor);
+}
+
+/** Whether a package, as "ws@8", is installed in that version. */
+function isInstalled(wanted: string): boolean {
+  const [name = "", wantedVersion = ""] = wanted.split("@");
+  const file = join(CACHE, "node_modules", name, "package.json");
+  return existsSync(file) &&
+    `${JSON.parse(readFileSync(file, "utf8")).version}.`.startsWith(wantedVersion && `${wantedVersion}.`);
+}
+
 /** How each client is started. One that cannot be installed is left out, with a notice. */
 function clients(): Map<string, Client> {
   mkdirSync(CACHE, { recursive: true });
-  const there = NODE_PACKAGES.every((name) => existsSync(join(CACHE, "node_modules", name.replace(/@\d.*$/, ""))));
-  if (!there) {
+  if (!NODE_PACKAGES.every(isInstalled)) {
     const args = ["install", "--prefix", CACHE, "--no-audit", "--no-fund", "--no-package-lock", ...NODE_PACKAGES];
     const { status, stderr } = spawnSync("npm", args, { encoding: "utf8" });
     if (status !== 0) console.error(`npm could not install them: ${stderr.trim().split("\n")[0]}`);
   }
   // Beside the packages, so that their names are found.
   const worker = join(CACHE, "worker.mjs");
-  cpSync(join(HERE, "worker.mjs"), worker);
+  for (const name of ["worker.mjs", "tries.mjs"]) cpSync(join(HERE, name), join(CACHE, name));
   const deno = [findTool("deno")!, "run", "-A", "--no-check", "--unstable-net"], bun = [findTool("bun")!];
   const own = join(HERE, "worker.mjs");
   const node = version("node"),
@@ -50,8 +73,10 @@ function clients(): Map<string, Client> {
       JSON.parse(readFileSync(join(CACHE, "node_modules", name, "package.json"), "utf8")).version as string;
   const found = new Map<string, Client>();
   const denoVersion = version(deno[0]!), bunVersion = version(bun[0]!);
-  found.set("curlws on Deno", { command: [...deno, own, "curlws"], version: `Deno ${denoVersion}` });
-  found.set("curlws on Bun", { command: [...bun, own, "curlws"], version: `Bun ${bunVersion}` });
+  for (const [name, command, of] of [["Deno", deno, denoVersion], ["Bun", bun, bunVersion]] as const) {
+    const runtimes = { Node: ["node", own, "curlws"], Deno: [...deno, own, "curlws"], Bun: [...bun, own, "curlws"] };
+    found.set(`curlws on ${name}`, { command: [...command, own, "curlws"], version: `${name} ${of}`, runtimes });
+  }
   found.set("Deno", { command: [...deno, own, "deno"], version: denoVersion });
   found.set("Bun", { command: [...bun, own, "bun"], version: bunVersion });
   const python = findPythonPeers(ROOT, join(HERE, "worker.py"), {
@@ -62,10 +87,15 @@ function clients(): Map<string, Client> {
     found.set("curl_cffi", { command: peer.command.slice(0, 2), env: peer.env, version: peer.version });
   }
   for (const { name, why } of python.skipped) console.error(`${name}: ${why}`);
-  for (const name of ["ws", "undici", "impers"]) {
+  for (const name of ["ws", "undici", "wreq-js", "impers"]) {
     if (!existsSync(join(CACHE, "node_modules", name))) continue;
-    const env = name === "impers" ? impersEnvironment() : {};
-    found.set(name, { command: ["node", worker, name], env, version: `${installed(name)} on Node ${node}` });
+    const env = name === "impers" ? impersEnvironment() : {}, args = [worker, name];
+    found.set(name, {
+      command: ["node", ...args],
+      env,
+      version: `${installed(name)} on Node ${node}`,
+      runtimes: { Node: ["node", ...args], Deno: [...deno, ...args], Bun: [...bun, ...args] },
+    });
   }
   return found;
 }
@@ -93,6 +123,16 @@ async function tryRow(world: World, { command, env = {} }: Client, row: string):
   return tried;
 }
 
+/** Under which of the runtimes a client brings a message. */
+async function tryRuntimes(world: World, client: Client): Promise<Tried> {
+  const passed: string[] = [];
+  for (const [name, command] of Object.entries(client.runtimes ?? {})) {
+    if ((await tryRow(world, { ...client, command }, "runtimes")).verdict === "yes") passed.push(name);
+  }
+  const all = passed.length === Object.keys(client.runtimes ?? {}).length;
+  return { verdict: all ? "yes" : "no", how: all ? "by default" : `${passed.join(" and ") || "none"} alone` };
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     args: process.argv.slice(2),
@@ -111,7 +151,13 @@ async function main(): Promise<void> {
       results.versions[name] = client.version;
       for (const [row] of ROWS) {
         if (values.rows !== undefined && !values.rows.split(",").includes(row)) continue;
-        const tried = await tryRow(world, client, row);
+        if (MEANINGLESS[name]?.includes(row)) {
+          delete results.rows[row]?.[name];
+          continue;
+        }
+        const tried = row === "runtimes" && client.runtimes !== undefined
+          ? await tryRuntimes(world, client)
+          : await tryRow(world, client, row);
         (results.rows[row] ??= {})[name] = tried;
         console.log(`${name}, ${row}: ${tried.verdict} (${tried.how})`);
       }

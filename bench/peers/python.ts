@@ -24,7 +24,7 @@ const CLIENTS: Record<string, Client> = {
   "curl_cffi": {
     requirement: "curl_cffi==0.17.0",
     actions: ["receive", "roundTrip", "send", "idle"],
-    lacks: ["thousands", "deflate"],
+    lacks: ["thousands"],
   },
   "websocket-client": {
     requirement: "websocket-client==1.9.2",

@@ -55,10 +55,12 @@ class CurlCffi(Peer):
     session = None
 
     async def connect(self, url, command):
-        from curl_cffi import AsyncSession
+        from curl_cffi import AsyncSession, CurlOpt
+        from curl_cffi.const import CurlWsOption
 
         if CurlCffi.session is None:
-            CurlCffi.session = AsyncSession(verify=False, max_clients=10_000)
+            deflate = {CurlOpt.WS_OPTIONS: CurlWsOption.PERMESSAGE_DEFLATE} if command.get("deflate") else None
+            CurlCffi.session = AsyncSession(verify=False, max_clients=10_000, curl_options=deflate)
         self.ws = await self.session.ws_connect(url)
         self.binary = command["kind"] == "binary"
         self.receive = self.receive_bytes if self.binary else self.ws.recv_str

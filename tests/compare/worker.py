@@ -55,7 +55,7 @@ T = {
         {"doh_url": w["doh"], "curl_options": {CurlOpt.DOH_SSL_VERIFYPEER: 0, CurlOpt.DOH_SSL_VERIFYHOST: 0}},
         "doh_url",
     ),
-    "deflate": lambda _: (w["extensions"], {}, "by default"),
+    "deflate": lambda _: (w["extensions"], {"curl_options": {CurlOpt.WS_OPTIONS: 4}}, "curl_options: WS_OPTIONS"),
     "maxMessageSize": lambda _: (w["large"], {}, "max_message_size"),
     "backpressure": lambda _: (w["flood"], {}, "no recv()"),
     "ping": lambda _: (w["ping"], {}, "ping()"),
@@ -73,6 +73,10 @@ def attempt(wrong=False):
         session = requests.Session()
         session.ws_connect(w["plain"], timeout=4).recv()
         return {"how": "Session", "message": text(session.ws_connect(w["headers"], timeout=4).recv()[0])}
+    if row == "httpSession":
+        session = requests.Session()
+        session.get(w["login"], timeout=4)
+        return {"how": "Session: get(), ws_connect()", "message": text(session.ws_connect(w["session"], timeout=4).recv()[0])}
     if row not in T:
         return {"none": True}
     url, options, how = T[row](wrong)

@@ -33,7 +33,7 @@ export class World {
   readonly path: string;
   readonly environment: Record<string, string>;
   readonly #folder: string;
-  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #children: readonly ChildProcessWithoutNullStreams[];
   readonly #lines: string[] = [];
   readonly #proxies: { http: ProxyServer; password: ProxyServer; https: ProxyServer; socks: ProxyServer };
   readonly #hello: HelloServer;
@@ -46,14 +46,14 @@ export class World {
 
   private constructor(
     folder: string,
-    child: ChildProcessWithoutNullStreams,
+    children: readonly ChildProcessWithoutNullStreams[],
     proxies: { http: ProxyServer; password: ProxyServer; https: ProxyServer; socks: ProxyServer },
     hello: HelloServer,
     raw: RawServer,
     never: RawServer,
   ) {
     this.#folder = folder;
-    this.#child = child;
+    this.#children = children;
     this.#proxies = proxies;
     this.#hello = hello;
     this.#raw = raw;
@@ -81,8 +81,8 @@ export class World {
     writeFileSync(at("ca.pem"), open.ca + company.ca);
     writeFileSync(at("client.pem"), client.cert);
     writeFileSync(at("client.key"), client.key);
-    const server = fileURLToPath(new URL("../docs/support/server.mjs", import.meta.url));
-    const child = spawn("node", [server], { stdio: "pipe" });
+    const start = (file: string) => spawn("node", [fileURLToPath(new URL(file, import.meta.url))], { stdio: "pipe" });
+    const child = start("../docs/support/server.mjs"), others = start("servers.mjs");
     const wanted = { ca: clients, requestCert: true, rejectUnauthorized: true };
     const input = {
       open: { cert: open.cert, key: open.key },
@@ -92,6 +92,10 @@ export class World {
     child.stdin.write(`${JSON.stringify(input)}\n`);
     const lines = createInterface({ input: child.stdout });
     const ports = JSON.parse(await new Promise<string>((resolve) => lines.once("line", resolve)));
+    others.stdin.write(`${JSON.stringify({ cert: open.cert, key: open.key })}\n`);
+    const otherPorts = JSON.parse(
+      await new Promise<string>((resolve) => createInterface({ input: others.stdout }).once("line", resolve)),
+    );
     const [http, password, https, socks] = await Promise.all([
       ProxyServer.start(),
       ProxyServer.start({ username: "me", password: "secret" }),
@@ -99,7 +103,7 @@ export class World {
       ProxyServer.start(),
     ]);
     const hello = await HelloServer.start(), raw = await RawServer.start(), never = await RawServer.start();
-    const world = new World(folder, child, { http, password, https, socks }, hello, raw, never);
+    const world = new World(folder, [child, others], { http, password, https, socks }, hello, raw, never);
     lines.on("line", (line) => world.#lines.push(line));
     const plain = `ws://127.0.0.1:${ports.plain}`;
     const values = {
@@ -116,6 +120,9 @@ export class World {
       hello: hello.url("/feed"),
       raw: raw.url("/feed"),
       never: never.url("/"),
+      h2: `wss://localhost:${otherPorts.h2}/feed`,
+      login: `http://127.0.0.1:${otherPorts.session}/login`,
+      session: `ws://127.0.0.1:${otherPorts.session}/feed`,
       unix: at("app.sock"),
       doh: `https://127.0.0.1:${ports.dns}/dns-query`,
       httpProxy: `http://127.0.0.1:${http.port}`,
@@ -181,6 +188,8 @@ export class World {
       basicUrl: () => message === "hello, joe",
       digest: () => message === "hello, joe",
       cookieJar: () => message.includes("session=38afes7a8"),
+      httpSession: () => message.includes("login=38afes7a8"),
+      http2: () => message === "over HTTP/2",
       localAddress: () => message.startsWith("127.0.0.3 "),
       keepAlive: () => this.#timer.startsWith("02:") || this.#timers.has(message.split(" ")[1] ?? ""),
       deflate: () => message.includes("permessage-deflate"),
@@ -198,6 +207,7 @@ export class World {
     }
     const sent = row === "headers" && /\r\nx-b: 1\r\n/i.test(this.#request) && /\r\nx-a: 2\r\n/i.test(this.#request);
     if (sent) return { verdict: "no", how: `${how}: in another order or case` };
+    if (row === "impersonate" && opened) return { verdict: "no", how: `${how}: another JA4` };
     if (row === "browserHeaders" && opened) return { verdict: "no", how: `${how}: other fields or order` };
     const tookIt = opened || row === "reconnect";
     return { verdict: "no", how: `${how}: ${tookIt ? "no effect" : "fails"}` };
@@ -232,7 +242,7 @@ export class World {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.stdin.end();
+    for (const child of this.#children) child.stdin.end();
     for (const server of Object.values(this.#proxies)) await server[Symbol.asyncDispose]();
     for (const server of [this.#hello, this.#raw, this.#never]) await server[Symbol.asyncDispose]();
     rmSync(this.#folder, { recursive: true, force: true });
