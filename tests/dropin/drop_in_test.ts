@@ -119,6 +119,7 @@ for (const [heading, server, expected] of SNIPPETS) {
 
 /** The guides' programs: page, heading, and what they print. They need the echo server alone. */
 const GUIDES: [string, string | undefined, string[]][] = [
+  ["moving.md", "From the native WebSocket", ["chat 1000"]],
   ["moving.md", "From `ws`", ["1,2"]],
   ["moving.md", "From curl_cffi", ["hello"]],
   ["many_connections.md", undefined, ["200"]],
