@@ -1,6 +1,6 @@
 /**
- * A WebSocket client for Deno and Bun whose bytes travel through libcurl, and that sleeps in the kernel while nothing
- * arrives.
+ * A WebSocket client for Deno and Bun, built on libcurl: proxies, TLS options, browser impersonation. While idle, it uses
+ * no CPU.
  *
  * ```ts
  * import { CurlWebSocket } from "@curlws/curlws";

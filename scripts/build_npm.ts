@@ -20,6 +20,7 @@ import { findTool, ROOT, run, type Tool } from "./tools.ts";
 interface DenoConfig {
   name: string;
   version: string;
+  description: string;
   license: string;
   exports: Record<string, string>;
   imports: Record<string, string>;
@@ -54,13 +55,12 @@ function built(path: string, suffix: ".js" | ".d.ts"): string {
 
 /** Builds package.json from deno.json. */
 export function manifest(): Manifest {
-  const { name, version, license, exports, imports } = config();
+  const { name, version, description, license, exports, imports } = config();
   const entries = Object.entries(exports);
   return {
     name,
     version,
-    description:
-      "A WebSocket client for Deno and Bun over libcurl: proxies, TLS, browser impersonation, asleep while idle",
+    description,
     keywords: ["websocket", "libcurl", "curl", "deno", "bun", "ffi", "impersonate"],
     license,
     ...repository(),

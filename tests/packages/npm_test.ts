@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { publint } from "publint";
@@ -26,7 +26,11 @@ const whyNoNode = node === undefined ? "there is no Node" : undefined;
 test("the npm package has what deno.json says, and nothing of development", async () => {
   const { folder, manifest } = await npmPackage();
   const config = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8"));
-  assertEquals([manifest.name, manifest.version, manifest.license], [config.name, config.version, config.license]);
+  for (const field of ["name", "version", "description", "license"]) {
+    assertEquals(manifest[field], config[field], field);
+  }
+  // JSR's limit.
+  assert(config.description.length <= 250);
   assertEquals(Object.keys(manifest.exports), [...Object.keys(config.exports), "./package.json"]);
   for (const target of Object.values(manifest.exports)) {
     for (const path of typeof target === "string" ? [target] : Object.values(target)) {
@@ -105,6 +109,20 @@ test("the package's command runs on this runtime, and by Node where this runtime
   const neither = await exec([node, bin, "--help"], folder.path, { env: { PATH: folder.at("cache") }, code: 1 });
   assert(/Bun or Deno/.test(neither.err), neither.err);
 }, { timeout: 60_000 });
+
+test("the command is started and installed by its package's name, as docs/command.md says", async () => {
+  using folder = new Folder();
+  await using registry = await Registry.start(await npmPackage());
+  const at = folder.at("home");
+  const env = { ...installerEnv(registry.url, folder), HOME: at, BUN_INSTALL: at, DENO_INSTALL_ROOT: at };
+  const started = ON_DENO
+    ? await exec([process.execPath, "x", "-y", "-A", `npm:${NAME}`, "--version"], folder.path, { env })
+    : await exec([process.execPath, "x", "--bun", NAME, "--version"], folder.path, { env });
+  assertEquals(started.out.split(" ")[0], "curlws");
+  const install = ON_DENO ? ["install", "-g", "-A", `npm:${NAME}`] : ["add", "-g", NAME];
+  await exec([process.execPath, ...install], folder.path, { env });
+  assertEquals(readdirSync(join(at, "bin")).filter((name) => name.startsWith("curlws")).length, 1);
+}, { timeout: 60_000, skip: process.platform === "win32" ? "the names of the launchers are others" : undefined });
 
 test("on plain Node the package loads, and says at the first use where it runs", async () => {
   const { folder } = await npmPackage();
