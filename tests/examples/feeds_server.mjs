@@ -9,6 +9,11 @@
 //   /numbers?rate=&count=&size=   messages that begin with their number, from 0, then nothing; says "stalled" while the
 //                         client takes nothing; &shared=1 as above; &cut=1 drops the first connection after `count`
 //   /trades?rate=         trades of three instruments in turn, their number as the price
+//   /ids?rate=            messages with an id, the same ones on all connections, from now on
+//   /book?skip=&drop=     an order book as Coinbase's level2: after a subscription a snapshot and updates; update `skip` is
+//                         left out, and the first connection is dropped after update `drop`
+//   /home                 Home Assistant with a lamp, whose token is "secret"; says "auth", and each command with its id. The first connection is
+//                         dropped after a change, and the lamp changes meanwhile
 //   /big                  as many messages of 16 KiB as the client takes
 import { createInterface } from "node:readline";
 import process from "node:process";
@@ -86,6 +91,71 @@ function dex(socket, number) {
   );
 }
 
+/**
+ * The bid moves down by one with each update, and the offer stands one above it; the level before is taken away. So a book that
+ * lacks an update keeps a bid that is too high.
+ */
+function book(socket, number) {
+  let sequence = 0, timer;
+  const send = (channel, events) => socket.send(JSON.stringify({ channel, sequence_num: sequence++, events }));
+  const level = (side, price, quantity) => ({ side, price_level: `${price}`, new_quantity: `${quantity}` });
+  let price = 10_000;
+  const update = () => {
+    const old = price--;
+    const updates = [level("bid", old, 0), level("bid", price, 1), level("offer", price + 1, 2)];
+    if (sequence === number("skip", -1) && !dropped) sequence++;
+    else send("l2_data", [{ type: "update", updates }]);
+    if (sequence === number("drop", -1) && !dropped) {
+      dropped = true;
+      clearInterval(timer);
+      setImmediate(() => socket.terminate());
+    }
+  };
+  socket.on("message", (data) => {
+    const { type } = JSON.parse(data);
+    say(type);
+    clearInterval(timer);
+    send("subscriptions", [{ type: "update" }]);
+    if (type !== "subscribe") return;
+    send("l2_data", [{ type: "snapshot", updates: [level("bid", price, 1), level("offer", price + 1, 2)] }]);
+    timer = setInterval(update, 5);
+  });
+  socket.on("close", () => clearInterval(timer));
+}
+
+let lamp = "off";
+
+function home(socket) {
+  const send = (message) => socket.send(JSON.stringify(message));
+  send({ type: "auth_required", ha_version: "2026.11.0" });
+  socket.once("message", (data) => {
+    const { type, access_token } = JSON.parse(data);
+    say(`${type}`);
+    if (access_token !== "secret") {
+      send({ type: "auth_invalid", message: "Invalid access token or password" });
+      return socket.close();
+    }
+    send({ type: "auth_ok", ha_version: "2026.11.0" });
+    socket.on("message", (data) => {
+      const { id, type } = JSON.parse(data);
+      say(`${id} ${type}`);
+      const change = (state) => {
+        lamp = state;
+        const data = { entity_id: "light.lamp", new_state: { entity_id: "light.lamp", state } };
+        send({ id: 1, type: "event", event: { event_type: "state_changed", data } });
+      };
+      if (type === "subscribe_events") return send({ id, type: "result", success: true, result: null });
+      const result = [{ entity_id: "light.lamp", state: lamp }, { entity_id: "sun.sun", state: "below_horizon" }];
+      send({ id, type: "result", success: true, result });
+      change(dropped ? "off" : "on");
+      if (dropped) return;
+      dropped = true;
+      lamp = "dimmed";
+      setImmediate(() => socket.terminate());
+    });
+  });
+}
+
 const server = new WebSocketServer({
   ...{ port: 0, host: "127.0.0.1", perMessageDeflate: false },
   verifyClient: ({ req }, answer) => answer(req.url !== "/forbidden", 403),
@@ -112,6 +182,12 @@ server.on("connection", (socket, request) => {
   if (pathname === "/trades") {
     const make = (n) => JSON.stringify({ e: "trade", s: ["BTCUSDT", "ETHUSDT", "SOLUSDT"][n % 3], p: String(n) });
     return pace(socket, number("rate", 1000), Infinity, make, "trades");
+  }
+  if (pathname === "/book") return book(socket, number);
+  if (pathname === "/home") return home(socket);
+  if (pathname === "/ids") {
+    const make = (id) => JSON.stringify({ id });
+    return pace(socket, number("rate", 1000), Infinity, make, "ids", firstOf(number("rate", 1000), () => 1));
   }
   if (pathname === "/big") return pace(socket, 20_000, Infinity, () => Buffer.alloc(16 * 1024), "big");
   socket.close(4404, "no such path");
