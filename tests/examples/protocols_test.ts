@@ -15,7 +15,7 @@ test(
     await using two = await ProxyServer.start({ username: "me", password: "secret" });
     const ports = [one.port, await closedPort(), two.port];
     const proxies = `http://127.0.0.1:${ports[0]},http://127.0.0.1:${ports[1]},http://me:secret@127.0.0.1:${ports[2]}`;
-    await using child = example("rotating_proxies", [feed.url("/ids?rate=200"), proxies, "0.3", "600"]);
+    await using child = example("rotating_proxies", [feed.url("/ids?rate=300"), proxies, "0.3", "600"]);
     assertEquals(await child.exit(), 0, child.err);
     assert(child.out.startsWith(`through http://127.0.0.1:${ports[0]}\n`), child.out);
     assert(child.out.includes(`rotated, now through http://127.0.0.1:${ports[2]}\n`), child.out);
