@@ -1,10 +1,8 @@
 /** A project beside a clone finds the package as docs/getting_started.md says. */
 import { assertEquals } from "@std/assert";
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { test } from "../support/testing.ts";
 
@@ -21,12 +19,13 @@ function run(config: string, program: string): string {
     const root = ROOT.replaceAll("\\", "/").replace(/\/$/, "");
     writeFileSync(join(folder, "deno.json"), config.replaceAll("../curlws", root));
     writeFileSync(join(folder, "main.ts"), program);
-    const { stdout, stderr, status } = spawnSync(process.execPath, ["run", "--allow-ffi", "--no-prompt", "main.ts"], {
+    // Not by node:child_process, which gives another Deno the permissions of this one.
+    const { success, stdout, stderr } = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--allow-ffi", "--no-prompt", "main.ts"],
       cwd: folder,
-      encoding: "utf8",
-      env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
-    });
-    return status === 0 ? stdout : stderr;
+      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    }).outputSync();
+    return new TextDecoder().decode(success ? stdout : stderr);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
