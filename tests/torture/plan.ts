@@ -22,6 +22,7 @@ export interface Plan {
   readonly share: number;
   /** Only what fails so: a name, or a name and a kind. */
   readonly only: string | null;
+  /** Which part; and whether the kernel rings (even), or another thread waits (odd). */
   readonly seed: number;
 }
 
