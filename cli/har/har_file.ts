@@ -3,8 +3,8 @@
  * written ends with the brackets that close the file, and the next write begins where these began. A program that is killed
  * leaves all but its last turn.
  *
- * It writes synchronously: what a turn brought is in the file before the command prints it, and there is nothing to wait for
- * when the process ends. A disk that is slow makes the event loop wait, and with it the server.
+ * It writes synchronously: the command flushes it before it prints, so what is printed is in the file, and there is nothing to
+ * wait for when the process ends. A disk that is slow makes the event loop wait, and with it the server.
  */
 import { Buffer } from "node:buffer";
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";

@@ -95,6 +95,11 @@ export class HarRecorder {
     this.#file.fail(error);
   }
 
+  /** Writes what waits for the end of the turn. */
+  flush(): void {
+    this.#file.flush();
+  }
+
   /** Writes what is left, and closes the file. */
   close(): void {
     this.#file.close();

@@ -69,6 +69,14 @@ export class HarRecording {
     return this.#error;
   }
 
+  /**
+   * Writes at once what waits for the end of the turn. After it, all that the program has received is in the file: call it
+   * before the program does what must not be ahead of the recording.
+   */
+  flush(): void {
+    this.#recorder.flush();
+  }
+
   /** Writes the rest, and closes the file: nothing more is recorded. Call it when the connections are closed. */
   close(): void {
     this.#recorder.close();

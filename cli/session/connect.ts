@@ -37,7 +37,7 @@ export async function connect(operand: string, values: Values, commands: readonl
     }
     throw error;
   }
-  const session: Session = new Session(link, plan, verbose);
+  const session: Session = new Session(link, plan, verbose, () => recording?.flush());
   const code = await session.run();
   recording?.close();
   return recording?.error && code === OK ? OUTPUT_FAILED : code;

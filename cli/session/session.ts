@@ -47,7 +47,8 @@ export class Session {
   /** Of a feed that has no connection: since when, and why; null if it has one, or had none yet and nothing failed. */
   #down: { readonly since: Date; readonly words: string } | null = null;
 
-  constructor(link: Link, plan: Plan, verbose: Verbose | null) {
+  /** @param onPrint called before anything is written to standard output */
+  constructor(link: Link, plan: Plan, verbose: Verbose | null, onPrint: () => void) {
     this.#link = link;
     this.#sender = new Sender(link);
     this.#plan = plan;
@@ -60,6 +61,7 @@ export class Session {
     const sink = standardOutput();
     this.#output = new Output(
       (bytes) => {
+        onPrint();
         if (this.#terminal === null) return sink(bytes);
         this.#terminal.print(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString());
         return Promise.resolve();

@@ -18,6 +18,24 @@ const NO_PROXY: CurlWebSocketInit = { proxy: false };
 const field = (entry: Entry, of: "request" | "response", name: string) =>
   entry[of].headers.find((each) => each.name.toLowerCase() === name)?.value;
 
+test("HarRecording: after flush() a message is in the file while its handler runs", async () => {
+  using folder = new HarFolder();
+  await using server = await RawServer.start();
+  using recording = new HarRecording(folder.path);
+  const socket = new CurlWebSocket(server.url(), recording.of(NO_PROXY));
+  const peer = await server.connection();
+  const recorded = new Promise<unknown>((resolve) => {
+    socket.onmessage = () => {
+      recording.flush();
+      resolve(entriesOf(folder.path).flatMap(messagesOf));
+    };
+  });
+  await peer.accept({ then: frame(Opcode.text, "hello") });
+  assertEquals(await recorded, [["receive", 1, "hello"]]);
+  peer.destroy();
+  await closed(socket);
+});
+
 test("HarRecording: the handshake, both directions with their times, and the close", async () => {
   using folder = new HarFolder();
   await using server = await RawServer.start();
