@@ -75,7 +75,7 @@ export class ClientConnection implements ConnectionHandler, OpeningHost {
 
   /** Payload bytes that the kernel has not taken, and those that came too late. */
   get bufferedAmount(): number {
-    return (this.connection?.bufferedAmount ?? 0) + (this.sender?.bufferedAmount ?? 0) + this.#lateBytes;
+    return (this.sender?.bufferedAmount ?? 0) + this.#lateBytes;
   }
 
   get looksAfterRedirects(): boolean {

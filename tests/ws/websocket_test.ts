@@ -90,9 +90,10 @@ test("a callback is called when the kernel has taken the message, or with the er
   const note = (name: string) => (error?: Error) =>
     order.push(error === undefined ? name : `${name}: ${error.message}`);
   socket.send("a", note("a"));
+  assertEquals(socket.bufferedAmount, 1);
   socket.send(new Blob(["b"]), note("b"));
   socket.send("c", {}, note("c"));
-  assertEquals(order, []);
+  assertEquals([socket.bufferedAmount, order], [3, []]);
   await messages(socket, 3);
   assertEquals(order, ["a", "b", "c"]);
   assertEquals(await sent((done) => socket.ping("x", true, done)), undefined);
