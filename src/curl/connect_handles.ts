@@ -61,6 +61,7 @@ export class ConnectHandles implements Driven, EasyReceiver {
   /** The socket of the connection, or -1 while there is none. */
   connected = -1;
   refed = true;
+  hasTls = false;
   readonly #curl: Curl;
   readonly #reactor: Reactor;
   readonly #drivers: Drivers;
@@ -106,6 +107,7 @@ export class ConnectHandles implements Driven, EasyReceiver {
    */
   start(company: Company): void {
     this.#startedAt = performance.now();
+    this.hasTls = company.hasTls;
     const driver = this.#drivers.driverFor(company);
     driver.catchUp();
     // What became of another one ended this one, too.

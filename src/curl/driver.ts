@@ -2,7 +2,7 @@
 import { CurlWebSocketError } from "../errors.ts";
 import { Deadline } from "../platform/deadline.ts";
 import { closeOnExec } from "../platform/descriptors.ts";
-import { paced } from "../platform/fair_queue.ts";
+import { connectBudget, paced } from "../platform/fair_queue.ts";
 import { allocate, ffi, isNull, type Pointer } from "../platform/ffi.ts";
 import { noHandle } from "../platform/out_of_files.ts";
 import type { Reactor } from "../reactor/reactor.ts";
@@ -21,6 +21,8 @@ export interface Driven {
   readonly source: Source;
   /** Whether it keeps the process alive while it connects. */
   readonly refed: boolean;
+  /** Whether TLS is a part of connecting. */
+  readonly hasTls: boolean;
   /** The sockets that libcurl waits for to connect it; the driver fills it. */
   readonly fds: Set<number>;
   /** The last socket of it that the driver has kept from child processes, or -1; the driver writes it. */
@@ -142,6 +144,7 @@ export class Driver implements MultiReceiver {
   add(handle: Driven): void {
     this.#handles.set(handle.address, handle);
     this.#connecting.add(handle);
+    if (handle.hasTls) connectBudget.underway++;
     this.setRef();
     for (const [fd, what] of this.#own) this.#reactor.watch(fd, this.#deputy()!, what);
     const code = this.#call(() => this.#curl.curl_multi_add_handle(this.#multi, handle.easy));
@@ -164,6 +167,7 @@ export class Driver implements MultiReceiver {
   /** A handle no longer connects: it is told nothing more. */
   settle(handle: Driven): void {
     if (!this.#connecting.delete(handle)) return;
+    if (handle.hasTls) connectBudget.underway--;
     this.#thrown.delete(handle);
     for (const fd of handle.fds) {
       this.#fds.delete(fd);

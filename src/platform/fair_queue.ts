@@ -9,6 +9,14 @@ import { reportLater, runtime } from "./runtime.ts";
  * hundredth of this.
  */
 const BUDGET = 3;
+/**
+ * How many attempts with TLS are under way before others begin one a millisecond only. Each has some 30 KiB more memory
+ * than when it stands, and a server takes its time for each: with a thousand at once, a third more CPU and a quarter more
+ * memory was taken than with this many. No attempt waits for another's end, which may be a time-out.
+ */
+const CROWDED = 320;
+/** Ms: no timer is shorter. */
+const CROWDED_PACE = 1;
 
 /** The thread's time and its event loop. */
 export interface LoopTime {
@@ -16,6 +24,8 @@ export interface LoopTime {
   now(): number;
   /** Runs `fn` in a task of its own, after the event loop has had a turn. */
   defer(fn: () => void): void;
+  /** Runs `fn` in so many milliseconds. */
+  setTimer(fn: () => void, milliseconds: number): void;
 }
 
 /** The time that is left for connecting in this turn of the event loop. All who connect in a thread share one. */
@@ -25,6 +35,8 @@ export class ConnectBudget {
   #end: number | null = null;
   /** Who has steps that wait for time. */
   readonly #waiting: Set<object> = new Set();
+  /** Attempts with TLS that are under way. */
+  underway = 0;
 
   constructor(time: LoopTime) {
     this.#time = time;
@@ -47,6 +59,11 @@ export class ConnectBudget {
     return this.#waiting.size > 0;
   }
 
+  /** Whether so many attempts are under way that others should take their time. */
+  get isCrowded(): boolean {
+    return this.underway >= CROWDED;
+  }
+
   /** Says whether `who` has such steps. */
   setWaiting(who: object, waits: boolean): void {
     if (waits) this.#waiting.add(who);
@@ -64,6 +81,9 @@ export class FairQueue {
   readonly #steps: Line = new Line();
   readonly #starts: Line = new Line();
   #scheduled = false;
+  /** Whether a timer is to allow a start, though it is crowded; and whether it has. */
+  #isTimed = false;
+  #isAllowed = false;
   /** Whether the next turn begins with a start, since the last one had time for none. */
   #startsNext = false;
 
@@ -86,17 +106,33 @@ export class FairQueue {
 
   #schedule(): void {
     if (this.#scheduled) return;
+    if (this.#steps.length === 0 && !this.#mayStart) return this.#startLater();
     this.#scheduled = true;
     this.#time.defer(this.#run);
+  }
+
+  get #mayStart(): boolean {
+    return !this.#budget.isCrowded || this.#isAllowed;
+  }
+
+  #startLater(): void {
+    if (this.#isTimed) return;
+    this.#isTimed = true;
+    this.#time.setTimer(() => {
+      this.#isTimed = false;
+      this.#isAllowed = true;
+      if (this.#starts.length > 0) this.#schedule();
+    }, CROWDED_PACE);
   }
 
   /** One at least, and others as long as there is time. */
   readonly #run = (): void => {
     let taken = 0, started = 0;
     while (this.#budget.allows() || taken === 0) {
-      const mayStart = this.#starts.length > 0 && (started === 0 || !this.#budget.isWanted);
+      const mayStart = this.#starts.length > 0 && this.#mayStart && (started === 0 || !this.#budget.isWanted);
       if (mayStart && (this.#steps.length === 0 || (taken === 0 && this.#startsNext))) {
         started++;
+        this.#isAllowed = false;
         attempt(this.#starts.shift());
       } else if (this.#steps.length > 0) attempt(this.#steps.shift());
       else break;
@@ -104,6 +140,7 @@ export class FairQueue {
     }
     this.#startsNext = started === 0;
     this.#scheduled = false;
+    if (this.#starts.length > 0 && !this.#mayStart) this.#startLater();
     if (this.#steps.length > 0 || this.#starts.length > 0) this.#schedule();
   };
 }
@@ -142,7 +179,11 @@ function attempt(step: () => void): void {
   }
 }
 
-const time: LoopTime = { now: () => performance.now(), defer: (fn) => runtime().defer(fn) };
+const time: LoopTime = {
+  now: () => performance.now(),
+  defer: (fn) => runtime().defer(fn),
+  setTimer: (fn, milliseconds) => void runtime().setTimer(fn, milliseconds),
+};
 
 /** This thread's. */
 export const connectBudget: ConnectBudget = new ConnectBudget(time);

@@ -31,6 +31,7 @@ function driven(curl: Curl): Driven & { free(): void } {
     address: addressOf(easy),
     source,
     refed: true,
+    hasTls: false,
     fds: new Set(),
     sealed: -1,
     onResult: () => {},

@@ -17,6 +17,12 @@ class ScriptedLoop implements LoopTime {
     this.#tasks.push(fn);
   }
 
+  readonly timers: (() => void)[] = [];
+
+  setTimer(fn: () => void): void {
+    this.timers.push(fn);
+  }
+
   /** Runs the tasks that wait now. */
   turn(): void {
     const tasks = this.#tasks;
@@ -156,4 +162,23 @@ test("attempts that have begun go first; in one turn or the next another is star
   for (let name = 1; name <= 5; name++) start(`g${name}`, 0);
   loop.turn();
   assertEquals(log, ["start f", "start g1", "start g2", "start g3", "start g4", "start g5"]);
+});
+
+test("while many are under way others begin one a timer, steps go on, and then all begin", () => {
+  const { loop, budget, queue, add, log } = scripted();
+  budget.underway = 320;
+  for (const name of ["a", "b", "c", "d"]) queue.addStart(() => void log.push(name));
+  for (let turn = 0; turn < 5; turn++) loop.turn();
+  assertEquals([log, loop.timers.length, loop.isIdle], [[], 1, true]);
+  loop.timers.shift()!();
+  add("step", 1);
+  for (let turn = 0; turn < 5; turn++) loop.turn();
+  assertEquals([log.splice(0).sort(), loop.timers.length, loop.isIdle], [["a", "step"], 1, true]);
+  add("another", 1);
+  for (let turn = 0; turn < 5; turn++) loop.turn();
+  assertEquals([log.splice(0), loop.timers.length], [["another"], 1]);
+  budget.underway = 319;
+  loop.timers.shift()!();
+  for (let turn = 0; turn < 5; turn++) loop.turn();
+  assertEquals([log, loop.timers.length, loop.isIdle], [["b", "c", "d"], 0, true]);
 });
