@@ -17,7 +17,7 @@ import { findTool, ROOT, run, type Tool } from "./tools.ts";
 
 /** Ms, several times what an idle machine takes: these only end what hangs. */
 const STEP_TIMEOUT = 5 * 60_000;
-const SUITE_TIMEOUT = 10 * 60_000;
+const SUITE_TIMEOUT = 20 * 60_000;
 
 interface Check {
   name: string;
