@@ -33,11 +33,7 @@ export function openBunBell(fd: number, onRing: () => void, onClosed: () => void
     error: () => {},
     connectError: () => {},
   };
-  try {
-    (globalThis as unknown as WithConnect).Bun.connect({ fd, socket: handlers }).catch(() => {});
-  } catch {
-    return null;
-  }
+  (globalThis as unknown as WithConnect).Bun.connect({ fd, socket: handlers }).catch(() => {});
   const [socket] = opened;
   return socket === undefined ? null : {
     ref: () => socket.ref(),

@@ -106,12 +106,12 @@ export class FairQueue {
 
   #schedule(): void {
     if (this.#scheduled) return;
-    if (this.#steps.length === 0 && !this.#mayStart) return this.#startLater();
+    if (this.#steps.length === 0 && !this.#hasRoom) return this.#startLater();
     this.#scheduled = true;
     this.#time.defer(this.#run);
   }
 
-  get #mayStart(): boolean {
+  get #hasRoom(): boolean {
     return !this.#budget.isCrowded || this.#isAllowed;
   }
 
@@ -129,7 +129,7 @@ export class FairQueue {
   readonly #run = (): void => {
     let taken = 0, started = 0;
     while (this.#budget.allows() || taken === 0) {
-      const mayStart = this.#starts.length > 0 && this.#mayStart && (started === 0 || !this.#budget.isWanted);
+      const mayStart = this.#starts.length > 0 && this.#hasRoom && (started === 0 || !this.#budget.isWanted);
       if (mayStart && (this.#steps.length === 0 || (taken === 0 && this.#startsNext))) {
         started++;
         this.#isAllowed = false;
@@ -140,7 +140,7 @@ export class FairQueue {
     }
     this.#startsNext = started === 0;
     this.#scheduled = false;
-    if (this.#starts.length > 0 && !this.#mayStart) this.#startLater();
+    if (this.#starts.length > 0 && !this.#hasRoom) this.#startLater();
     if (this.#steps.length > 0 || this.#starts.length > 0) this.#schedule();
   };
 }

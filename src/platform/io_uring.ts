@@ -74,14 +74,15 @@ export class PollRing {
    * not for this process (containers often refuse it), or is out of something.
    */
   static create(): PollRing | null {
-    const ring = new PollRing();
+    let ring: PollRing | null = null;
     try {
+      ring = new PollRing();
       if (ring.#setUp() && ring.#proves()) return ring;
     } catch {
-      // Memory is out.
+      // The C library may not be opened, or memory is out.
     }
-    ring.close();
-    if (ring.#bell >= 0) closeDescriptor(ring.#bell);
+    ring?.close();
+    if (ring !== null && ring.#bell >= 0) closeDescriptor(ring.#bell);
     return null;
   }
 

@@ -15,10 +15,14 @@ export class PollBell {
 
   /** `onRing` is called for each poll, in a task, `onBroken` if there will be no more. Returns null where it cannot be had. */
   static open(onRing: () => void, onBroken: () => void): PollBell | null {
-    const ring = createRing();
+    const ring = mayPollByRing() ? PollRing.create() : null;
     if (ring === null) return null;
-    const bell = runtime().openBell(ring.bell, onRing, onBroken);
-    if (bell !== null) return new PollBell(ring, bell);
+    try {
+      const bell = runtime().openBell(ring.bell, onRing, onBroken);
+      if (bell !== null) return new PollBell(ring, bell);
+    } catch {
+      // A version that takes no such descriptor says so.
+    }
     ring.close();
     closeDescriptor(ring.bell);
     return null;
@@ -41,14 +45,5 @@ export class PollBell {
   close(): void {
     this.#ring.close();
     this.#bell.close();
-  }
-}
-
-function createRing(): PollRing | null {
-  try {
-    return mayPollByRing() ? PollRing.create() : null;
-  } catch {
-    // The C library may not be opened, or memory is out.
-    return null;
   }
 }

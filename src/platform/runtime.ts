@@ -62,8 +62,8 @@ export interface Runtime {
   onThreadEnd(fn: () => void): void;
   /**
    * Has the event loop read a connected socket: `onRing` is called in a task whenever something has come, which is thrown
-   * away, and `onClosed` if the socket is closed by anyone else. Takes the descriptor over; or returns null, if this
-   * version cannot do it, and leaves it.
+   * away, and `onClosed` if the socket is closed by anyone else. Takes the descriptor over; or returns null or throws, if
+   * this version cannot do it, and leaves it.
    */
   openBell(fd: number, onRing: () => void, onClosed: () => void): Bell | null;
   /** The channel of that name. */

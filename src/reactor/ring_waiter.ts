@@ -24,7 +24,6 @@ export class RingWaiter implements Waiter {
   #ringer: Ringer | null = null;
   /** Nothing rings here, or no longer. */
   #isMute = false;
-  #isOpen = false;
   #isOtherOpen = false;
   #refed = false;
   /** The gate whose queue is polled; null if none is. */
@@ -49,10 +48,9 @@ export class RingWaiter implements Waiter {
   }
 
   open(): void {
-    if (this.#isOpen) return;
+    if (this.#ringer !== null || this.#isOtherOpen) return;
     this.#ring();
     if (this.#ringer === null) this.#openOther();
-    this.#isOpen = true;
   }
 
   /** Makes what rings, if that can be had. */
@@ -156,7 +154,6 @@ export class RingWaiter implements Waiter {
   close(): void {
     this.#unring();
     this.#done = null;
-    this.#isOpen = false;
     if (!this.#isOtherOpen) return;
     this.#isOtherOpen = false;
     this.#other.close();

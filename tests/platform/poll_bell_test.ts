@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import "../../mod.ts";
+import { isOpen } from "../../src/platform/descriptors.ts";
 import { PollBell } from "../../src/platform/poll_bell.ts";
 import { runtime, setRuntime } from "../../src/platform/runtime.ts";
 import { noBell } from "../support/bell.ts";
@@ -78,13 +79,18 @@ test("a bell that is unref'ed lets the process end, one that is ref'ed does not"
   assertEquals(await run(false), "");
 }, { skip });
 
-test("a runtime that reads no descriptor has no bell, and keeps none", () => {
-  const real = runtime();
-  let asked = 0;
-  setRuntime({ ...real, openBell: () => (asked++, null) });
+test("a runtime that reads no descriptor, and says so by null or an error, has no bell, and keeps none", () => {
+  const real = runtime(), asked: number[] = [];
+  const refusals = [() => null, () => {
+    throw new Error("unsupported");
+  }];
   try {
-    assertEquals([PollBell.open(() => {}, () => {}), asked], [null, skip === undefined ? 1 : 0]);
+    for (const refuse of refusals) {
+      setRuntime({ ...real, openBell: (fd) => (asked.push(fd), refuse()) });
+      assertEquals(PollBell.open(() => {}, () => {}), null);
+    }
   } finally {
     setRuntime(real);
   }
+  assertEquals([asked.length, asked.filter(isOpen)], [skip === undefined ? 2 : 0, []]);
 });

@@ -173,7 +173,7 @@ export function waysToFail(hooks: Readonly<Record<string, readonly string[]>>): 
     "Poller.poll": ["fails"],
     "StandingPoll.next": ["fails"],
     checkpoint: ["cannot"],
-    openBell: ["null", "closes"],
+    openBell: ["null", "throws", "closes"],
     ArrayBuffer: ["throws"],
     ...hooks,
   };

@@ -211,6 +211,7 @@ export class Faults implements Breakable {
       checkpoint: () => this.called("checkpoint") === null && real.checkpoint(),
       openBell: (fd, onRing, onClosed) => {
         const kind = this.called("openBell");
+        if (kind === "throws") throw new Error("torture: no such descriptor can be read");
         const bell = kind === "null" ? null : real.openBell(fd, onRing, onClosed);
         if (bell === null) return null;
         const close = () => {
