@@ -13,24 +13,11 @@ import { type LibcurlName, libcurlNamed, whyNoLibcurl } from "../support/libcurl
 import { ProxyServer } from "../support/proxy_server.ts";
 import { type RawConnection, RawServer } from "../support/raw_server.ts";
 import { test } from "../support/testing.ts";
+import { IMPERSONATING as NAMES, testsWith } from "../support/with_libcurls.ts";
 import { getExtensionData } from "read-tls-client-hello";
 
-const NAMES: readonly LibcurlName[] = ["impersonate-7.84", "impersonate-8.21", "impersonate-8.23"];
+const testWith = testsWith(30_000);
 const NEW: readonly LibcurlName[] = ["impersonate-8.21", "impersonate-8.23"];
-
-/** Registers a test for each of some libcurls, which are fetched before the tests begin. */
-function testWith(
-  names: readonly LibcurlName[],
-  title: string,
-  body: (library: string, name: LibcurlName) => Promise<void>,
-): void {
-  for (const name of names) {
-    test(`${title} (libcurl ${name})`, () => body(libcurlNamed(name)!, name), {
-      skip: whyNoLibcurl(name),
-      timeout: 30_000,
-    });
-  }
-}
 
 type Asked = ImpersonateOptions | string;
 

@@ -6,26 +6,12 @@ import { BROWSERS } from "../../src/handshake/browsers.ts";
 import { certificates } from "../support/certificates.ts";
 import { type ClientHello, Extension, HelloServer } from "../support/client_hello.ts";
 import { message, opened } from "../support/events.ts";
-import { type LibcurlName, libcurlNamed, whyNoLibcurl } from "../support/libcurls.ts";
 import { RawServer } from "../support/raw_server.ts";
 import { WsServer } from "../support/servers.ts";
 import { test } from "../support/testing.ts";
+import { IMPERSONATING as NAMES, testsWith } from "../support/with_libcurls.ts";
 
-const NAMES: readonly LibcurlName[] = ["impersonate-7.84", "impersonate-8.21", "impersonate-8.23"];
-
-/** Registers a test for each of some libcurls, which are fetched before the tests begin. */
-function testWith(
-  names: readonly LibcurlName[],
-  title: string,
-  body: (library: string, name: LibcurlName) => Promise<void>,
-): void {
-  for (const name of names) {
-    test(`${title} (libcurl ${name})`, () => body(libcurlNamed(name)!, name), {
-      skip: whyNoLibcurl(name),
-      timeout: 60_000,
-    });
-  }
-}
+const testWith = testsWith(60_000);
 
 interface Handshake {
   readonly hello: ClientHello;

@@ -41,7 +41,7 @@ test("docs/options.md has a row for each option, and for no other", () => {
 /** What may be the name of a test in a file: texts, and templates with anything in their holes. */
 function namesIn(file: string): RegExp[] {
   const escape = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  const names = /\btest(?:With)?\(\s*(?:NAMES,|\[[^\]]*\],)?\s*(?:"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
+  const names = /\btest(?:With)?\(\s*(?:NAMES,|NEW,|\[[^\]]*\],)?\s*(?:"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
   return [...read(`tests/${file}`).matchAll(names)].map(([whole, text, template]) => {
     const pattern = text !== undefined ? escape(text) : template!.split(/\$\{.*?\}(?![^{]*\})/).map(escape).join(".*");
     return new RegExp(`^${pattern}${whole.startsWith("testWith") ? " \\(libcurl [^)]+\\)" : ""}$`);

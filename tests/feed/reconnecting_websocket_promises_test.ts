@@ -3,29 +3,17 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { CurlWebSocketError, ReconnectingCurlWebSocket, WebSocketError } from "../../mod.ts";
 import { next } from "../support/events.ts";
 import { type Frame, frame, Opcode } from "../support/frames.ts";
-import { type RawConnection, RawServer } from "../support/raw_server.ts";
+import { RawServer } from "../support/raw_server.ts";
 import { test } from "../support/testing.ts";
 
 const textOf = ({ payload }: Frame) => new TextDecoder().decode(payload);
-
-async function accepted(server: RawServer): Promise<RawConnection> {
-  const peer = await server.connection();
-  await peer.accept();
-  return peer;
-}
-
-async function refuse(server: RawServer, status: string): Promise<void> {
-  const peer = await server.connection();
-  await peer.request();
-  await peer.send(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
-}
 
 test("opened resolves with the feed when its first connection is open, and stays so", async () => {
   await using server = await RawServer.start();
   const feed = new ReconnectingCurlWebSocket(server.url(), { reconnect: { firstDelay: 1 } });
   const { opened } = feed;
-  await refuse(server, "503 Service Unavailable");
-  const peer = await accepted(server);
+  await (await server.connection()).refuse("503 Service Unavailable");
+  const peer = await server.accepted();
   assert(await opened === feed && feed.readyState === 1);
   peer.end();
   await next(feed, "reconnecting");
@@ -41,7 +29,7 @@ test("if it cannot go on, opened rejects with its error, closed has it, and nobo
   void feed.opened;
   void feed.receive();
   void feed.drained();
-  await refuse(server, "401 Unauthorized");
+  await (await server.connection()).refuse("401 Unauthorized");
   const { error } = await feed.closed;
   assertEquals([error?.code, error?.status], ["ERR_HANDSHAKE_STATUS", 401]);
   assert(await assertRejects(() => feed.opened, CurlWebSocketError) === error);
@@ -53,14 +41,14 @@ test("receive() waits across connections, and a wait that is given up loses no m
   await using server = await RawServer.start();
   const feed = new ReconnectingCurlWebSocket(server.url(), { reconnect: { firstDelay: 1 } });
   const first = feed.receive();
-  const peer = await accepted(server);
+  const peer = await server.accepted();
   await peer.send(frame(Opcode.text, "a"));
   assertEquals(await first, "a");
   const error = await assertRejects(() => feed.receive({ timeout: 1 }), DOMException);
   assertEquals(error.name, "TimeoutError");
   const second = feed.receive();
   peer.end();
-  const other = await accepted(server);
+  const other = await server.accepted();
   await other.send(frame(Opcode.text, "b"));
   assertEquals(await second, "b");
   const last = feed.receive();
@@ -76,13 +64,13 @@ test("a gap is told between the messages that receive() gives, also behind a wai
   const told: unknown[] = [];
   feed.ongap = () => told.push("gap");
   const first = feed.receive();
-  const peer = await accepted(server);
+  const peer = await server.accepted();
   await peer.send(frame(Opcode.text, "a"));
   told.push(await first);
   await assertRejects(() => feed.receive({ timeout: 1 }), DOMException);
   const open = next(feed, "open");
   peer.end();
-  const other = await accepted(server);
+  const other = await server.accepted();
   await open;
   await other.send(frame(Opcode.text, "b"));
   assertEquals(told, ["a"]);
@@ -100,7 +88,7 @@ test("drained() waits for a connection, and for the kernel", async () => {
   const drained = feed.drained().then(() => isDrained = true);
   assertEquals((await assertRejects(() => feed.drained(3, { timeout: 1 }), DOMException)).name, "TimeoutError");
   assertEquals(isDrained, false);
-  const peer = await accepted(server);
+  const peer = await server.accepted();
   await drained;
   assertEquals([textOf((await peer.frame())!), feed.bufferedAmount], ["kept", 0]);
   peer.pause();
@@ -115,7 +103,7 @@ test("ping() resolves with milliseconds, and rejects if its connection ends befo
   await using server = await RawServer.start();
   const feed = new ReconnectingCurlWebSocket(server.url(), { reconnect: { firstDelay: 60_000 } });
   assertThrows(() => feed.ping(), DOMException, "no connection is open");
-  const peer = await accepted(server);
+  const peer = await server.accepted();
   await feed.opened;
   const time = feed.ping("a");
   await peer.send(frame(Opcode.pong, (await peer.frame())!.payload));
@@ -141,7 +129,7 @@ for (const when of ["at once", "when its queue is full"]) {
     const all = new Promise<void>((resolve) => {
       feed.onmessage = ({ data }) => void (texts.push(data) === 101 && resolve());
     });
-    const peer = await accepted(server);
+    const peer = await server.accepted();
     assertEquals(textOf((await peer.frame())!), "login");
     const messages = Array.from({ length: 100 }, (_, i) => `${i} ${"x".repeat(100)}`);
     await peer.send(frame(Opcode.text, "welcome"));
@@ -158,7 +146,7 @@ test("await using closes it", async () => {
   {
     await using feed = new ReconnectingCurlWebSocket(server.url());
     ({ closed } = feed);
-    const peer = await accepted(server);
+    const peer = await server.accepted();
     await feed.opened;
     void peer.closeFrame().then(async ({ payload }) => {
       await peer.send(frame(Opcode.close, payload));

@@ -140,6 +140,12 @@ export class RawConnection {
     return request;
   }
 
+  /** Reads the request and replies with a status, such as `"503 Service Unavailable"`, and no content. */
+  async refuse(status: string): Promise<void> {
+    await this.request();
+    await this.send(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
+  }
+
   /** Ends this side of TCP after the data sent so far. */
   end(): void {
     this.#socket.end();
@@ -230,6 +236,13 @@ export class RawServer {
       if (connection) return connection;
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
+  }
+
+  /** The next connection, with a valid 101. */
+  async accepted(): Promise<RawConnection> {
+    const connection = await this.connection();
+    await connection.accept();
+    return connection;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

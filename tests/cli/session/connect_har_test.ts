@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { existsSync, readFileSync } from "node:fs";
 import { closePayload, frame, Opcode } from "../../support/frames.ts";
-import { type RawConnection, RawServer } from "../../support/raw_server.ts";
+import { RawServer } from "../../support/raw_server.ts";
 import { WsServer } from "../../support/servers.ts";
 import { test } from "../../support/testing.ts";
 import { readRecording } from "../../../cli/har/har_reader.ts";
@@ -10,12 +10,6 @@ import { entriesOf, HarFolder, messagesOf } from "../har/support.ts";
 import { CLI, curlws, Running } from "../support.ts";
 
 const whyNoShell = existsSync("/bin/sh") ? undefined : "there is no shell, which sets the limit";
-
-async function accepted(server: RawServer): Promise<RawConnection> {
-  const peer = await server.connection();
-  await peer.accept();
-  return peer;
-}
 
 test("--har records what is sent and printed, and the session is as without", async () => {
   using folder = new HarFolder();
@@ -52,7 +46,7 @@ test("--har with --reconnect has an entry for each connection, and for each refu
   await using server = await RawServer.start();
   const args = ["--reconnect", "--max-delay", "20ms", "--har", folder.path, "--hello", "hi", "-n", "2"];
   const running = curlws([...args, server.url("/feed")]);
-  const first = await accepted(server);
+  const first = await server.accepted();
   await first.send(frame(Opcode.text, "1"));
   await first.send(frame(Opcode.close, closePayload(1012, "restart")));
   await first.closeFrame();
@@ -61,7 +55,7 @@ test("--har with --reconnect has an entry for each connection, and for each refu
   await busy.request();
   await busy.send("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
   busy.end();
-  const last = await accepted(server);
+  const last = await server.accepted();
   await last.send(frame(Opcode.text, "2"));
   await last.closeFrame();
   await last.send(frame(Opcode.close, closePayload(1000)));
@@ -84,7 +78,7 @@ test("--har: a session that is killed leaves a file that is read, with all that 
   using folder = new HarFolder();
   await using server = await RawServer.start();
   await using running = Running.start(["--har", folder.path, server.url()]);
-  const peer = await accepted(server);
+  const peer = await server.accepted();
   for (let number = 1; number <= 50; number++) await peer.send(frame(Opcode.text, `message ${number}`));
   await running.until(({ out }) => out.includes("message 50\n"));
   // It comes and comes when it is killed.

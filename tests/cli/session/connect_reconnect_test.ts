@@ -15,16 +15,9 @@ async function text(peer: RawConnection): Promise<string | undefined> {
   return received === undefined ? undefined : new TextDecoder().decode(received.payload);
 }
 
-async function accepted(server: RawServer): Promise<RawConnection> {
-  const peer = await server.connection();
-  await peer.accept();
-  return peer;
-}
-
 async function refuse(server: RawServer, status: string): Promise<void> {
   const peer = await server.connection();
-  await peer.request();
-  await peer.send(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
+  await peer.refuse(status);
   peer.end();
 }
 
@@ -40,7 +33,7 @@ const plain = ({ code, out, err }: Result) => [code, out, err];
 test("--hello is the first thing that is sent, each text a message, before standard input", async () => {
   await using server = await RawServer.start();
   const running = curlws(["-1", "--stats", "--hello", "a", "--hello", "", server.url()], "b\n");
-  const peer = await accepted(server);
+  const peer = await server.accepted();
   assertEquals([await text(peer), await text(peer), await text(peer)], ["a", "", "b"]);
   await peer.send(frame(Opcode.text, "c"));
   await replyToClose(peer);
@@ -53,7 +46,7 @@ test("--reconnect goes on over the next connection, after --hello; a gap is told
   await using server = await RawServer.start();
   const running = curlws([...SOON, "--stats", "--hello", "a", "--hello", "b", "-n", "3", server.url()]);
   for (const [message, end] of [["1", "reset"], ["2", "close"]] as const) {
-    const peer = await accepted(server);
+    const peer = await server.accepted();
     assertEquals([await text(peer), await text(peer)], ["a", "b"]);
     await peer.send(frame(Opcode.text, message));
     if (end === "reset") peer.end();
@@ -64,7 +57,7 @@ test("--reconnect goes on over the next connection, after --hello; a gap is told
       peer.end();
     }
   }
-  const last = await accepted(server);
+  const last = await server.accepted();
   await last.send(frame(Opcode.text, "3"));
   await replyToClose(last);
   const { code, out, err } = await running;
@@ -83,12 +76,12 @@ test("standard input waits while no connection is open, and its end is counted f
   // It waits for the first connection too.
   running.input("one\n", { end: false });
   await refuse(server, "503 Busy");
-  const first = await accepted(server);
+  const first = await server.accepted();
   assertEquals(await text(first), "one");
   first.reset();
   await running.until(({ err }) => /; attempt \d begins in /.test(err.split("* open;")[1] ?? ""));
   running.input("two\nthree\n");
-  const second = await accepted(server);
+  const second = await server.accepted();
   assertEquals([await text(second), await text(second)], ["two", "three"]);
   await second.send(frame(Opcode.text, "reply"));
   assertEquals([...await replyToClose(second)], [...closePayload(1000)]);
@@ -123,7 +116,7 @@ const isDown = ({ err }: Running) => /; attempt \d begins in /.test(err);
 test("a server that dies in the middle: what had not left is sent to the next one, and no line twice", async () => {
   await using server = await RawServer.start();
   await using running = Running.start([...SOON, "-v", "--wait", "0", server.url()], { piped: true });
-  const first = await accepted(server);
+  const first = await server.accepted();
   first.pause();
   const { lines, all } = await filled(running);
   // It ends its side. What the kernel has still comes, and a part of a line with it.
@@ -136,7 +129,7 @@ test("a server that dies in the middle: what had not left is sent to the next on
   };
   await read(first);
   const before = numbers.length;
-  const second = await accepted(server);
+  const second = await server.accepted();
   const rest = read(second);
   await all;
   running.child.stdin!.end();
@@ -152,7 +145,7 @@ test("a server that dies in the middle: what had not left is sent to the next on
 test("what has not been sent when it is ended is told", async () => {
   await using server = await RawServer.start();
   await using running = Running.start([...SOON, "-v", server.url()], { piped: true });
-  const first = await accepted(server);
+  const first = await server.accepted();
   first.pause();
   // The pipe breaks when the command ends.
   void (await filled(running)).all.catch(() => {});
@@ -175,10 +168,10 @@ test("where it gives up, the exit code is that of the same error without --recon
     curlws([...SOON, plainServer.url().replace("ws:", "wss:"), "--max-attempts", "1"]),
     curlws(["--reconnect", "-E", "/nowhere/client.pem", plainServer.url().replace("ws:", "wss:")]),
   ]);
-  const lost = await accepted(forbidding);
+  const lost = await forbidding.accepted();
   lost.end();
   await refuse(forbidding, "403 Forbidden");
-  const peer = await accepted(policing);
+  const peer = await policing.accepted();
   await peer.send(frame(Opcode.close, closePayload(1008, "no")));
   await peer.closeFrame();
   peer.end();
@@ -211,12 +204,12 @@ test("--max-time and a signal end it while no connection is open", async () => {
 test("a reader of standard output that is gone ends it without an error", async () => {
   await using server = await RawServer.start();
   await using running = Running.start([...SOON, server.url()]);
-  const peer = await accepted(server);
+  const peer = await server.accepted();
   await peer.send(frame(Opcode.text, "1"));
   await running.until(({ out }) => out === "1\n");
   running.child.stdout!.destroy();
   peer.end();
-  const next = await accepted(server);
+  const next = await server.accepted();
   await next.send(frame(Opcode.text, "2"));
   await replyToClose(next);
   const { code, err } = await running.result;
@@ -230,10 +223,10 @@ test("--rotate replaces the connection without a gap; with --rotate-key what bot
     { piped: true },
   );
   const message = (id: number) => frame(Opcode.text, `{"id":${id}}`);
-  const old = await accepted(server);
+  const old = await server.accepted();
   assertEquals(await text(old), "hi");
   await old.send(message(1));
-  const next = await accepted(server);
+  const next = await server.accepted();
   assertEquals(await text(next), "hi");
   await old.send(message(2));
   await next.send(message(2));
@@ -255,7 +248,7 @@ test("a rotation that fails is told once, however often it is tried; the old con
   await using running = Running.start(
     ["--rotate", "50ms", "--max-delay", "0.02", "-n", "2", "--stats", server.url()],
   );
-  const old = await accepted(server);
+  const old = await server.accepted();
   await old.send(frame(Opcode.text, "1"));
   for (let i = 0; i < 3; i++) {
     const other = await server.connection();
